@@ -1,0 +1,160 @@
+//! From the `Authorization` field to the token (RFC 6750 §2.1, RFC 9110 §11.4).
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use crate::error::AuthError;
+
+/// The one `Authorization` field's bearer credentials, not yet checked to be token68.
+///
+/// `Ok(None)` means that there are none: no field, an empty one, or another scheme.
+///
+/// # Errors
+///
+/// [`AuthError::MultipleCredentials`] for two or more fields, however equal (a proxy and the service might each take
+/// another one); [`AuthError::MalformedCredentials`] for the scheme without a token.
+pub(crate) fn credentials(headers: &HeaderMap) -> Result<Option<&HeaderValue>, AuthError> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = fields.next() else {
+        return Ok(None);
+    };
+    if fields.next().is_some() {
+        return Err(AuthError::MultipleCredentials);
+    }
+    match token(value) {
+        Some([]) => Err(AuthError::MalformedCredentials),
+        Some(_) => Ok(Some(value)),
+        None => Ok(None),
+    }
+}
+
+/// What stands behind `Bearer` and its spaces, or `None` under another scheme.
+///
+/// The scheme is compared without case (RFC 9110 §11.1), and ends at a space and nothing else.
+pub(crate) fn token(value: &HeaderValue) -> Option<&[u8]> {
+    let value = value.as_bytes();
+    let (scheme, rest) = value.split_at_checked("Bearer".len())?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return None;
+    }
+    match rest {
+        [] => Some(&[]),
+        [b' ', token @ ..] => Some(strip_leading_spaces(token)),
+        _ => None,
+    }
+}
+
+fn strip_leading_spaces(mut value: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The token as text, if it is one.
+///
+/// # Errors
+///
+/// [`AuthError::MalformedCredentials`].
+pub(crate) fn token68(token: &[u8]) -> Result<&str, AuthError> {
+    if is_token68(token) {
+        // Every byte is ASCII by now, so this cannot fail.
+        std::str::from_utf8(token).map_err(|_| AuthError::MalformedCredentials)
+    } else {
+        Err(AuthError::MalformedCredentials)
+    }
+}
+
+/// `token68` of RFC 9110 §11.2, which is the `b64token` of RFC 6750 §2.1.
+fn is_token68(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|&&byte| byte == b'=').count();
+    let (body, _) = token.split_at(token.len() - padding);
+    // Without an early exit, so that the compiler can look at many bytes at a time.
+    !body.is_empty()
+        && body
+            .iter()
+            .fold(true, |all, &byte| all & is_token68_char(byte))
+}
+
+const fn is_token68_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(fields: &[&[u8]]) -> Result<Option<Vec<u8>>, AuthError> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(field).unwrap());
+        }
+        credentials(&headers).map(|value| value.and_then(token).map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_case_and_ends_at_a_space() {
+        for field in [
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "BEARER a.b.c",
+            "Bearer   a.b.c",
+        ] {
+            assert_eq!(
+                parse(&[field.as_bytes()]),
+                Ok(Some(b"a.b.c".to_vec())),
+                "{field:?}"
+            );
+        }
+        for field in [
+            "",
+            "Basic a.b.c",
+            "DPoP a.b.c",
+            "Bearer2 a.b.c",
+            "Bearer: a.b.c",
+            "Bearer\ta.b.c",
+            "Bearera.b.c",
+            "Beare",
+            "a.b.c",
+            "B\u{e9}arer a.b.c",
+        ] {
+            assert_eq!(parse(&[field.as_bytes()]), Ok(None), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_without_a_token_is_malformed() {
+        for field in ["Bearer", "bearer", "Bearer ", "Bearer    "] {
+            assert_eq!(
+                parse(&[field.as_bytes()]),
+                Err(AuthError::MalformedCredentials),
+                "{field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_fields_are_refused_however_equal() {
+        assert_eq!(parse(&[]), Ok(None));
+        for fields in [
+            [&b"Bearer a.b.c"[..], b"Bearer a.b.c"],
+            [b"Bearer a.b.c", b"Basic x"],
+            [b"Basic x", b"Bearer a.b.c"],
+            [b"", b"Bearer a.b.c"],
+        ] {
+            assert_eq!(parse(&fields), Err(AuthError::MultipleCredentials));
+        }
+    }
+
+    #[test]
+    fn token68_is_the_grammar_and_nothing_more() {
+        for token in ["a", "a.b.c", "AZaz09-._~+/", "a=", "a=="] {
+            assert!(is_token68(token.as_bytes()), "{token:?}");
+        }
+        for token in [
+            "", "=", "==", "a=b", "a b", "a,b", "a;b", "a\tb", "a b.c", "a.b.c ", "\"a\"",
+            "a\u{e9}", "a:b", "{}",
+        ] {
+            assert!(!is_token68(token.as_bytes()), "{token:?}");
+        }
+    }
+}

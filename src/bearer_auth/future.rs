@@ -1,0 +1,170 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{
+    Verdict,
+    service::{Admitted, Gate, admit_after},
+};
+use crate::{error::AuthError, jwks::Waiting, rejection::RejectionResponse};
+
+pin_project! {
+    /// The response of a [`BearerAuth`](super::BearerAuth) service.
+    pub struct ResponseFuture<S, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, R, ReqBody, ResBody>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        Inner {
+            #[pin]
+            future: S::Future,
+            report: Option<Verdict>,
+        },
+        Refused {
+            response: Option<Response<ResBody>>,
+        },
+        Waiting {
+            admission: Pin<Box<dyn Future<Output = Result<Admitted, AuthError>> + Send>>,
+            held: Option<Box<Held<S, R, ReqBody>>>,
+        },
+    }
+}
+
+/// What waits for a key: the request, and the service that is ready for it.
+struct Held<S, R, ReqBody> {
+    gate: Arc<Gate<R>>,
+    service: S,
+    request: Request<ReqBody>,
+}
+
+impl<S, R, ReqBody, ResBody> ResponseFuture<S, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) const fn inner(future: S::Future, report: Option<Verdict>) -> Self {
+        Self {
+            state: State::Inner { future, report },
+        }
+    }
+
+    pub(super) const fn refused(response: Response<ResBody>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(super) fn waiting(
+        gate: Arc<Gate<R>>,
+        service: S,
+        request: Request<ReqBody>,
+        waiting: Waiting,
+        credentials: HeaderValue,
+    ) -> Self {
+        let admission = admit_after(gate.verifier.clone(), waiting, credentials);
+        Self {
+            state: State::Waiting {
+                admission: Box::pin(admission),
+                held: Some(Box::new(Held {
+                    gate,
+                    service,
+                    request,
+                })),
+            },
+        }
+    }
+}
+
+impl<S, R, ReqBody, ResBody> Future for ResponseFuture<S, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RejectionResponse<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Inner { future, report } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    if let Some(verdict) = report.take() {
+                        record(&mut response, verdict);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+                StateProj::Refused { response } => {
+                    // A future that is polled after it was ready stays pending.
+                    return response
+                        .take()
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+                StateProj::Waiting { admission, held } => {
+                    let outcome = ready!(admission.as_mut().poll(cx));
+                    match held.take() {
+                        Some(held) => held.release(outcome),
+                        None => return Poll::Pending,
+                    }
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, R, ReqBody> Held<S, R, ReqBody> {
+    fn release<ResBody>(
+        mut self,
+        outcome: Result<Admitted, AuthError>,
+    ) -> State<S, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+        R: RejectionResponse<ResBody>,
+    {
+        match self.gate.let_in(&mut self.request, outcome) {
+            Ok(report) => State::Inner {
+                future: self.service.call(self.request),
+                report,
+            },
+            Err(refused) => State::Refused {
+                response: Some(self.gate.refuse(&self.request, refused)),
+            },
+        }
+    }
+}
+
+/// A guard beneath may have found something that this layer did not: a refusal outweighs an acceptance.
+fn record<B>(response: &mut Response<B>, verdict: Verdict) {
+    let found_beneath = response.extensions().get::<Verdict>().is_some();
+    if matches!(verdict, Verdict::Refused(_)) || !found_beneath {
+        response.extensions_mut().insert(verdict);
+    }
+}
+
+impl<S, R, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::{
+    BearerAuth,
+    service::{Absent, Enforcement, Gate},
+};
+use crate::{
+    challenge::{ChallengeParameters, Challenges},
+    error::ConfigError,
+    rejection::BearerChallenge,
+    scope::ScopePolicy,
+    verifier::Verifier,
+};
+
+/// Lets in requests whose bearer token a [`Verifier`] accepts; made by [`Verifier::layer`].
+///
+/// # What it does to a request
+///
+/// 1. `Claims` that are already in the extensions are removed.
+/// 2. There must be one `Authorization` field with a bearer token. Nothing else is looked at: no query, form or cookie.
+/// 3. The token is verified. While its key is in memory, which it nearly always is, nothing is awaited.
+/// 4. The scopes given to [`require`](Self::require) must be met.
+/// 5. [`Claims`](crate::Claims) are put into the extensions, the `Authorization` value is marked sensitive, and the inner
+///    service is called.
+///
+/// A refused request never reaches the inner service. The answer is made by a
+/// [`RejectionResponse`](crate::RejectionResponse), and carries the [`AuthError`](crate::AuthError) in its extensions.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_cognito::{AllowedClients, Claims, ScopePolicy, UserPool, Verifier};
+///
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let app: Router = Router::new()
+///     .route("/profiles", get(|claims: Claims| async move { claims.client_id().to_owned() }))
+///     .route_layer(verifier.layer().require(ScopePolicy::all_of(["profiles/get"])?))
+///     .route("/healthz", get(|| async { "ok" }));
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct BearerAuthLayer<R = BearerChallenge> {
+    verifier: Verifier,
+    required: Option<ScopePolicy>,
+    absent: Absent,
+    enforcement: Enforcement,
+    challenge: ChallengeParameters,
+    rejection: R,
+}
+
+impl BearerAuthLayer {
+    pub(crate) fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            required: None,
+            absent: Absent::Refuse,
+            enforcement: Enforcement::Enforce,
+            challenge: ChallengeParameters::default(),
+            rejection: BearerChallenge,
+        }
+    }
+}
+
+impl<R> BearerAuthLayer<R> {
+    /// Demands scopes for everything beneath. For scopes that differ by route use
+    /// [`RequireScopesLayer`](crate::RequireScopesLayer).
+    pub fn require(mut self, policy: ScopePolicy) -> Self {
+        self.required = Some(policy);
+        self
+    }
+
+    /// Lets a request *without* a token pass, without claims. A request with a token that is not accepted is refused all the
+    /// same: taking it for an anonymous one would hide an attack, or a caller's mistake.
+    ///
+    /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
+    pub fn optional(mut self) -> Self {
+        self.absent = Absent::Pass;
+        self
+    }
+
+    /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
+    /// use.
+    ///
+    /// The finding is a [`Verdict`](super::Verdict) in the extensions of request and response, and a `tracing` event.
+    /// `Claims` are in the extensions only of a verified token. Nothing waits for keys: while they have to be fetched, the
+    /// finding is `KeysUnavailable`. **It protects nothing.**
+    pub fn report_only(mut self) -> Self {
+        self.enforcement = Enforcement::ReportOnly;
+        self
+    }
+
+    /// Answers refused requests in another form.
+    pub fn rejection<R2>(self, rejection: R2) -> BearerAuthLayer<R2> {
+        BearerAuthLayer {
+            verifier: self.verifier,
+            required: self.required,
+            absent: self.absent,
+            enforcement: self.enforcement,
+            challenge: self.challenge,
+            rejection,
+        }
+    }
+
+    /// Names the protection space in challenges (RFC 9110 §11.5). None by default.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidChallengeParameter`] if it is empty, not printable ASCII, or has a quote or backslash.
+    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        self.challenge.set_realm(realm)?;
+        Ok(self)
+    }
+
+    /// Names the URL of the resource's metadata in challenges (RFC 9728 §5.1). None by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`realm`](Self::realm).
+    pub fn resource_metadata(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.challenge.set_resource_metadata(url)?;
+        Ok(self)
+    }
+}
+
+impl<S, R: Clone> Layer<S> for BearerAuthLayer<R> {
+    type Service = BearerAuth<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let gate = Gate {
+            verifier: self.verifier.clone(),
+            challenges: Challenges::new(&self.challenge, self.required.as_ref()),
+            required: self.required.clone(),
+            absent: self.absent,
+            enforcement: self.enforcement,
+            rejection: self.rejection.clone(),
+        };
+        BearerAuth::new(inner, Arc::new(gate))
+    }
+}

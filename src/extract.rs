@@ -1,0 +1,108 @@
+//! axum extractors: claims as an argument of a handler.
+
+use axum_core::{
+    body::Body,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    challenge::{ChallengeParameters, Challenges},
+    claims::Claims,
+    error::AuthError,
+    rejection::{BearerChallenge, refuse},
+    require_scopes::why_no_claims,
+};
+
+/// The claims of the request's token.
+///
+/// As an argument `Claims` it demands a token: beneath an optional layer, a request without one gets 401. As an argument
+/// `Option<Claims>` it is `None` for such a request. Without a [`BearerAuthLayer`](crate::BearerAuthLayer) around the route,
+/// both answer 500 and log an error.
+impl<S: Sync> FromRequestParts<S> for Claims {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| why_no_claims(&parts.extensions))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Claims {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        match parts.extensions.get::<Self>() {
+            Some(claims) => Ok(Some(claims.clone())),
+            None => match why_no_claims(&parts.extensions) {
+                error @ AuthError::LayerMissing => Err(error),
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+/// The verified payload as a type of the service's own: for claims that a pre token generation trigger adds.
+///
+/// A token whose payload does not have the type's shape gets 403: it is good, but not for this route. For more control take
+/// [`Claims`] and call [`Claims::custom`].
+///
+/// # Examples
+///
+/// ```
+/// use serde::Deserialize;
+/// use tower_cognito::CustomClaims;
+///
+/// #[derive(Deserialize)]
+/// struct Tenant {
+///     tenant_id: String,
+/// }
+///
+/// async fn handler(CustomClaims(tenant): CustomClaims<Tenant>) -> String {
+///     tenant.tenant_id
+/// }
+/// # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CustomClaims<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for CustomClaims<T> {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let claims = <Claims as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        claims.custom().map(Self).map_err(|error| {
+            tracing::debug!(%error, "custom claims");
+            AuthError::Forbidden
+        })
+    }
+}
+
+impl<T> std::fmt::Debug for CustomClaims<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CustomClaims").finish_non_exhaustive()
+    }
+}
+
+/// Status and challenge as [`BearerChallenge`] gives them, without realm: what an extractor that fails, or a handler that
+/// returns `Err(AuthError::Forbidden)`, answers.
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        let required = match &self {
+            Self::InsufficientScope { required } => Some(required.clone()),
+            _ => None,
+        };
+        let challenges = Challenges::new(&ChallengeParameters::default(), required.as_ref());
+        refuse::<(), Body>(
+            &BearerChallenge,
+            &challenges,
+            &http::Request::default(),
+            self,
+        )
+    }
+}

@@ -1,0 +1,97 @@
+//! A key set and when it was fetched: immutable, replaced as a whole.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    KeyState,
+    key_set::KeySet,
+    policy::{self, Windows},
+};
+use crate::clock::Clock;
+
+/// Counts the changes of a key source's keys. A refresh that brings the same keys does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Generation(pub(super) u64);
+
+/// A reading of both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) wall: SystemTime,
+    pub(crate) monotonic: Duration,
+}
+
+impl Moment {
+    pub(crate) fn read(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may stand still while the
+    /// machine sleeps. Erring towards "longer" refreshes too early, which harms nobody.
+    pub(super) fn since(&self, earlier: &Self) -> Duration {
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        wall.max(self.monotonic.saturating_sub(earlier.monotonic))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(super) keys: Arc<KeySet>,
+    pub(super) generation: Generation,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Given to the builder for good.
+    Pinned,
+    /// Given to the builder to start with: due for a refresh at once, and aging from then on.
+    Seeded { at: Moment },
+    Fetched {
+        at: Moment,
+        etag: Option<String>,
+        /// The configured interval less jitter, or what the reply's `max-age` shortened it to.
+        refresh_after: Duration,
+    },
+}
+
+impl Snapshot {
+    pub(super) fn age(&self, now: &Moment) -> Option<Duration> {
+        match &self.kind {
+            Kind::Pinned => None,
+            Kind::Seeded { at } | Kind::Fetched { at, .. } => Some(now.since(at)),
+        }
+    }
+
+    pub(super) fn state(
+        &self,
+        now: &Moment,
+        expire_after: Duration,
+        last_failed: bool,
+    ) -> KeyState {
+        let (at, refresh_after) = match &self.kind {
+            Kind::Pinned => return KeyState::Pinned,
+            Kind::Seeded { at } => (at, Duration::ZERO),
+            Kind::Fetched {
+                at, refresh_after, ..
+            } => (at, *refresh_after),
+        };
+        let windows = Windows {
+            refresh_after,
+            expire_after,
+        };
+        policy::state(Some(now.since(at)), windows, last_failed)
+    }
+
+    pub(super) fn etag(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Fetched { etag, .. } => etag.as_deref(),
+            Kind::Pinned | Kind::Seeded { .. } => None,
+        }
+    }
+}

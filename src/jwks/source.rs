@@ -1,0 +1,610 @@
+//! The key source: carries out what [`policy`](super::policy) decides. Clock, lock, task and wait are here and nowhere
+//! else.
+
+use std::{
+    fmt,
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::timeout,
+};
+
+use super::{
+    FetchError, JwksReply, JwksRequest, KeyState, KeyStatus, MAX_JWKS_BYTES,
+    fetch::DynFetchJwks,
+    key_set::KeySet,
+    ledger::{AttemptNumber, Ledger},
+    policy::{self, Attempt, Decision, FetchReason, Kid, View},
+    snapshot::{Generation, Kind, Moment, Snapshot},
+};
+use crate::{clock::Clock, crypto::VerifyingKey, error::AuthError};
+
+/// Requests that may wait for a fetch at a time. Beyond that they get 503 at once.
+const MAX_WAITING: usize = 1024;
+
+/// What a refused caller is told when nothing better is known.
+const SHORTEST_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The keys of one JWKS URL, shared by every clone, layer and route.
+pub(crate) struct KeySource {
+    config: KeySourceConfig,
+    published: ArcSwapOption<Snapshot>,
+    /// Until when no refresh could be started, in nanoseconds of the monotonic clock: lets a request whose key is due for
+    /// a refresh pass without the lock. Written under the lock.
+    quiet_until: AtomicU64,
+    /// A std mutex: held for a few comparisons, never across an await. Snapshots are published under it, so that what is
+    /// decided under it cannot be outdated by the time it is carried out.
+    ledger: Mutex<Ledger>,
+    /// The number of the latest attempt that ended, one way or the other.
+    ended: watch::Sender<AttemptNumber>,
+    waiting: Arc<Semaphore>,
+}
+
+pub(crate) struct KeySourceConfig {
+    pub(crate) jwks_url: String,
+    pub(crate) fetcher: Option<Arc<dyn DynFetchJwks>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) refresh_after: Duration,
+    pub(crate) expire_after: Duration,
+    pub(crate) unknown_kid_interval: Duration,
+    pub(crate) fetch_timeout: Duration,
+}
+
+/// What a key source starts with.
+pub(crate) enum Keys {
+    None,
+    Pinned(KeySet),
+    Seeded(KeySet),
+}
+
+/// The answer to "which key is this kid?".
+pub(crate) enum Lookup {
+    Found(FoundKey),
+    Refused(AuthError),
+    /// Only a fetch can tell. It has been started.
+    Wait(Waiting),
+}
+
+pub(crate) struct FoundKey {
+    pub(crate) key: Arc<VerifyingKey>,
+    pub(crate) generation: Generation,
+}
+
+/// A place among those who wait for a fetch.
+pub(crate) struct Waiting {
+    attempt: AttemptNumber,
+    ended: watch::Receiver<AttemptNumber>,
+    longest: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The attempt that was waited for. Proof that [`KeySource::lookup_after`] is not a second wait.
+pub(crate) struct Waited(AttemptNumber);
+
+impl Waiting {
+    /// Returns when the fetch has ended or `fetch_timeout` has passed.
+    pub(crate) async fn wait(mut self) -> Waited {
+        let attempt = self.attempt;
+        // Neither a timeout nor a source that is gone needs handling: the snapshot has the answer.
+        let _ = timeout(self.longest, self.ended.wait_for(|ended| *ended >= attempt)).await;
+        Waited(attempt)
+    }
+}
+
+impl KeySource {
+    pub(crate) fn new(config: KeySourceConfig, keys: Keys) -> Self {
+        let initial = match keys {
+            Keys::None => None,
+            Keys::Pinned(keys) => Some((keys, Kind::Pinned)),
+            Keys::Seeded(keys) => {
+                let at = Moment::read(&*config.clock);
+                Some((keys, Kind::Seeded { at }))
+            }
+        };
+        let snapshot = initial.map(|(keys, kind)| {
+            Arc::new(Snapshot {
+                keys: Arc::new(keys),
+                generation: Generation::default(),
+                kind,
+            })
+        });
+        Self {
+            published: ArcSwapOption::new(snapshot),
+            quiet_until: AtomicU64::new(0),
+            ledger: Mutex::new(Ledger::new(
+                config.unknown_kid_interval,
+                config.fetch_timeout,
+            )),
+            ended: watch::Sender::new(AttemptNumber::default()),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            config,
+        }
+    }
+
+    pub(crate) fn jwks_url(&self) -> &str {
+        &self.config.jwks_url
+    }
+
+    /// Whether what was verified under this generation would verify now, without looking.
+    pub(crate) fn still_vouches(self: &Arc<Self>, generation: Generation, now: &Moment) -> bool {
+        let published = self.published.load();
+        published.as_ref().is_some_and(|snapshot| {
+            snapshot.generation == generation && self.may_serve(snapshot, now)
+        })
+    }
+
+    /// The key of this name. Never waits; takes no lock while the key is there and fresh.
+    pub(crate) fn lookup(self: &Arc<Self>, kid: &str, now: &Moment) -> Lookup {
+        let published = self.published.load();
+        if let Some(snapshot) = published.as_ref()
+            && let Some(key) = snapshot.keys.get(kid)
+            && self.may_serve(snapshot, now)
+        {
+            return Lookup::Found(FoundKey {
+                key: Arc::clone(key),
+                generation: snapshot.generation,
+            });
+        }
+        self.consult(kid, now)
+    }
+
+    /// The key of this name as the snapshot has it after a wait. Never answers [`Lookup::Wait`].
+    pub(crate) fn lookup_after(
+        &self,
+        waited: &Waited,
+        kid: &str,
+        now: &Moment,
+    ) -> Result<FoundKey, AuthError> {
+        let mut ledger = self.lock();
+        let snapshot = self.published.load_full();
+        let state = self.state(&ledger, snapshot.as_deref(), now);
+        let found = find(snapshot.as_deref(), kid);
+        let known = if found.is_some() {
+            Kid::Known
+        } else {
+            Kid::Unknown
+        };
+        let retry_after = match ledger.attempt(state, now.monotonic) {
+            Attempt::BackingOff(remaining) => remaining,
+            Attempt::Possible | Attempt::InFlight => SHORTEST_RETRY_AFTER,
+        };
+        let saw_reply = ledger.succeeded_since(waited.0);
+        match (
+            policy::decide_after_wait(state, known, saw_reply, retry_after),
+            found,
+        ) {
+            (Decision::Serve, Some(found)) => Ok(found),
+            (Decision::RefuseUnknown, _) => {
+                ledger.missing.note(kid, now.monotonic);
+                Err(AuthError::KeyUnknown)
+            }
+            _ => Err(unavailable(retry_after)),
+        }
+    }
+
+    /// Fetches the keys unless they are fresh, and waits.
+    pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), FetchError> {
+        let Some(waiting) = self.begin_warm_up()? else {
+            return Ok(());
+        };
+        let Waited(attempt) = waiting.wait().await;
+        let ledger = self.lock();
+        if ledger.succeeded_since(attempt) {
+            Ok(())
+        } else {
+            Err(ledger.last_error.clone().unwrap_or(FetchError::Timeout))
+        }
+    }
+
+    pub(crate) fn status(&self) -> KeyStatus {
+        let now = Moment::read(&*self.config.clock);
+        let ledger = self.lock();
+        let snapshot = self.published.load_full();
+        let state = self.state(&ledger, snapshot.as_deref(), &now);
+        let keys = snapshot.as_ref().map(|snapshot| &snapshot.keys);
+        KeyStatus {
+            jwks_url: self.config.jwks_url.clone(),
+            state,
+            age: snapshot.as_ref().and_then(|snapshot| snapshot.age(&now)),
+            kids: keys
+                .map(|keys| keys.kids().map(str::to_owned).collect())
+                .unwrap_or_default(),
+            skipped: keys.map(|keys| keys.skipped().to_vec()).unwrap_or_default(),
+            last_error: ledger.last_error.clone(),
+            next_attempt: ledger
+                .next_attempt(state)
+                .map(|at| at.saturating_sub(now.monotonic)),
+        }
+    }
+
+    /// Whether a key of this snapshot may be used. A request that finds it due for a refresh starts one on the way.
+    fn may_serve(self: &Arc<Self>, snapshot: &Snapshot, now: &Moment) -> bool {
+        match snapshot.state(now, self.config.expire_after, false) {
+            KeyState::Fresh | KeyState::Pinned => true,
+            KeyState::Due | KeyState::Degraded => {
+                // A stale reading costs one look under the lock, where it is decided.
+                if nanos(now.monotonic) >= self.quiet_until.load(Ordering::Relaxed) {
+                    self.refresh_if_due(now);
+                }
+                true
+            }
+            KeyState::Empty | KeyState::Expired => false,
+        }
+    }
+
+    fn refresh_if_due(self: &Arc<Self>, now: &Moment) {
+        let mut ledger = self.lock();
+        let snapshot = self.published.load_full();
+        let view = self.view(&mut ledger, snapshot.as_deref(), now);
+        if policy::decide(view, Kid::Known) == Decision::ServeAndRefresh {
+            // Without a runtime the keys stay due, and the next request tries again.
+            let _ = self.start(&mut ledger, FetchReason::Scheduled, now);
+        }
+    }
+
+    /// Decides under the lock, with the snapshot looked at again: another one may have been published since.
+    fn consult(self: &Arc<Self>, kid: &str, now: &Moment) -> Lookup {
+        let mut ledger = self.lock();
+        let snapshot = self.published.load_full();
+        let found = find(snapshot.as_deref(), kid);
+        let known = match &found {
+            Some(_) => Kid::Known,
+            None if ledger.missing.contains(kid, now.monotonic) => Kid::FoundMissing,
+            None => Kid::Unknown,
+        };
+        let view = self.view(&mut ledger, snapshot.as_deref(), now);
+        let decision = policy::decide(view, known);
+        let outcome = match decision {
+            Decision::Serve => Ok(None),
+            Decision::ServeAndRefresh => {
+                let _ = self.start(&mut ledger, FetchReason::Scheduled, now);
+                Ok(None)
+            }
+            Decision::Join => self.join(ledger.started()).map(Some),
+            Decision::Fetch(reason) => match self.start(&mut ledger, reason, now) {
+                Ok(attempt) => self.join(attempt).map(Some),
+                Err(FetchNotStarted) => Err(unavailable(SHORTEST_RETRY_AFTER)),
+            },
+            Decision::RefuseUnknown => Err(AuthError::KeyUnknown),
+            Decision::Unavailable { retry_after } => Err(unavailable(retry_after)),
+        };
+        match (outcome, found) {
+            (Ok(Some(waiting)), _) => Lookup::Wait(waiting),
+            (Ok(None), Some(found)) => Lookup::Found(found),
+            (Ok(None), None) => Lookup::Refused(AuthError::KeyUnknown),
+            (Err(error), _) => Lookup::Refused(error),
+        }
+    }
+
+    fn begin_warm_up(self: &Arc<Self>) -> Result<Option<Waiting>, FetchError> {
+        let now = Moment::read(&*self.config.clock);
+        let mut ledger = self.lock();
+        let snapshot = self.published.load_full();
+        let view = self.view(&mut ledger, snapshot.as_deref(), &now);
+        let attempt = match (view.state, view.attempt) {
+            (KeyState::Fresh | KeyState::Pinned, _) => return Ok(None),
+            (_, Attempt::InFlight) => ledger.started(),
+            (_, Attempt::BackingOff(_)) => {
+                return Err(ledger.last_error.clone().unwrap_or(FetchError::Timeout));
+            }
+            (_, Attempt::Possible) => self
+                .start(&mut ledger, FetchReason::WarmUp, &now)
+                .map_err(|FetchNotStarted| FetchError::NoRuntime)?,
+        };
+        self.join(attempt)
+            .map(Some)
+            .map_err(|_| FetchError::Timeout)
+    }
+
+    fn join(&self, attempt: AttemptNumber) -> Result<Waiting, AuthError> {
+        let place = Arc::clone(&self.waiting)
+            .try_acquire_owned()
+            .map_err(|_| unavailable(SHORTEST_RETRY_AFTER))?;
+        Ok(Waiting {
+            attempt,
+            ended: self.ended.subscribe(),
+            longest: self.config.fetch_timeout,
+            _place: place,
+        })
+    }
+
+    /// Starts a fetch in a task of its own, on the runtime of whoever caused it.
+    fn start(
+        self: &Arc<Self>,
+        ledger: &mut Ledger,
+        reason: FetchReason,
+        now: &Moment,
+    ) -> Result<AttemptNumber, FetchNotStarted> {
+        let (Ok(runtime), Some(fetcher)) = (Handle::try_current(), self.config.fetcher.clone())
+        else {
+            return Err(FetchNotStarted);
+        };
+        let number = ledger
+            .claim(ledger.started(), reason, now.monotonic)
+            .ok_or(FetchNotStarted)?;
+        self.quiet_until
+            .store(nanos(ledger.quiet_until(KeyState::Due)), Ordering::Relaxed);
+        let attempt = RunningAttempt {
+            source: Arc::clone(self),
+            number,
+            reason,
+            started: *now,
+            result: Err(FetchError::Aborted),
+        };
+        drop(runtime.spawn(attempt.run(fetcher)));
+        Ok(number)
+    }
+
+    async fn fetch(&self, fetcher: &dyn DynFetchJwks) -> Result<Fetched, FetchError> {
+        let current = self.published.load_full();
+        let request = JwksRequest {
+            url: &self.config.jwks_url,
+            etag: current.as_deref().and_then(Snapshot::etag),
+        };
+        let reply = timeout(self.config.fetch_timeout, fetcher.fetch_boxed(request))
+            .await
+            .map_err(|_| FetchError::Timeout)??;
+        Fetched::read(reply, current.as_deref())
+    }
+
+    fn end(&self, attempt: &mut RunningAttempt) {
+        let result = std::mem::replace(&mut attempt.result, Err(FetchError::Aborted));
+        let now = Moment::read(&*self.config.clock);
+        let mut ledger = self.lock();
+        ledger.release(attempt.number);
+        if ledger.is_current(attempt.number) {
+            let elapsed = now.monotonic.saturating_sub(attempt.started.monotonic);
+            match result {
+                Ok(fetched) => {
+                    let change = self.publish(fetched, attempt.started);
+                    if !change.is_none() {
+                        ledger.missing.clear();
+                    }
+                    ledger.succeed(attempt.number);
+                    change.report(&self.config.jwks_url, attempt.reason, elapsed);
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        jwks_url = self.config.jwks_url,
+                        reason = attempt.reason.label(),
+                        outcome = error.reason(),
+                        error = %error,
+                        duration = ?elapsed,
+                        "fetching keys failed"
+                    );
+                    ledger.fail(error, now.monotonic, jitter());
+                }
+            }
+        }
+        let snapshot = self.published.load_full();
+        let state = self.view(&mut ledger, snapshot.as_deref(), &now).state;
+        self.quiet_until
+            .store(nanos(ledger.quiet_until(state)), Ordering::Relaxed);
+        // Under the lock, so that whoever waited finds the ledger as it is now.
+        self.ended
+            .send_modify(|ended| *ended = attempt.number.max(*ended));
+    }
+
+    /// Replaces the snapshot. The caller holds the lock.
+    fn publish(&self, fetched: Fetched, at: Moment) -> KeyChange {
+        let before = self.published.load_full();
+        let before_keys = before.as_ref().map(|snapshot| &snapshot.keys);
+        let same_keys = before_keys.filter(|keys| match &fetched.keys {
+            Some(new) => keys.has_same_keys(new),
+            None => true,
+        });
+        let change = KeyChange::between(before_keys.map(AsRef::as_ref), fetched.keys.as_ref());
+        let generation = before
+            .as_ref()
+            .map_or(Generation::default(), |snapshot| snapshot.generation);
+        let (keys, generation) = match (same_keys, fetched.keys) {
+            // The skipped entries may differ although the keys do not.
+            (Some(_), Some(new)) => (Arc::new(new), generation),
+            (Some(same), None) => (Arc::clone(same), generation),
+            (None, Some(new)) => (Arc::new(new), Generation(generation.0.wrapping_add(1))),
+            // `Fetched::read` refuses a 304 when there is nothing to keep.
+            (None, None) => return change,
+        };
+        self.published.store(Some(Arc::new(Snapshot {
+            keys,
+            generation,
+            kind: Kind::Fetched {
+                at,
+                etag: fetched.etag,
+                refresh_after: policy::refresh_after(
+                    self.config.refresh_after,
+                    fetched.max_age,
+                    jitter(),
+                ),
+            },
+        })));
+        change
+    }
+
+    fn state(&self, ledger: &Ledger, snapshot: Option<&Snapshot>, now: &Moment) -> KeyState {
+        snapshot.map_or(KeyState::Empty, |snapshot| {
+            snapshot.state(now, self.config.expire_after, ledger.last_failed())
+        })
+    }
+
+    /// What [`policy::decide`] needs; reports a change of state on the way.
+    fn view(&self, ledger: &mut Ledger, snapshot: Option<&Snapshot>, now: &Moment) -> View {
+        let state = self.state(ledger, snapshot, now);
+        if state != ledger.reported {
+            report_state(&self.config.jwks_url, ledger.reported, state);
+            ledger.reported = state;
+        }
+        View {
+            state,
+            attempt: ledger.attempt(state, now.monotonic),
+            last_failed: ledger.last_failed(),
+            budget: ledger.budget.available(now.monotonic),
+        }
+    }
+
+    /// A poisoned lock is taken all the same: every change to the ledger is complete before anything that could panic.
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySource")
+            .field("jwks_url", &self.config.jwks_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// There is no runtime to fetch in, nothing to fetch with, or another attempt has the slot.
+struct FetchNotStarted;
+
+/// A fetch that is running. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
+/// the slot.
+struct RunningAttempt {
+    source: Arc<KeySource>,
+    number: AttemptNumber,
+    reason: FetchReason,
+    started: Moment,
+    result: Result<Fetched, FetchError>,
+}
+
+impl RunningAttempt {
+    fn run(self, fetcher: Arc<dyn DynFetchJwks>) -> impl Future<Output = ()> + Send {
+        async move {
+            let result = self.source.fetch(&*fetcher).await;
+            self.conclude(result);
+        }
+    }
+
+    fn conclude(mut self, result: Result<Fetched, FetchError>) {
+        self.result = result;
+    }
+}
+
+impl Drop for RunningAttempt {
+    fn drop(&mut self) {
+        Arc::clone(&self.source).end(self);
+    }
+}
+
+/// A reply that may replace the snapshot.
+struct Fetched {
+    /// `None` keeps the keys we have (304).
+    keys: Option<KeySet>,
+    etag: Option<String>,
+    max_age: Option<Duration>,
+}
+
+impl Fetched {
+    fn read(reply: JwksReply, current: Option<&Snapshot>) -> Result<Self, FetchError> {
+        let JwksReply {
+            document,
+            etag,
+            max_age,
+        } = reply;
+        let Some(document) = document else {
+            let current = current.ok_or(FetchError::NothingToKeep)?;
+            return Ok(Self {
+                keys: None,
+                etag: etag.or_else(|| current.etag().map(str::to_owned)),
+                max_age,
+            });
+        };
+        // A fetcher that was handed in may not have counted.
+        if document.len() > MAX_JWKS_BYTES {
+            return Err(FetchError::TooLarge);
+        }
+        let keys = KeySet::parse(&document)?;
+        Ok(Self {
+            keys: Some(keys),
+            etag,
+            max_age,
+        })
+    }
+}
+
+/// How many keys a refresh added and removed; a key that changed under its name counts as both.
+struct KeyChange {
+    added: usize,
+    removed: usize,
+}
+
+impl KeyChange {
+    fn between(before: Option<&KeySet>, after: Option<&KeySet>) -> Self {
+        let Some(after) = after else {
+            return Self {
+                added: 0,
+                removed: 0,
+            };
+        };
+        let lacking = |of: &KeySet, in_other: &dyn Fn(&str) -> Option<Arc<VerifyingKey>>| {
+            of.kids()
+                .filter(|kid| match (of.get(kid), in_other(kid)) {
+                    (Some(key), Some(other)) => !key.is_same(&other),
+                    _ => true,
+                })
+                .count()
+        };
+        Self {
+            added: lacking(after, &|kid| {
+                before.and_then(|before| before.get(kid)).cloned()
+            }),
+            removed: before.map_or(0, |before| lacking(before, &|kid| after.get(kid).cloned())),
+        }
+    }
+
+    const fn is_none(&self) -> bool {
+        self.added == 0 && self.removed == 0
+    }
+
+    fn report(&self, jwks_url: &str, reason: FetchReason, elapsed: Duration) {
+        let reason = reason.label();
+        let Self { added, removed } = self;
+        if self.is_none() {
+            tracing::debug!(jwks_url, reason, outcome = "unchanged", duration = ?elapsed, added, removed, "fetched keys");
+        } else {
+            tracing::info!(jwks_url, reason, outcome = "changed", duration = ?elapsed, added, removed, "fetched keys");
+        }
+    }
+}
+
+fn report_state(jwks_url: &str, from: KeyState, to: KeyState) {
+    if matches!(to, KeyState::Degraded | KeyState::Expired | KeyState::Empty) {
+        tracing::warn!(jwks_url, %from, %to, "the state of the keys changed");
+    } else {
+        tracing::info!(jwks_url, %from, %to, "the state of the keys changed");
+    }
+}
+
+fn find(snapshot: Option<&Snapshot>, kid: &str) -> Option<FoundKey> {
+    let snapshot = snapshot?;
+    Some(FoundKey {
+        key: Arc::clone(snapshot.keys.get(kid)?),
+        generation: snapshot.generation,
+    })
+}
+
+const fn unavailable(retry_after: Duration) -> AuthError {
+    AuthError::KeysUnavailable { retry_after }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A random share in `0.0..1.0`, from the seed that std draws for each hasher: enough to spread a fleet.
+#[allow(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
+fn jitter() -> f64 {
+    (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,166 @@
+//! What an operator sees of a key source.
+
+use std::{fmt, time::Duration};
+
+use super::{FetchError, SkippedKey};
+
+/// The state of a verifier's keys. What each means for a request is told on the crate page, under *Key freshness*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyState {
+    /// Due for a refresh, and the last attempt failed. Known keys serve; tokens with an unknown `kid` get 503.
+    Degraded,
+    /// Due for a refresh. Known keys serve.
+    Due,
+    /// There have never been keys. Requests wait for the first fetch, or get 503.
+    Empty,
+    /// The keys are too old to be trusted. Requests wait for a fetch, or get 503.
+    Expired,
+    /// The keys are current.
+    Fresh,
+    /// The keys were given to the builder and are never fetched.
+    Pinned,
+}
+
+impl KeyState {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] = [
+        Self::Degraded,
+        Self::Due,
+        Self::Empty,
+        Self::Expired,
+        Self::Fresh,
+        Self::Pinned,
+    ];
+
+    /// Whether requests can be answered in this state: every one but [`Empty`](Self::Empty) and
+    /// [`Expired`](Self::Expired).
+    #[must_use]
+    pub const fn is_ready(self) -> bool {
+        !matches!(self, Self::Empty | Self::Expired)
+    }
+
+    /// A fixed label: fit for a metric or a log field.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Degraded => "degraded",
+            Self::Due => "due",
+            Self::Empty => "empty",
+            Self::Expired => "expired",
+            Self::Fresh => "fresh",
+            Self::Pinned => "pinned",
+        }
+    }
+
+    /// How far from well this is, to find the worst of several.
+    pub(crate) const fn severity(self) -> u8 {
+        match self {
+            Self::Pinned => 0,
+            Self::Fresh => 1,
+            Self::Due => 2,
+            Self::Degraded => 3,
+            Self::Expired => 4,
+            Self::Empty => 5,
+        }
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+/// How a verifier's keys are doing at the moment: a copy that is not updated.
+///
+/// # Examples
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_cognito::Verifier;
+///
+/// /// For a readiness probe.
+/// fn readyz(verifier: &Verifier) -> StatusCode {
+///     if verifier.key_status().is_ready() {
+///         StatusCode::OK
+///     } else {
+///         StatusCode::SERVICE_UNAVAILABLE
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    pub(super) jwks_url: String,
+    pub(super) state: KeyState,
+    pub(super) age: Option<Duration>,
+    pub(super) kids: Vec<String>,
+    pub(super) skipped: Vec<SkippedKey>,
+    pub(super) last_error: Option<FetchError>,
+    pub(super) next_attempt: Option<Duration>,
+}
+
+impl KeyStatus {
+    /// Of a verifier without a pool, which cannot be built.
+    pub(crate) const fn of_nothing() -> Self {
+        Self {
+            jwks_url: String::new(),
+            state: KeyState::Empty,
+            age: None,
+            kids: Vec::new(),
+            skipped: Vec::new(),
+            last_error: None,
+            next_attempt: None,
+        }
+    }
+
+    /// Where the keys are from.
+    #[must_use]
+    pub fn jwks_url(&self) -> &str {
+        &self.jwks_url
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> KeyState {
+        self.state
+    }
+
+    /// Whether requests can be answered: `false` only in [`KeyState::Empty`] and [`KeyState::Expired`].
+    ///
+    /// A process that nobody sends requests to does not fetch, so a probe that waits for readiness before it lets
+    /// requests through must call [`Verifier::warm_up`](crate::Verifier::warm_up) first.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.state.is_ready()
+    }
+
+    /// How long ago the endpoint last confirmed the keys.
+    #[must_use]
+    pub const fn age(&self) -> Option<Duration> {
+        self.age
+    }
+
+    /// The `kid` of each usable key.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.kids.iter().map(String::as_str)
+    }
+
+    /// The entries of the set that are not used, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// Why the last attempt failed, or `None` if it succeeded.
+    #[must_use]
+    pub const fn last_error(&self) -> Option<&FetchError> {
+        self.last_error.as_ref()
+    }
+
+    /// How long until a request may cause the next attempt, while backing off from a failure.
+    #[must_use]
+    pub const fn next_attempt(&self) -> Option<Duration> {
+        self.next_attempt
+    }
+}

@@ -1,0 +1,167 @@
+//! `NumericDate` of RFC 7519 §2: seconds since the epoch, whole or fractional.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+/// A point in time, in nanoseconds since the epoch.
+///
+/// It saturates in the years 1677 and 2262. So every number that JSON can write is a date, every sum of a date and a
+/// duration is one, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NumericDate(i64);
+
+impl NumericDate {
+    pub(crate) fn from_system_time(time: SystemTime) -> Self {
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => Self(nanos(after)),
+            Err(before) => Self(nanos(before.duration()).saturating_neg()),
+        }
+    }
+
+    pub(crate) fn to_system_time(self) -> SystemTime {
+        let distance = Duration::from_nanos(self.0.unsigned_abs());
+        let time = if self.0 < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(distance)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(distance)
+        };
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    pub(crate) fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(duration)))
+    }
+
+    fn from_whole_seconds(seconds: i128) -> Self {
+        Self(saturate(seconds.saturating_mul(NANOS_PER_SECOND)))
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn saturate(nanos: i128) -> i64 {
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Reads a JSON number and nothing else: a date in a string, `null` or a list is malformed, not absent.
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+
+        impl Visitor<'_> for NumberVisitor {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of seconds")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
+                Ok(NumericDate::from_whole_seconds(seconds.into()))
+            }
+
+            fn visit_i64<E: Error>(self, seconds: i64) -> Result<Self::Value, E> {
+                Ok(NumericDate::from_whole_seconds(seconds.into()))
+            }
+
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "a float cast saturates, which is what a date does"
+            )]
+            fn visit_f64<E: Error>(self, seconds: f64) -> Result<Self::Value, E> {
+                if seconds.is_finite() {
+                    Ok(NumericDate((seconds * 1e9) as i64))
+                } else {
+                    Err(E::custom("not a finite number"))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<NumericDate> {
+        serde_json::from_str(json).ok()
+    }
+
+    #[test]
+    fn whole_and_fractional_numbers_are_dates() {
+        assert_eq!(read("0"), Some(NumericDate(0)));
+        assert_eq!(
+            read("1700000000"),
+            Some(NumericDate(1_700_000_000_000_000_000))
+        );
+        assert_eq!(read("1.5"), Some(NumericDate(1_500_000_000)));
+        assert_eq!(read("1.7e9"), Some(NumericDate(1_700_000_000_000_000_000)));
+        assert_eq!(read("-1"), Some(NumericDate(-1_000_000_000)));
+    }
+
+    #[test]
+    fn what_lies_beyond_saturates() {
+        for far in [
+            "9223372036854775807",
+            "18446744073709551615",
+            "1e308",
+            "1e30",
+        ] {
+            assert_eq!(read(far), Some(NumericDate(i64::MAX)), "{far}");
+        }
+        for far in ["-9223372036854775808", "-1e308"] {
+            assert_eq!(read(far), Some(NumericDate(i64::MIN)), "{far}");
+        }
+        let latest = NumericDate(i64::MAX);
+        assert_eq!(latest.plus(Duration::MAX), latest);
+        assert_eq!(
+            NumericDate(i64::MIN).minus(Duration::MAX),
+            NumericDate(i64::MIN)
+        );
+        for date in [
+            latest,
+            NumericDate(i64::MIN),
+            NumericDate(-1),
+            NumericDate(0),
+        ] {
+            assert_eq!(
+                NumericDate::from_system_time(date.to_system_time()).0,
+                date.0.max(-i64::MAX)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_malformed() {
+        for json in [
+            "null",
+            "\"1700000000\"",
+            "true",
+            "[1700000000]",
+            "{}",
+            "NaN",
+            "Infinity",
+            "1e400",
+            "01",
+            "",
+        ] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::BearerAuth) verified.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    bearer_auth::{Anonymous, Verdict},
+    challenge::{ChallengeParameters, Challenges},
+    claims::Claims,
+    error::{AuthError, ConfigError},
+    rejection::{BearerChallenge, RejectionResponse, refuse},
+    scope::ScopePolicy,
+};
+
+/// Demands scopes of the requests to a route.
+///
+/// It looks at the [`Claims`] in the request's extensions, and leaves them there. A [`BearerAuthLayer`](crate::BearerAuthLayer)
+/// must stand outside of it. Where none does, every request gets 500 and an error is logged: a guard that is put together
+/// wrongly must not let anyone in, and must not blame the caller.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, routing::{get, post}};
+/// use tower_cognito::{AllowedClients, RequireScopesLayer, UserPool, Verifier};
+///
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let app: Router = Router::new()
+///     .route("/profiles", get(|| async {}).layer(RequireScopesLayer::all_of(["profiles/get"])?))
+///     .route("/profiles", post(|| async {}).layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route_layer(verifier.layer());
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct RequireScopesLayer<R = BearerChallenge> {
+    required: ScopePolicy,
+    challenge: ChallengeParameters,
+    rejection: R,
+}
+
+impl RequireScopesLayer {
+    /// Demands every one of the scopes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScopePolicy::all_of`].
+    pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        ScopePolicy::all_of(scopes).map(Self::new)
+    }
+
+    /// Demands at least one of the scopes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScopePolicy::any_of`].
+    pub fn any_of<I>(scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        ScopePolicy::any_of(scopes).map(Self::new)
+    }
+
+    /// Demands that the policy is met.
+    pub fn new(policy: ScopePolicy) -> Self {
+        Self {
+            required: policy,
+            challenge: ChallengeParameters::default(),
+            rejection: BearerChallenge,
+        }
+    }
+}
+
+impl<R> RequireScopesLayer<R> {
+    /// Answers refused requests in another form.
+    pub fn rejection<R2>(self, rejection: R2) -> RequireScopesLayer<R2> {
+        RequireScopesLayer {
+            required: self.required,
+            challenge: self.challenge,
+            rejection,
+        }
+    }
+
+    /// Names the protection space in challenges, as [`BearerAuthLayer::realm`](crate::BearerAuthLayer::realm).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidChallengeParameter`].
+    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        self.challenge.set_realm(realm)?;
+        Ok(self)
+    }
+
+    /// Names the URL of the resource's metadata in challenges, as
+    /// [`BearerAuthLayer::resource_metadata`](crate::BearerAuthLayer::resource_metadata).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidChallengeParameter`].
+    pub fn resource_metadata(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.challenge.set_resource_metadata(url)?;
+        Ok(self)
+    }
+}
+
+impl<S, R: Clone> Layer<S> for RequireScopesLayer<R> {
+    type Service = RequireScopes<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireScopes {
+            inner,
+            guard: Arc::new(Guard {
+                challenges: Challenges::new(&self.challenge, Some(&self.required)),
+                required: self.required.clone(),
+                rejection: self.rejection.clone(),
+            }),
+        }
+    }
+}
+
+/// The service of a [`RequireScopesLayer`].
+#[derive(Debug)]
+pub struct RequireScopes<S, R = BearerChallenge> {
+    inner: S,
+    guard: Arc<Guard<R>>,
+}
+
+#[derive(Debug)]
+struct Guard<R> {
+    required: ScopePolicy,
+    challenges: Challenges,
+    rejection: R,
+}
+
+impl<R> Guard<R> {
+    fn check<B>(&self, request: &Request<B>) -> Result<(), AuthError> {
+        let extensions = request.extensions();
+        match extensions.get::<Claims>() {
+            Some(claims) if self.required.is_met_by(claims.scopes()) => Ok(()),
+            Some(_) => Err(AuthError::InsufficientScope {
+                required: self.required.clone(),
+            }),
+            None => Err(why_no_claims(extensions)),
+        }
+    }
+}
+
+/// Why a request has no claims: its layer let it pass anonymously or reports only, or there is none.
+pub(crate) fn why_no_claims(extensions: &http::Extensions) -> AuthError {
+    if extensions.get::<Anonymous>().is_some() {
+        return AuthError::MissingToken;
+    }
+    match extensions.get::<Verdict>() {
+        Some(Verdict::Refused(error)) => error.clone(),
+        Some(Verdict::Accepted) | None => {
+            let error = AuthError::LayerMissing;
+            tracing::error!("{error}");
+            error
+        }
+    }
+}
+
+impl<S: Clone, R> Clone for RequireScopes<S, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            guard: Arc::clone(&self.guard),
+        }
+    }
+}
+
+impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for RequireScopes<S, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RejectionResponse<ResBody>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = GuardedFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let refused = match self.guard.check(&request) {
+            Ok(()) => None,
+            Err(error) => Some(error),
+        };
+        let reports_only = request.extensions().get::<Verdict>().is_some();
+        let state = match refused {
+            Some(error) if !reports_only => {
+                let guard = &self.guard;
+                State::Refused {
+                    response: Some(refuse(&guard.rejection, &guard.challenges, &request, error)),
+                }
+            }
+            found => State::Inner {
+                future: self.inner.call(request),
+                found,
+            },
+        };
+        GuardedFuture { state }
+    }
+}
+
+pin_project! {
+    /// The response of a [`RequireScopes`] service.
+    pub struct GuardedFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, B> {
+        Inner {
+            #[pin]
+            future: F,
+            // What is to be reported beneath a report-only layer.
+            found: Option<AuthError>,
+        },
+        Refused {
+            response: Option<Response<B>>,
+        },
+    }
+}
+
+impl<F, B, E> Future for GuardedFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner { future, found } => {
+                let mut response = ready!(future.poll(cx))?;
+                if let Some(error) = found.take() {
+                    response.extensions_mut().insert(Verdict::Refused(error));
+                }
+                Poll::Ready(Ok(response))
+            }
+            // A future that is polled after it was ready stays pending.
+            StateProj::Refused { response } => response
+                .take()
+                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for GuardedFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,278 @@
+//! Scopes: the grammar of a scope token (RFC 6749 §3.3) and policies over them.
+
+use std::{fmt, sync::Arc};
+
+use crate::error::ConfigError;
+
+/// Which scopes a token must carry.
+///
+/// A policy is a list of alternatives, each a list of scopes: it is met when *all* scopes of *any* alternative are there.
+/// Scopes are compared whole and byte for byte; there are no prefixes, wildcards or hierarchies.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::ScopePolicy;
+///
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// let read = ScopePolicy::all_of(["profiles/get"])?;
+/// assert!(read.is_met_by(["profiles/get", "profiles/post"]));
+/// assert!(!read.is_met_by(["profiles/get-all"]));
+///
+/// let read_or_admin = read.or(ScopePolicy::all_of(["admin/read", "admin/mfa"])?);
+/// assert!(read_or_admin.is_met_by(["admin/mfa", "admin/read"]));
+/// assert!(!read_or_admin.is_met_by(["admin/read"]));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScopePolicy {
+    /// Never empty, and none of the alternatives is: either would be met by every token, or by none.
+    alternatives: Arc<[Box<[Scope]>]>,
+}
+
+type Scope = Box<str>;
+
+impl ScopePolicy {
+    /// Demands every one of the scopes.
+    ///
+    /// # Errors
+    ///
+    /// 1. [`ConfigError::EmptyList`] if no scope is given, because such a policy would let every token through.
+    /// 2. [`ConfigError::InvalidScope`] if one of them is no scope token of RFC 6749 §3.3.
+    pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Ok(Self {
+            alternatives: Arc::new([scope_list(scopes)?.into_boxed_slice()]),
+        })
+    }
+
+    /// Demands at least one of the scopes.
+    ///
+    /// # Errors
+    ///
+    /// As [`all_of`](Self::all_of).
+    pub fn any_of<I>(scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Ok(Self {
+            alternatives: scope_list(scopes)?
+                .into_iter()
+                .map(|scope| Box::from([scope]))
+                .collect(),
+        })
+    }
+
+    /// Met when this policy or the other is.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            alternatives: self
+                .alternatives
+                .iter()
+                .chain(other.alternatives.iter())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Whether a token with exactly these scopes meets the policy.
+    #[must_use]
+    pub fn is_met_by<'a, I>(&self, scopes: I) -> bool
+    where
+        I: IntoIterator<Item = &'a str>,
+        I::IntoIter: Clone,
+    {
+        let granted = scopes.into_iter();
+        self.alternatives.iter().any(|required| {
+            required
+                .iter()
+                .all(|scope| granted.clone().any(|granted| granted == &**scope))
+        })
+    }
+
+    /// The scopes that a challenge names (RFC 6750 §3): those of the alternative given first.
+    ///
+    /// A challenge is a flat list and cannot say "or". A caller that obtains the first alternative gets in; one that
+    /// asked for every scope of every alternative would ask for rights it need not have.
+    pub fn challenge_scopes(&self) -> impl Iterator<Item = &str> {
+        self.alternatives
+            .first()
+            .into_iter()
+            .flat_map(|scopes| scopes.iter().map(AsRef::as_ref))
+    }
+
+    /// Every scope that the policy names, in the order given; a scope in several alternatives comes several times.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.alternatives
+            .iter()
+            .flat_map(|scopes| scopes.iter().map(AsRef::as_ref))
+    }
+}
+
+/// As a condition: `(a and b) or c`.
+impl fmt::Display for ScopePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, required) in self.alternatives.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" or ")?;
+            }
+            let grouped = required.len() > 1 && self.alternatives.len() > 1;
+            let joined = required.join(" and ");
+            if grouped {
+                write!(f, "({joined})")?;
+            } else {
+                f.write_str(&joined)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ScopePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScopePolicy({self})")
+    }
+}
+
+/// The scopes of a `scope` claim: separated by U+0020 and by nothing else.
+///
+/// `str::split_whitespace` would also split on tab and on the white space of Unicode, and so find scopes that the
+/// issuer did not grant.
+pub(crate) fn split(claim: &str) -> impl Iterator<Item = &str> + Clone {
+    claim.split(' ').filter(|scope| !scope.is_empty())
+}
+
+fn scope_list<I>(scopes: I) -> Result<Vec<Scope>, ConfigError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let scopes = scopes
+        .into_iter()
+        .map(|scope| parse(scope.as_ref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if scopes.is_empty() {
+        return Err(ConfigError::EmptyList {
+            what: "scopes",
+            instead: "leave the scope requirement out to accept every good token",
+        });
+    }
+    Ok(scopes)
+}
+
+fn parse(scope: &str) -> Result<Scope, ConfigError> {
+    if !scope.is_empty() && scope.bytes().all(is_scope_char) {
+        Ok(scope.into())
+    } else {
+        Err(ConfigError::InvalidScope {
+            given: scope.to_owned(),
+        })
+    }
+}
+
+/// `NQCHAR` of RFC 6749 appendix A: what can stand in a quoted string unescaped.
+const fn is_scope_char(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_met_by_whole_scopes_only() {
+        let policy = ScopePolicy::all_of(["profiles/get"]).unwrap();
+        for (claim, met) in [
+            ("profiles/get", true),
+            ("profiles/post profiles/get", true),
+            ("  profiles/get  ", true),
+            ("", false),
+            ("profiles/ge", false),
+            ("profiles/gets", false),
+            ("profiles", false),
+            ("Profiles/get", false),
+            ("profiles/get,profiles/post", false),
+            ("profiles/post\tprofiles/get", false),
+            ("profiles/post\u{a0}profiles/get", false),
+            ("profiles/post\u{2028}profiles/get", false),
+            ("profiles/*", false),
+            ("*", false),
+        ] {
+            assert_eq!(policy.is_met_by(split(claim)), met, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn all_of_needs_every_scope_and_any_of_needs_one() {
+        let all = ScopePolicy::all_of(["a", "b"]).unwrap();
+        let any = ScopePolicy::any_of(["a", "b"]).unwrap();
+        for (claim, meets_all, meets_any) in [
+            ("a b", true, true),
+            ("b a c", true, true),
+            ("a", false, true),
+            ("b", false, true),
+            ("c", false, false),
+        ] {
+            assert_eq!(all.is_met_by(split(claim)), meets_all, "{claim:?}");
+            assert_eq!(any.is_met_by(split(claim)), meets_any, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn alternatives_are_an_or_of_ands() {
+        let policy = ScopePolicy::all_of(["a", "b"])
+            .unwrap()
+            .or(ScopePolicy::any_of(["c", "d"]).unwrap());
+        for (claim, met) in [
+            ("a b", true),
+            ("c", true),
+            ("d", true),
+            ("a", false),
+            ("b", false),
+        ] {
+            assert_eq!(policy.is_met_by(split(claim)), met, "{claim:?}");
+        }
+        assert_eq!(policy.to_string(), "(a and b) or c or d");
+        assert_eq!(policy.challenge_scopes().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_scope_that_no_token_could_carry_is_refused() {
+        for scope in ["", "a b", "a\"b", "a\\b", "a\tb", "ä", "a\u{7f}", "a\n"] {
+            assert_eq!(
+                ScopePolicy::all_of([scope]),
+                Err(ConfigError::InvalidScope {
+                    given: scope.to_owned()
+                }),
+                "{scope:?}"
+            );
+        }
+        for scope in [
+            "a",
+            "profiles/get",
+            "https://api.example.com/read:all",
+            "!#[]~",
+        ] {
+            assert!(ScopePolicy::all_of([scope]).is_ok(), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_policy_is_refused() {
+        let none: [&str; 0] = [];
+        assert!(matches!(
+            ScopePolicy::all_of(none),
+            Err(ConfigError::EmptyList { .. })
+        ));
+        assert!(matches!(
+            ScopePolicy::any_of(none),
+            Err(ConfigError::EmptyList { .. })
+        ));
+    }
+}

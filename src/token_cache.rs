@@ -1,0 +1,152 @@
+//! Tokens that were verified a moment ago.
+//!
+//! A hit is exactly equivalent to verifying again, because everything that could make the answer differ is looked at
+//! again: the dates, the service's own check, the generation of the keys and whether they may still be used. What is not
+//! looked at again is a function of the token's bytes and the configuration, and the bytes are compared whole.
+
+use std::hash::{Hash, Hasher};
+
+use quick_cache::{Equivalent, OptionsBuilder, Weighter, sync::Cache};
+
+use crate::{claims::Claims, expect::PoolIndex, jwks::Generation};
+
+/// 8 MiB.
+const DEFAULT_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// What an entry costs beside the token and its claims: the table's slot, its links and the allocations' headers.
+const ENTRY_OVERHEAD: usize = 128;
+
+/// How much memory verified tokens may take.
+///
+/// A caller sends the same token for as long as it lives. The cache spares the RSA verification of all but the first
+/// request, and gives the same answers as without it. It is on by default.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::TokenCache;
+///
+/// // Room for some ten thousand tokens instead of some three thousand.
+/// let roomy = TokenCache::with_max_bytes(32 * 1024 * 1024);
+/// let off = TokenCache::disabled();
+/// # let _ = (roomy, off);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCache {
+    max_bytes: usize,
+}
+
+impl TokenCache {
+    /// Verifies every token anew.
+    #[must_use]
+    pub const fn disabled() -> Self {
+        Self { max_bytes: 0 }
+    }
+
+    /// Keeps at most so many bytes of tokens and claims. The default is 8 MiB.
+    #[must_use]
+    pub const fn with_max_bytes(max_bytes: usize) -> Self {
+        Self { max_bytes }
+    }
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self::with_max_bytes(DEFAULT_MAX_BYTES)
+    }
+}
+
+/// The cache itself. Only tokens that were let in are in it.
+pub(crate) struct VerifiedTokens {
+    entries: Option<Cache<Token, VerifiedToken, Bytes, foldhash::fast::RandomState>>,
+}
+
+/// What is known of a token in the cache.
+#[derive(Clone)]
+pub(crate) struct VerifiedToken {
+    pub(crate) claims: Claims,
+    pub(crate) pool: PoolIndex,
+    /// The keys that it was verified with.
+    pub(crate) generation: Generation,
+}
+
+impl VerifiedTokens {
+    pub(crate) fn new(config: TokenCache) -> Self {
+        let TokenCache { max_bytes } = config;
+        // The options can only be refused for lack of a capacity, and both are given.
+        let options = OptionsBuilder::new()
+            .weight_capacity(max_bytes as u64)
+            .estimated_items_capacity(max_bytes / 3072)
+            .build()
+            .ok()
+            .filter(|_| max_bytes > 0);
+        Self {
+            entries: options.map(|options| {
+                Cache::with_options(
+                    options,
+                    Bytes,
+                    foldhash::fast::RandomState::default(),
+                    Default::default(),
+                )
+            }),
+        }
+    }
+
+    pub(crate) fn get(&self, token: &[u8]) -> Option<VerifiedToken> {
+        self.entries.as_ref()?.get(&Seen(token))
+    }
+
+    pub(crate) fn insert(&self, token: &[u8], verified: VerifiedToken) {
+        if let Some(entries) = &self.entries {
+            entries.insert(Token(token.into()), verified);
+        }
+    }
+
+    pub(crate) fn remove(&self, token: &[u8]) {
+        if let Some(entries) = &self.entries {
+            entries.remove(&Seen(token));
+        }
+    }
+}
+
+/// A whole compact token. Equality is of all its bytes.
+#[derive(PartialEq, Eq)]
+struct Token(Box<[u8]>);
+
+/// A token to look up.
+struct Seen<'a>(&'a [u8]);
+
+/// Only the end of the signature is hashed. Nobody can choose it: every token in the cache carries a signature that
+/// verified, so its bytes are as good as random. The hash decides where to look, and equality whether it was found.
+fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
+    let tail = token.last_chunk::<32>().map_or(token, |tail| &tail[..]);
+    state.write(tail);
+}
+
+impl Hash for Token {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_tail(&self.0, state);
+    }
+}
+
+impl Hash for Seen<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_tail(self.0, state);
+    }
+}
+
+impl Equivalent<Token> for Seen<'_> {
+    fn equivalent(&self, token: &Token) -> bool {
+        *self.0 == *token.0
+    }
+}
+
+/// Counts an entry in bytes.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Token, VerifiedToken> for Bytes {
+    fn weight(&self, token: &Token, verified: &VerifiedToken) -> u64 {
+        (token.0.len() + verified.claims.memory() + ENTRY_OVERHEAD) as u64
+    }
+}
