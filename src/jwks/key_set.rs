@@ -123,16 +123,15 @@ impl KeySet {
         &self.skipped
     }
 
-    /// Whether both hold the same keys under the same names.
-    pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
-        self.keys.len() == other.keys.len()
-            && self
-                .keys
-                .iter()
-                .zip(&other.keys)
-                .all(|((kid, key), (other_kid, other_key))| {
-                    kid == other_kid && key.is_same(other_key)
-                })
+    /// How many of these keys the other set does not have under the same name.
+    pub(crate) fn count_missing_in(&self, other: Option<&Self>) -> usize {
+        self.keys
+            .iter()
+            .filter(|(kid, key)| {
+                let other = other.and_then(|other| other.get(kid));
+                !other.is_some_and(|other| other.is_same(key))
+            })
+            .count()
     }
 }
 
