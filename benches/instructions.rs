@@ -13,10 +13,13 @@ mod support;
 
 use std::hint::black_box;
 
+use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use tower_cognito::TokenCache;
+use http::{Request, StatusCode};
+use tower::Service;
+use tower_cognito::{TokenCache, Verifier};
 
-use self::support::Issuer;
+use self::support::{InsertArc, Issuer, request};
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -35,13 +38,25 @@ fn main() {
         _ => TokenCache::default(),
     });
     let token = match case.as_str() {
-        "rsa" | "first-sight" | "seen" => good.clone(),
+        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-arc" | "axum-seen" => good.clone(),
         "expired" => issuer.token("access", "expired", -3600),
         "unknown-kid" => issuer.token("unknown", "unknown", 3600),
         "garbage" => "x".repeat(good.len()),
         other => panic!("no such case: {other}"),
     };
-    if case == "rsa" {
+    if let Some(app) = router(case, &verifier) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mut app = app;
+        let mut requests = (0..=count).map(|_| request(&token)).collect::<Vec<_>>();
+        let mut call = |request: Request<Body>| {
+            runtime.block_on(app.call(request)).unwrap().status() == StatusCode::OK
+        };
+        // The first call fills the token cache.
+        assert!(requests.pop().is_some_and(&mut call));
+        measured(count, || requests.pop().is_some_and(&mut call));
+    } else if case == "rsa" {
         measured(count, || {
             issuer
                 .public
@@ -53,6 +68,16 @@ fn main() {
         measured(count, || {
             verifier.verify_cached(black_box(&token)).unwrap().is_ok() == accepted
         });
+    }
+}
+
+fn router(case: &str, verifier: &Verifier) -> Option<Router> {
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    match case {
+        "axum-plain" => Some(router),
+        "axum-arc" => Some(router.route_layer(InsertArc::new())),
+        "axum-seen" => Some(router.route_layer(verifier.layer())),
+        _ => None,
     }
 }
 

@@ -13,20 +13,17 @@
 mod support;
 
 use std::{
-    convert::Infallible,
     hint::black_box,
-    sync::Arc,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{Request, Response, StatusCode, header::AUTHORIZATION};
-use tower::{Layer, Service};
+use http::{Request, Response, StatusCode};
+use tower::Service;
 use tower_cognito::{TokenCache, Verifier};
 
-use self::support::Issuer;
+use self::support::{InsertArc, Issuer, request};
 
 const TOKENS: usize = 256;
 const BATCH: usize = 16;
@@ -174,7 +171,7 @@ fn routers(
 ) {
     let router = || Router::new().route("/", get(|| async { "hello" }));
     let plain: Router = router();
-    let inserting: Router = router().route_layer(InsertArc(Arc::new("claims".to_owned())));
+    let inserting: Router = router().route_layer(InsertArc::new());
     let guarded: Router = router().route_layer(issuer.verifier(TokenCache::default()).layer());
     let uncached: Router = router().route_layer(issuer.verifier(TokenCache::disabled()).layer());
     for (name, mut app) in [
@@ -201,46 +198,6 @@ fn routers(
             }
         }
         table.record(name, elapsed, batches * BATCH);
-    }
-}
-
-fn request(token: &str) -> Request<Body> {
-    Request::get("/")
-        .header(AUTHORIZATION, format!("Bearer {token}"))
-        .body(Body::empty())
-        .unwrap()
-}
-
-/// The least that a layer which hands something to the handler can do.
-#[derive(Clone)]
-struct InsertArc(Arc<String>);
-
-#[derive(Clone)]
-struct InsertArcService<S>(S, Arc<String>);
-
-impl<S> Layer<S> for InsertArc {
-    type Service = InsertArcService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        InsertArcService(inner, Arc::clone(&self.0))
-    }
-}
-
-impl<S, B> Service<Request<B>> for InsertArcService<S>
-where
-    S: Service<Request<B>, Error = Infallible>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(Arc::clone(&self.1));
-        self.0.call(request)
     }
 }
 

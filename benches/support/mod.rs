@@ -1,20 +1,31 @@
-//! An issuer for benchmarks: one key, tokens of Cognito's shape and length.
+//! What the benchmarks share: an issuer whose tokens have Cognito's shape and length, and the least that a layer can do.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use axum::body::Body;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{Request, header::AUTHORIZATION};
 use serde_json::json;
+use tower::{Layer, Service};
 use tower_cognito::{AllowedClients, TokenCache, UserPool, Verifier};
 
 const POOL: &str = "eu-west-1_Bench0001";
 
-pub struct Issuer {
+pub(crate) struct Issuer {
     key: jsonwebtoken::EncodingKey,
-    pub public: ParsedPublicKey,
+    pub(crate) public: ParsedPublicKey,
     jwks: String,
 }
 
 impl Issuer {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = jsonwebtoken::EncodingKey::from_rsa_pem(include_bytes!(
             "../../fixtures/keys/test-only-access.pem"
         ))
@@ -39,7 +50,7 @@ impl Issuer {
         }
     }
 
-    pub fn verifier(&self, cache: TokenCache) -> Verifier {
+    pub(crate) fn verifier(&self, cache: TokenCache) -> Verifier {
         Verifier::builder(UserPool::new(POOL).unwrap(), AllowedClients::any())
             .jwks(&self.jwks)
             .token_cache(cache)
@@ -48,7 +59,7 @@ impl Issuer {
     }
 
     /// A client-credentials token with the members of Cognito's, of about its length.
-    pub fn token(&self, kid: &str, id: &str, expires_in: i64) -> String {
+    pub(crate) fn token(&self, kid: &str, id: &str, expires_in: i64) -> String {
         let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
         let claims = json!({
             "sub": "1example23456789abcdefghij",
@@ -67,5 +78,52 @@ impl Issuer {
         header.kid = Some(kid.to_owned());
         header.typ = None;
         jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
+    }
+}
+
+/// A request as a server has it: the token in its header.
+pub(crate) fn request(token: &str) -> Request<Body> {
+    Request::get("/")
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// The least that a layer which hands something to the handler can do.
+#[derive(Clone)]
+pub(crate) struct InsertArc(Arc<String>);
+
+impl InsertArc {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new("claims".to_owned()))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct InsertArcService<S>(S, Arc<String>);
+
+impl<S> Layer<S> for InsertArc {
+    type Service = InsertArcService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        InsertArcService(inner, Arc::clone(&self.0))
+    }
+}
+
+impl<S, B> Service<Request<B>> for InsertArcService<S>
+where
+    S: Service<Request<B>, Error = Infallible>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.1));
+        self.0.call(request)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -217,7 +217,7 @@ fn usable_key(jwk: &Jwk) -> Result<VerifyingKey, SkipReason> {
     if !matches!(common.key_algorithm, None | Some(KeyAlgorithm::RS256)) {
         return Err(SkipReason::Algorithm);
     }
-    let decode = |number: &str, reason| URL_SAFE_NO_PAD.decode(number).map_err(|_| reason);
+    let decode = |number: &str, reason| URL_SAFE_NO_PAD.decode_to_vec(number).map_err(|_| reason);
     let n = decode(&rsa.n, SkipReason::Modulus)?;
     let e = decode(&rsa.e, SkipReason::Exponent)?;
     VerifyingKey::from_components(&n, &e).map_err(|unusable| match unusable {
