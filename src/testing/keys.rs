@@ -8,7 +8,7 @@ use base64::{
 };
 use serde_json::{Value, json};
 
-use crate::crypto::signing::SigningKey;
+use crate::crypto::signing::{self, SigningKey};
 
 /// Which key signs a token.
 ///
@@ -47,9 +47,14 @@ impl NamedKey {
         })
     }
 
-    pub(super) fn generate(kid: String) -> Arc<Self> {
+    /// A key under a name like those of Cognito, which are padded base64.
+    fn generate() -> Arc<Self> {
+        let name = signing::random::<32>().expect("the system has randomness");
         let key = SigningKey::generate().expect("the system can generate an RSA key");
-        Arc::new(Self { kid, key })
+        Arc::new(Self {
+            kid: STANDARD.encode(name),
+            key,
+        })
     }
 
     pub(super) fn kid(&self) -> &str {
@@ -106,6 +111,15 @@ static FIXTURES: LazyLock<SigningKeys> = LazyLock::new(|| SigningKeys {
 impl SigningKeys {
     pub(super) fn fixtures() -> Self {
         FIXTURES.clone()
+    }
+
+    /// New keys, but for the one that nobody trusts.
+    pub(super) fn generate() -> Self {
+        Self {
+            access: NamedKey::generate(),
+            id: NamedKey::generate(),
+            unpublished: Arc::clone(&FIXTURES.unpublished),
+        }
     }
 
     pub(super) const fn get(&self, key: Key) -> &Arc<NamedKey> {

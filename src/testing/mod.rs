@@ -13,6 +13,7 @@
 //! * [`TokenBuilder`] makes its tokens in the exact shapes of Cognito, good ones and one for each classic fault.
 //! * [`ManualClock`] drives the tokens and the verifier together, so that a test of expiry does not wait.
 //! * [`WithClaims`] puts claims into a request, for the unit test of a handler.
+//! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and for whole systems on a laptop.
 //! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
 //!
 //! # Examples
@@ -46,6 +47,7 @@
 
 mod clock;
 mod fetcher;
+mod issuer;
 mod keys;
 mod pool;
 mod request;
@@ -54,6 +56,9 @@ mod token;
 pub use self::{
     clock::ManualClock,
     fetcher::{HeldReply, ScriptedFetcher},
+    issuer::{
+        Endpoint, EndpointSwitch, LocalIssuer, LocalIssuerBuilder, StartError, random_secret,
+    },
     keys::Key,
     pool::TestPool,
     request::WithClaims,

@@ -449,7 +449,7 @@ fn seconds(time: SystemTime) -> i64 {
 }
 
 /// A version 4 UUID (RFC 9562 §5.4), as Cognito's ids are.
-fn random_uuid() -> String {
+pub(super) fn random_uuid() -> String {
     let random = signing::random::<16>().expect("the system has randomness");
     let number = u128::from_be_bytes(random);
     let number = number & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
