@@ -28,6 +28,9 @@ use crate::{
 /// must stand outside of it. Where none does, every request gets 500 and an error is logged: a guard that is put together
 /// wrongly must not let anyone in, and must not blame the caller.
 ///
+/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the answer to methods that
+/// the route does not have as well, and make a 405 a 403.
+///
 /// # Examples
 ///
 /// ```
@@ -38,8 +41,8 @@ use crate::{
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
 /// let app: Router = Router::new()
-///     .route("/profiles", get(|| async {}).layer(RequireScopesLayer::all_of(["profiles/get"])?))
-///     .route("/profiles", post(|| async {}).layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
+///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
 ///     .route_layer(verifier.layer());
 /// # let _ = app;
 /// # Ok(())
