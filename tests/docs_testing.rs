@@ -39,17 +39,10 @@ fn every_snippet_of_the_page_stands_in_the_example() {
             snippet.join("\n")
         );
     }
-    // What is tested by the example and does not stand on the page would be missed by nobody else.
-    let tests = EXAMPLE.matches("#[tokio::test]").count();
-    let on_page = snippets
-        .iter()
-        .flatten()
-        .filter(|line| **line == "#[tokio::test]")
-        .count();
-    assert!(
-        on_page + 1 == tests,
-        "{on_page} of {tests} tests are on the page"
-    );
+    let is_test = |line: &&&str| **line == "#[tokio::test]";
+    let on_page = snippets.iter().flatten().filter(is_test).count();
+    assert_eq!(on_page, EXAMPLE.matches("#[tokio::test]").count());
+    assert!(on_page > 0);
 }
 
 #[test]
