@@ -66,6 +66,46 @@ fn verifier(pool: UserPool) -> Result<Verifier, ConfigError> {
     Verifier::builder(pool, AllowedClients::any()).build()
 }
 
+/// Starts an issuer and the service, and calls the service as another one would.
+async fn call_over_http() -> Result<Vec<Profile>, Box<dyn Error>> {
+    let issuer = LocalIssuer::builder()
+        .client("caller", "the-secret-of-the-caller", ["profiles/get"])
+        .start()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let service_url = format!("http://{}", listener.local_addr()?);
+    let router = router(&verifier(issuer.user_pool())?)?;
+    let server = tokio::spawn(axum::serve(listener, router).into_future());
+
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let reply = http
+        .post(issuer.token_url())
+        .basic_auth("caller", Some("the-secret-of-the-caller"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials&scope=profiles/get")
+        .send()
+        .await?
+        .error_for_status()?;
+    let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
+    let token = reply["access_token"].as_str().unwrap_or_default();
+
+    let reply = http
+        .get(format!("{service_url}/profiles"))
+        .bearer_auth(token)
+        .send()
+        .await?
+        .error_for_status()?;
+    let profiles = serde_json::from_slice(&reply.bytes().await?)?;
+    server.abort();
+    Ok(profiles)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let profiles = call_over_http().await?;
+    println!("the service answered over HTTP: {profiles:?}");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -250,44 +290,4 @@ mod tests {
         let bytes = to_bytes(response.into_body(), 64 * 1024).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
-}
-
-/// Starts an issuer and the service, and calls the service as another one would.
-async fn call_over_http() -> Result<Vec<Profile>, Box<dyn Error>> {
-    let issuer = LocalIssuer::builder()
-        .client("caller", "the-secret-of-the-caller", ["profiles/get"])
-        .start()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let service_url = format!("http://{}", listener.local_addr()?);
-    let router = router(&verifier(issuer.user_pool())?)?;
-    let server = tokio::spawn(axum::serve(listener, router).into_future());
-
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let reply = http
-        .post(issuer.token_url())
-        .basic_auth("caller", Some("the-secret-of-the-caller"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("grant_type=client_credentials&scope=profiles/get")
-        .send()
-        .await?
-        .error_for_status()?;
-    let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
-    let token = reply["access_token"].as_str().unwrap_or_default();
-
-    let reply = http
-        .get(format!("{service_url}/profiles"))
-        .bearer_auth(token)
-        .send()
-        .await?
-        .error_for_status()?;
-    let profiles = serde_json::from_slice(&reply.bytes().await?)?;
-    server.abort();
-    Ok(profiles)
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let profiles = call_over_http().await?;
-    println!("the service answered over HTTP: {profiles:?}");
-    Ok(())
 }

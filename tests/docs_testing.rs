@@ -1,7 +1,5 @@
 //! The snippets of `docs/TESTING.md` are the code of `examples/testing_your_service.rs`, which is compiled and run.
 
-#![allow(clippy::panic)]
-
 const PAGE: &str = include_str!("../docs/TESTING.md");
 const EXAMPLE: &str = include_str!("../examples/testing_your_service.rs");
 
