@@ -1,6 +1,6 @@
 //! The local issuer over real sockets. Every wait has an upper bound, and nothing sleeps.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::{
     io::{Read, Write},
