@@ -32,6 +32,8 @@ mod snapshot;
 mod source;
 mod status;
 
+#[cfg(feature = "client")]
+pub(crate) use self::source::jitter;
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
