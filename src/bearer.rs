@@ -50,22 +50,8 @@ fn strip_leading_spaces(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// The token as text, if it is one.
-///
-/// # Errors
-///
-/// [`AuthError::MalformedCredentials`].
-pub(crate) fn token68(token: &[u8]) -> Result<&str, AuthError> {
-    if is_token68(token) {
-        // Every byte is ASCII by now, so this cannot fail.
-        std::str::from_utf8(token).map_err(|_| AuthError::MalformedCredentials)
-    } else {
-        Err(AuthError::MalformedCredentials)
-    }
-}
-
 /// `token68` of RFC 9110 §11.2, which is the `b64token` of RFC 6750 §2.1.
-fn is_token68(token: &[u8]) -> bool {
+pub(crate) fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|&&byte| byte == b'=').count();
     let (body, _) = token.split_at(token.len() - padding);
     // Without an early exit, so that the compiler can look at many bytes at a time.

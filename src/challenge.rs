@@ -10,19 +10,37 @@ use crate::{
 /// What every challenge of a layer says of the service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChallengeParameters {
-    realm: Option<String>,
-    resource_metadata: Option<String>,
+    pub(crate) realm: Option<QuotableText>,
+    pub(crate) resource_metadata: Option<QuotableText>,
 }
 
-impl ChallengeParameters {
-    pub(crate) fn set_realm(&mut self, realm: &str) -> Result<(), ConfigError> {
-        self.realm = Some(quotable("realm", realm)?);
-        Ok(())
+/// A text that can stand in a quoted string without escaping (RFC 9110 §5.6.4).
+#[derive(Clone, Debug)]
+pub(crate) struct QuotableText(Box<str>);
+
+impl QuotableText {
+    pub(crate) fn realm(text: &str) -> Result<Self, ConfigError> {
+        Self::parse("realm", text)
     }
 
-    pub(crate) fn set_resource_metadata(&mut self, url: &str) -> Result<(), ConfigError> {
-        self.resource_metadata = Some(quotable("resource_metadata", url)?);
-        Ok(())
+    pub(crate) fn resource_metadata(text: &str) -> Result<Self, ConfigError> {
+        Self::parse("resource_metadata", text)
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(parameter: &'static str, text: &str) -> Result<Self, ConfigError> {
+        let quotable = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if !text.is_empty() && text.bytes().all(quotable) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ConfigError::InvalidChallengeParameter {
+                parameter,
+                given: text.to_owned(),
+            })
+        }
     }
 }
 
@@ -110,14 +128,20 @@ fn challenge(
     error: Option<(&str, &str)>,
 ) -> HeaderValue {
     let named = [
-        ("realm", parameters.realm.as_deref()),
+        ("realm", parameters.realm.as_ref().map(QuotableText::as_str)),
         ("scope", scope),
         ("error", error.map(|(code, _)| code)),
         (
             "error_description",
             error.map(|(_, description)| description),
         ),
-        ("resource_metadata", parameters.resource_metadata.as_deref()),
+        (
+            "resource_metadata",
+            parameters
+                .resource_metadata
+                .as_ref()
+                .map(QuotableText::as_str),
+        ),
     ];
     let given = named
         .iter()
@@ -128,24 +152,8 @@ fn challenge(
     } else {
         format!("Bearer {}", given.join(", "))
     };
-    // Every part is printable ASCII without quotes: a constant, or checked by `quotable` or by `ScopePolicy`.
+    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText` or by `ScopePolicy`.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
-}
-
-/// Accepts what can stand in a quoted string without escaping (RFC 9110 §5.6.4).
-fn quotable(parameter: &'static str, text: &str) -> Result<String, ConfigError> {
-    if !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
-    {
-        Ok(text.to_owned())
-    } else {
-        Err(ConfigError::InvalidChallengeParameter {
-            parameter,
-            given: text.to_owned(),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -154,19 +162,16 @@ mod tests {
 
     #[test]
     fn a_parameter_that_would_break_the_quoting_is_refused() {
-        let mut parameters = ChallengeParameters::default();
         for text in ["", "a\"b", "a\\b", "a\r\nb", "a\tb", "ä", "a\u{7f}"] {
             for (parameter, outcome) in [
-                ("realm", parameters.set_realm(text)),
-                ("resource_metadata", parameters.set_resource_metadata(text)),
+                ("realm", QuotableText::realm(text)),
+                ("resource_metadata", QuotableText::resource_metadata(text)),
             ] {
                 let given = text.to_owned();
-                assert_eq!(
-                    outcome,
-                    Err(ConfigError::InvalidChallengeParameter { parameter, given })
-                );
+                let expected = ConfigError::InvalidChallengeParameter { parameter, given };
+                assert_eq!(outcome.unwrap_err(), expected);
             }
         }
-        assert_eq!(parameters.set_realm("profiles of the shop"), Ok(()));
+        assert!(QuotableText::realm("profiles of the shop").is_ok());
     }
 }

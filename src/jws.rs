@@ -1,6 +1,7 @@
 //! Compact JWS: three base64url parts and a protected header (RFC 7515 §3.1, §4.1, §7.1).
 
-use base64::{Engine, decoded_len_estimate, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::memchr;
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
@@ -17,7 +18,7 @@ const MAX_KID_BYTES: usize = 256;
 /// It has exactly three parts, all strictly encoded; its header asks for RS256 and for no extension, and names a key.
 pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
-    signature: Signature,
+    signature: &'t [u8],
     kid: Text,
     /// Header and payload decoded one behind the other, so that both cost one allocation.
     decoded: String,
@@ -43,15 +44,22 @@ struct Header<'a> {
 impl<'t> CompactJws<'t> {
     /// # Errors
     ///
-    /// [`AuthError::MalformedToken`], [`MalformedHeader`](AuthError::MalformedHeader),
+    /// [`AuthError::MalformedToken`] before anything else; then [`MalformedHeader`](AuthError::MalformedHeader),
     /// [`MalformedClaims`](AuthError::MalformedClaims) for a payload that is not UTF-8,
     /// [`HeaderNotSupported`](AuthError::HeaderNotSupported) or
     /// [`AlgorithmNotAllowed`](AuthError::AlgorithmNotAllowed).
-    pub(crate) fn parse(token: &'t str) -> Result<Self, AuthError> {
+    pub(crate) fn parse(
+        token: &'t [u8],
+        signature: &'t mut SignatureBuffer,
+    ) -> Result<Self, AuthError> {
         let parts = Parts::split(token).ok_or(AuthError::MalformedToken)?;
-        let (decoded, payload_at) = parts.decode()?;
-        let signature = Signature::decode(parts.signature).ok_or(AuthError::MalformedToken)?;
+        let mut decoded = Vec::with_capacity(parts.header.len() + parts.payload.len());
+        decode_strictly(parts.header, &mut decoded)?;
+        let payload_at = decoded.len();
+        decode_strictly(parts.payload, &mut decoded)?;
+        let signature = signature.decode(parts.signature)?;
 
+        let decoded = into_texts(decoded, payload_at)?;
         let header_text = decoded
             .get(..payload_at)
             .ok_or(AuthError::MalformedHeader)?;
@@ -66,7 +74,7 @@ impl<'t> CompactJws<'t> {
             return Err(AuthError::MalformedHeader);
         }
         Ok(Self {
-            signing_input: parts.signing_input.as_bytes(),
+            signing_input: parts.signing_input,
             signature,
             kid: header.kid.locate(header_text),
             decoded,
@@ -86,7 +94,7 @@ impl<'t> CompactJws<'t> {
     /// Gives the payload away if `key` signed the bytes that were received. The way to it that skips this is
     /// [`payload`](Self::payload), whose only caller keeps what it reads to itself.
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedPayload, AuthError> {
-        if !key.verifies(self.signing_input, self.signature.as_bytes()) {
+        if !key.verifies(self.signing_input, self.signature) {
             return Err(AuthError::InvalidSignature);
         }
         Ok(VerifiedPayload {
@@ -114,17 +122,17 @@ impl VerifiedPayload {
 }
 
 struct Parts<'t> {
-    signing_input: &'t str,
-    header: &'t str,
-    payload: &'t str,
-    signature: &'t str,
+    signing_input: &'t [u8],
+    header: &'t [u8],
+    payload: &'t [u8],
+    signature: &'t [u8],
 }
 
 impl<'t> Parts<'t> {
     /// Splits at the first two dots. A third one is refused with everything else that is not base64url.
-    fn split(token: &'t str) -> Option<Self> {
-        let (header, rest) = token.split_once('.')?;
-        let (payload, signature) = rest.split_once('.')?;
+    fn split(token: &'t [u8]) -> Option<Self> {
+        let (header, rest) = split_once(token)?;
+        let (payload, signature) = split_once(rest)?;
         let signing_input = token.get(..header.len() + 1 + payload.len())?;
         let none_is_empty = !header.is_empty() && !payload.is_empty() && !signature.is_empty();
         none_is_empty.then_some(Self {
@@ -134,53 +142,55 @@ impl<'t> Parts<'t> {
             signature,
         })
     }
+}
 
-    /// Header and payload as one text, and where the payload begins.
-    fn decode(&self) -> Result<(String, usize), AuthError> {
-        let capacity =
-            decoded_len_estimate(self.header.len()) + decoded_len_estimate(self.payload.len());
-        let mut bytes = Vec::with_capacity(capacity);
-        decode_strictly(self.header, &mut bytes)?;
-        let payload_at = bytes.len();
-        decode_strictly(self.payload, &mut bytes)?;
-        let decoded = String::from_utf8(bytes).map_err(|error| {
-            if error.utf8_error().valid_up_to() < payload_at {
-                AuthError::MalformedHeader
-            } else {
-                AuthError::MalformedClaims
-            }
-        })?;
-        // A character that straddles the border is valid in the whole but in neither part.
-        if decoded.is_char_boundary(payload_at) {
-            Ok((decoded, payload_at))
-        } else {
-            Err(AuthError::MalformedHeader)
-        }
-    }
+fn split_once(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = memchr(b'.', bytes)?;
+    Some((bytes.get(..dot)?, bytes.get(dot + 1..)?))
 }
 
 /// Base64url without padding; refuses padding, other alphabets, white space and unused bits that are not zero, each of
 /// which would let one token be written in several ways (RFC 7515 §2, RFC 4648 §3.5).
-fn decode_strictly(part: &str, into: &mut Vec<u8>) -> Result<(), AuthError> {
+fn decode_strictly(part: &[u8], into: &mut Vec<u8>) -> Result<(), AuthError> {
     URL_SAFE_NO_PAD
-        .decode_vec(part, into)
+        .decode_append(part, into)
         .map_err(|_| AuthError::MalformedToken)
 }
 
-/// A decoded signature, on the stack.
-struct Signature {
-    bytes: [u8; MAX_SIGNATURE_BYTES],
-    len: usize,
+/// Header and payload as texts, each by itself.
+fn into_texts(decoded: Vec<u8>, payload_at: usize) -> Result<String, AuthError> {
+    let texts = String::from_utf8(decoded).map_err(|error| {
+        if error.utf8_error().valid_up_to() < payload_at {
+            AuthError::MalformedHeader
+        } else {
+            AuthError::MalformedClaims
+        }
+    })?;
+    // A character that straddles the border is valid in the whole but in neither part.
+    if texts.is_char_boundary(payload_at) {
+        Ok(texts)
+    } else {
+        Err(AuthError::MalformedHeader)
+    }
 }
 
-impl Signature {
-    fn decode(part: &str) -> Option<Self> {
-        let mut bytes = [0; MAX_SIGNATURE_BYTES];
-        let len = URL_SAFE_NO_PAD.decode_slice(part, &mut bytes).ok()?;
-        Some(Self { bytes, len })
+/// Room for a decoded signature. The caller keeps it on its stack, so that a parsed token is small enough to be moved.
+pub(crate) struct SignatureBuffer([u8; MAX_SIGNATURE_BYTES]);
+
+impl SignatureBuffer {
+    pub(crate) const fn new() -> Self {
+        Self([0; MAX_SIGNATURE_BYTES])
     }
 
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+    fn decode(&mut self, part: &[u8]) -> Result<&[u8], AuthError> {
+        let len = URL_SAFE_NO_PAD
+            .decoded_length(part)
+            .map_err(|_| AuthError::MalformedToken)?;
+        // A longer signature cannot be a usable key's. The decoder demands the room that it needs.
+        let room = self.0.get_mut(..len).ok_or(AuthError::MalformedToken)?;
+        match URL_SAFE_NO_PAD.decode(part, room.as_out()) {
+            Ok(signature) => Ok(signature),
+            Err(_) => Err(AuthError::MalformedToken),
+        }
     }
 }

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::{
     bearer_auth::{Anonymous, Verdict},
-    challenge::{ChallengeParameters, Challenges},
+    challenge::{ChallengeParameters, Challenges, QuotableText},
     claims::Claims,
     error::{AuthError, ConfigError},
     rejection::{BearerChallenge, RejectionResponse, refuse},
@@ -45,12 +45,11 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireScopesLayer<R = BearerChallenge> {
-    required: ScopePolicy,
-    challenge: ChallengeParameters,
-    rejection: R,
+    /// Complete at any time: axum clones and applies the layer of a handler's route anew for each request.
+    guard: Arc<Guard<R>>,
 }
 
 impl RequireScopesLayer {
@@ -82,21 +81,29 @@ impl RequireScopesLayer {
 
     /// Demands that the policy is met.
     pub fn new(policy: ScopePolicy) -> Self {
+        let parameters = ChallengeParameters::default();
         Self {
-            required: policy,
-            challenge: ChallengeParameters::default(),
-            rejection: BearerChallenge,
+            guard: Arc::new(Guard {
+                challenges: Challenges::new(&parameters, Some(&policy)),
+                required: policy,
+                parameters,
+                rejection: BearerChallenge,
+            }),
         }
     }
 }
 
-impl<R> RequireScopesLayer<R> {
+impl<R: Clone> RequireScopesLayer<R> {
     /// Answers refused requests in another form.
     pub fn rejection<R2>(self, rejection: R2) -> RequireScopesLayer<R2> {
+        let guard = Arc::unwrap_or_clone(self.guard);
         RequireScopesLayer {
-            required: self.required,
-            challenge: self.challenge,
-            rejection,
+            guard: Arc::new(Guard {
+                required: guard.required,
+                parameters: guard.parameters,
+                challenges: guard.challenges,
+                rejection,
+            }),
         }
     }
 
@@ -105,9 +112,9 @@ impl<R> RequireScopesLayer<R> {
     /// # Errors
     ///
     /// [`ConfigError::InvalidChallengeParameter`].
-    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        self.challenge.set_realm(realm)?;
-        Ok(self)
+    pub fn realm(self, realm: &str) -> Result<Self, ConfigError> {
+        let realm = QuotableText::realm(realm)?;
+        Ok(self.describe(|parameters| parameters.realm = Some(realm)))
     }
 
     /// Names the URL of the resource's metadata in challenges, as
@@ -116,23 +123,36 @@ impl<R> RequireScopesLayer<R> {
     /// # Errors
     ///
     /// [`ConfigError::InvalidChallengeParameter`].
-    pub fn resource_metadata(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.challenge.set_resource_metadata(url)?;
-        Ok(self)
+    pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
+        let url = QuotableText::resource_metadata(url)?;
+        Ok(self.describe(|parameters| parameters.resource_metadata = Some(url)))
+    }
+
+    fn describe(self, change: impl FnOnce(&mut ChallengeParameters)) -> Self {
+        let mut guard = Arc::unwrap_or_clone(self.guard);
+        change(&mut guard.parameters);
+        guard.challenges = Challenges::new(&guard.parameters, Some(&guard.required));
+        Self {
+            guard: Arc::new(guard),
+        }
     }
 }
 
-impl<S, R: Clone> Layer<S> for RequireScopesLayer<R> {
+impl<R> Clone for RequireScopesLayer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            guard: Arc::clone(&self.guard),
+        }
+    }
+}
+
+impl<S, R> Layer<S> for RequireScopesLayer<R> {
     type Service = RequireScopes<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
         RequireScopes {
             inner,
-            guard: Arc::new(Guard {
-                challenges: Challenges::new(&self.challenge, Some(&self.required)),
-                required: self.required.clone(),
-                rejection: self.rejection.clone(),
-            }),
+            guard: Arc::clone(&self.guard),
         }
     }
 }
@@ -144,9 +164,10 @@ pub struct RequireScopes<S, R = BearerChallenge> {
     guard: Arc<Guard<R>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Guard<R> {
     required: ScopePolicy,
+    parameters: ChallengeParameters,
     challenges: Challenges,
     rejection: R,
 }

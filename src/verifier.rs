@@ -13,7 +13,7 @@ use crate::{
     error::{AuthError, Denied},
     expect::{Expectations, PoolIndex},
     jwks::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Moment, Waited, Waiting},
-    jws::CompactJws,
+    jws::{CompactJws, SignatureBuffer},
     numeric_date::NumericDate,
     token_cache::{VerifiedToken, VerifiedTokens},
     user_pool::{AllowedClients, UserPool},
@@ -147,7 +147,8 @@ impl Verifier {
         if let Some(verdict) = self.recall(token, &now) {
             return Step::Done(verdict);
         }
-        let expected = match self.examine(token, &now) {
+        let mut signature = SignatureBuffer::new();
+        let expected = match self.examine(token, &mut signature, &now) {
             Ok(expected) => expected,
             Err(refused) => return Step::Done(Err(refused)),
         };
@@ -165,7 +166,8 @@ impl Verifier {
     /// The same after the one wait. The token is examined again: time has passed, and nothing borrowed outlives a wait.
     pub(crate) fn finish(&self, token: &[u8], waited: &Waited) -> Result<Claims, AuthError> {
         let now = Moment::read(&*self.shared.clock);
-        let expected = self.examine(token, &now)?;
+        let mut signature = SignatureBuffer::new();
+        let expected = self.examine(token, &mut signature, &now)?;
         let source = self
             .source(expected.pool())
             .ok_or(AuthError::IssuerNotAllowed)?;
@@ -194,9 +196,19 @@ impl Verifier {
     }
 
     /// What can be refused without a key.
-    fn examine<'t>(&self, token: &'t [u8], now: &Moment) -> Result<ExpectedClaims<'t>, AuthError> {
-        let token = bearer::token68(token)?;
-        let jws = CompactJws::parse(token)?;
+    fn examine<'t>(
+        &self,
+        token: &'t [u8],
+        signature: &'t mut SignatureBuffer,
+        now: &Moment,
+    ) -> Result<ExpectedClaims<'t>, AuthError> {
+        let jws = CompactJws::parse(token, signature).map_err(|refused| match refused {
+            // Whatever decodes is token68. Only what does not can be something else, and a malformed request with it.
+            AuthError::MalformedToken if !bearer::is_token68(token) => {
+                AuthError::MalformedCredentials
+            }
+            refused => refused,
+        })?;
         let now = NumericDate::from_system_time(now.wall);
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)
     }

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::{
     Verdict,
-    service::{Admitted, Gate, admit_after},
+    rules::{Admitted, Rules, admit_after},
 };
 use crate::{error::AuthError, jwks::Waiting, rejection::RejectionResponse};
 
@@ -50,7 +50,7 @@ pin_project! {
 
 /// What waits for a key: the request, and the service that is ready for it.
 struct Held<S, R, ReqBody> {
-    gate: Arc<Gate<R>>,
+    rules: Arc<Rules<R>>,
     service: S,
     request: Request<ReqBody>,
 }
@@ -74,18 +74,18 @@ where
     }
 
     pub(super) fn waiting(
-        gate: Arc<Gate<R>>,
+        rules: Arc<Rules<R>>,
         service: S,
         request: Request<ReqBody>,
         waiting: Waiting,
         credentials: HeaderValue,
     ) -> Self {
-        let admission = admit_after(gate.verifier.clone(), waiting, credentials);
+        let admission = admit_after(rules.verifier.clone(), waiting, credentials);
         Self {
             state: State::Waiting {
                 admission: Box::pin(admission),
                 held: Some(Box::new(Held {
-                    gate,
+                    rules,
                     service,
                     request,
                 })),
@@ -140,13 +140,13 @@ impl<S, R, ReqBody> Held<S, R, ReqBody> {
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
         R: RejectionResponse<ResBody>,
     {
-        match self.gate.let_in(&mut self.request, outcome) {
+        match self.rules.let_in(&mut self.request, outcome) {
             Ok(report) => State::Inner {
                 future: self.service.call(self.request),
                 report,
             },
             Err(refused) => State::Refused {
-                response: Some(self.gate.refuse(&self.request, refused)),
+                response: Some(self.rules.refuse(&self.request, refused)),
             },
         }
     }

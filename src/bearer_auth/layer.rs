@@ -4,13 +4,10 @@ use tower_layer::Layer;
 
 use super::{
     BearerAuth,
-    service::{Absent, Enforcement, Gate},
+    rules::{Absent, Enforcement, Rules},
 };
 use crate::{
-    challenge::{ChallengeParameters, Challenges},
-    error::ConfigError,
-    rejection::BearerChallenge,
-    scope::ScopePolicy,
+    challenge::QuotableText, error::ConfigError, rejection::BearerChallenge, scope::ScopePolicy,
     verifier::Verifier,
 };
 
@@ -45,45 +42,35 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct BearerAuthLayer<R = BearerChallenge> {
-    verifier: Verifier,
-    required: Option<ScopePolicy>,
-    absent: Absent,
-    enforcement: Enforcement,
-    challenge: ChallengeParameters,
-    rejection: R,
+    /// Complete at any time: axum clones and applies the layer of a handler's route anew for each request, so both must
+    /// cost no more than a reference count.
+    rules: Arc<Rules<R>>,
 }
 
 impl BearerAuthLayer {
     pub(crate) fn new(verifier: Verifier) -> Self {
         Self {
-            verifier,
-            required: None,
-            absent: Absent::Refuse,
-            enforcement: Enforcement::Enforce,
-            challenge: ChallengeParameters::default(),
-            rejection: BearerChallenge,
+            rules: Arc::new(Rules::new(verifier)),
         }
     }
 }
 
-impl<R> BearerAuthLayer<R> {
+impl<R: Clone> BearerAuthLayer<R> {
     /// Demands scopes for everything beneath. For scopes that differ by route use
     /// [`RequireScopesLayer`](crate::RequireScopesLayer).
-    pub fn require(mut self, policy: ScopePolicy) -> Self {
-        self.required = Some(policy);
-        self
+    pub fn require(self, policy: ScopePolicy) -> Self {
+        self.change(|rules| rules.require(policy))
     }
 
     /// Lets a request *without* a token pass, without claims. A request with a token that is not accepted is refused all the
     /// same: taking it for an anonymous one would hide an attack, or a caller's mistake.
     ///
     /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
-    pub fn optional(mut self) -> Self {
-        self.absent = Absent::Pass;
-        self
+    pub fn optional(self) -> Self {
+        self.change(|rules| rules.absent = Absent::Pass)
     }
 
     /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
@@ -92,20 +79,14 @@ impl<R> BearerAuthLayer<R> {
     /// The finding is a [`Verdict`](super::Verdict) in the extensions of request and response, and a `tracing` event.
     /// `Claims` are in the extensions only of a verified token. Nothing waits for keys: while they have to be fetched, the
     /// finding is `KeysUnavailable`. **It protects nothing.**
-    pub fn report_only(mut self) -> Self {
-        self.enforcement = Enforcement::ReportOnly;
-        self
+    pub fn report_only(self) -> Self {
+        self.change(|rules| rules.enforcement = Enforcement::ReportOnly)
     }
 
     /// Answers refused requests in another form.
     pub fn rejection<R2>(self, rejection: R2) -> BearerAuthLayer<R2> {
         BearerAuthLayer {
-            verifier: self.verifier,
-            required: self.required,
-            absent: self.absent,
-            enforcement: self.enforcement,
-            challenge: self.challenge,
-            rejection,
+            rules: Arc::new(Arc::unwrap_or_clone(self.rules).with_rejection(rejection)),
         }
     }
 
@@ -114,9 +95,9 @@ impl<R> BearerAuthLayer<R> {
     /// # Errors
     ///
     /// [`ConfigError::InvalidChallengeParameter`] if it is empty, not printable ASCII, or has a quote or backslash.
-    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        self.challenge.set_realm(realm)?;
-        Ok(self)
+    pub fn realm(self, realm: &str) -> Result<Self, ConfigError> {
+        let realm = QuotableText::realm(realm)?;
+        Ok(self.change(|rules| rules.describe(|parameters| parameters.realm = Some(realm))))
     }
 
     /// Names the URL of the resource's metadata in challenges (RFC 9728 §5.1). None by default.
@@ -124,24 +105,33 @@ impl<R> BearerAuthLayer<R> {
     /// # Errors
     ///
     /// As [`realm`](Self::realm).
-    pub fn resource_metadata(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.challenge.set_resource_metadata(url)?;
-        Ok(self)
+    pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
+        let url = QuotableText::resource_metadata(url)?;
+        Ok(self
+            .change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url))))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Rules<R>)) -> Self {
+        let mut rules = Arc::unwrap_or_clone(self.rules);
+        change(&mut rules);
+        Self {
+            rules: Arc::new(rules),
+        }
     }
 }
 
-impl<S, R: Clone> Layer<S> for BearerAuthLayer<R> {
+impl<R> Clone for BearerAuthLayer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            rules: Arc::clone(&self.rules),
+        }
+    }
+}
+
+impl<S, R> Layer<S> for BearerAuthLayer<R> {
     type Service = BearerAuth<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let gate = Gate {
-            verifier: self.verifier.clone(),
-            challenges: Challenges::new(&self.challenge, self.required.as_ref()),
-            required: self.required.clone(),
-            absent: self.absent,
-            enforcement: self.enforcement,
-            rejection: self.rejection.clone(),
-        };
-        BearerAuth::new(inner, Arc::new(gate))
+        BearerAuth::new(inner, Arc::clone(&self.rules))
     }
 }

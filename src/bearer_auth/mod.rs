@@ -2,6 +2,7 @@
 
 mod future;
 mod layer;
+mod rules;
 mod service;
 
 use crate::error::AuthError;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
     HeaderValue, StatusCode, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
@@ -165,7 +164,8 @@ async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::E
 }
 
 fn basic(client_id: &str, secret: &ClientSecret) -> HeaderValue {
-    let encoded = STANDARD.encode(format!("{client_id}:{}", secret.expose()));
+    let encoded =
+        base64_simd::STANDARD.encode_to_string(format!("{client_id}:{}", secret.expose()));
     // Base64 is always a header value.
     let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Basic"));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::TokenError;
-use crate::{bearer, json};
+use crate::json;
 
 /// The largest reply that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
@@ -54,16 +54,25 @@ impl TokenReply {
             return Err(malformed("does not say that the token is of type Bearer"));
         }
         let token = granted.access_token.unwrap_or_default();
-        let not_sendable = malformed("holds no access token that could be sent");
-        let token = bearer::token68(token.as_bytes()).map_err(|_| not_sendable.clone())?;
-        let mut header_value =
-            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| not_sendable)?;
+        let mut header_value = HeaderValue::try_from(format!("Bearer {token}"))
+            .ok()
+            .filter(|_| is_b64token(&token))
+            .ok_or(malformed("holds no access token that could be sent"))?;
         header_value.set_sensitive(true);
         Ok(Self {
             header_value,
             lifetime: lifetime(granted.expires_in),
         })
     }
+}
+
+/// `b64token` of RFC 6750 §2.1: what can be sent as a bearer token.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty()
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 /// What a reply with another status than 200 means. The body may be empty or no JSON: then the status has to do.

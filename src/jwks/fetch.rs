@@ -118,10 +118,10 @@ pub enum FetchError {
     /// A JWK Set that must not replace the one we have.
     #[error("the document was refused: {0}")]
     KeySet(#[from] KeySetError),
-    /// The endpoint answered 304 although we have no set.
-    #[error("the endpoint answered 304, but there is nothing that could be unmodified")]
+    /// The endpoint answered 304 to a request that was not conditional.
+    #[error("the endpoint answered 304, but was not asked whether anything was modified")]
     NothingToKeep,
-    /// Keys are never fetched by this verifier, or no runtime is there to fetch them in.
+    /// There is no tokio runtime to fetch in.
     #[error("there is no tokio runtime to fetch in")]
     NoRuntime,
     /// Any other status than 200 and 304. Redirects are not followed.

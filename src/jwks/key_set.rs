@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -123,16 +123,15 @@ impl KeySet {
         &self.skipped
     }
 
-    /// Whether both hold the same keys under the same names.
-    pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
-        self.keys.len() == other.keys.len()
-            && self
-                .keys
-                .iter()
-                .zip(&other.keys)
-                .all(|((kid, key), (other_kid, other_key))| {
-                    kid == other_kid && key.is_same(other_key)
-                })
+    /// How many of these keys the other set does not have under the same name.
+    pub(crate) fn count_missing_in(&self, other: Option<&Self>) -> usize {
+        self.keys
+            .iter()
+            .filter(|(kid, key)| {
+                let other = other.and_then(|other| other.get(kid));
+                !other.is_some_and(|other| other.is_same(key))
+            })
+            .count()
     }
 }
 
@@ -218,7 +217,7 @@ fn usable_key(jwk: &Jwk) -> Result<VerifyingKey, SkipReason> {
     if !matches!(common.key_algorithm, None | Some(KeyAlgorithm::RS256)) {
         return Err(SkipReason::Algorithm);
     }
-    let decode = |number: &str, reason| URL_SAFE_NO_PAD.decode(number).map_err(|_| reason);
+    let decode = |number: &str, reason| URL_SAFE_NO_PAD.decode_to_vec(number).map_err(|_| reason);
     let n = decode(&rsa.n, SkipReason::Modulus)?;
     let e = decode(&rsa.e, SkipReason::Exponent)?;
     VerifyingKey::from_components(&n, &e).map_err(|unusable| match unusable {

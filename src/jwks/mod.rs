@@ -17,7 +17,8 @@
 //! shut, an unknown kid gets 401 if the last look succeeded, since then we know that it was not there ten seconds ago, and
 //! 503 if it failed.
 //!
-//! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out.
+//! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out,
+//! and [`refresh`] is one fetch.
 
 #[cfg(feature = "reqwest")]
 mod cache_control;
@@ -26,11 +27,13 @@ mod gate;
 mod key_set;
 mod ledger;
 mod policy;
+mod refresh;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod snapshot;
 mod source;
 mod status;
+mod waiting;
 
 #[cfg(feature = "client")]
 pub(crate) use self::source::jitter;
@@ -38,7 +41,8 @@ pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
     snapshot::{Generation, Moment},
-    source::{FoundKey, KeySource, KeySourceConfig, Keys, Lookup, Waited, Waiting},
+    source::{FoundKey, KeySource, KeySourceConfig, Keys, Lookup},
+    waiting::{Waited, Waiting},
 };
 pub use self::{
     fetch::{FetchError, FetchJwks, JwksReply, JwksRequest, MAX_JWKS_BYTES},

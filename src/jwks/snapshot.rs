@@ -14,7 +14,13 @@ use crate::clock::Clock;
 
 /// Counts the changes of a key source's keys. A refresh that brings the same keys does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Generation(pub(super) u64);
+pub(crate) struct Generation(u64);
+
+impl Generation {
+    pub(super) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
 
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug)]

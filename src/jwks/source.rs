@@ -3,7 +3,6 @@
 
 use std::{
     fmt,
-    future::Future,
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,17 +14,18 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
+    sync::{Semaphore, watch},
 };
 
 use super::{
-    FetchError, JwksReply, JwksRequest, KeyState, KeyStatus, MAX_JWKS_BYTES,
+    FetchError, KeyState, KeyStatus,
     fetch::DynFetchJwks,
     key_set::KeySet,
     ledger::{AttemptNumber, Ledger},
     policy::{self, Attempt, Decision, FetchReason, Kid, View},
+    refresh::{Fetched, KeyChange, Refresh},
     snapshot::{Generation, Kind, Moment, Snapshot},
+    waiting::{Waited, Waiting},
 };
 use crate::{clock::Clock, crypto::VerifyingKey, error::AuthError};
 
@@ -78,27 +78,6 @@ pub(crate) enum Lookup {
 pub(crate) struct FoundKey {
     pub(crate) key: Arc<VerifyingKey>,
     pub(crate) generation: Generation,
-}
-
-/// A place among those who wait for a fetch.
-pub(crate) struct Waiting {
-    attempt: AttemptNumber,
-    ended: watch::Receiver<AttemptNumber>,
-    longest: Duration,
-    _place: OwnedSemaphorePermit,
-}
-
-/// The attempt that was waited for. Proof that [`KeySource::lookup_after`] is not a second wait.
-pub(crate) struct Waited(AttemptNumber);
-
-impl Waiting {
-    /// Returns when the fetch has ended or `fetch_timeout` has passed.
-    pub(crate) async fn wait(mut self) -> Waited {
-        let attempt = self.attempt;
-        // Neither a timeout nor a source that is gone needs handling: the snapshot has the answer.
-        let _ = timeout(self.longest, self.ended.wait_for(|ended| *ended >= attempt)).await;
-        Waited(attempt)
-    }
 }
 
 impl KeySource {
@@ -166,7 +145,7 @@ impl KeySource {
         now: &Moment,
     ) -> Result<FoundKey, AuthError> {
         let mut ledger = self.lock();
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let state = self.state(&ledger, snapshot.as_deref(), now);
         let found = find(snapshot.as_deref(), kid);
         let known = if found.is_some() {
@@ -178,7 +157,7 @@ impl KeySource {
             Attempt::BackingOff(remaining) => remaining,
             Attempt::Possible | Attempt::InFlight => SHORTEST_RETRY_AFTER,
         };
-        let saw_reply = ledger.succeeded_since(waited.0);
+        let saw_reply = ledger.succeeded_since(waited.attempt());
         match (
             policy::decide_after_wait(state, known, saw_reply, retry_after),
             found,
@@ -197,9 +176,9 @@ impl KeySource {
         let Some(waiting) = self.begin_warm_up()? else {
             return Ok(());
         };
-        let Waited(attempt) = waiting.wait().await;
+        let waited = waiting.wait().await;
         let ledger = self.lock();
-        if ledger.succeeded_since(attempt) {
+        if ledger.succeeded_since(waited.attempt()) {
             Ok(())
         } else {
             Err(ledger.last_error.clone().unwrap_or(FetchError::Timeout))
@@ -209,7 +188,7 @@ impl KeySource {
     pub(crate) fn status(&self) -> KeyStatus {
         let now = Moment::read(&*self.config.clock);
         let ledger = self.lock();
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let state = self.state(&ledger, snapshot.as_deref(), &now);
         let keys = snapshot.as_ref().map(|snapshot| &snapshot.keys);
         KeyStatus {
@@ -244,7 +223,7 @@ impl KeySource {
 
     fn refresh_if_due(self: &Arc<Self>, now: &Moment) {
         let mut ledger = self.lock();
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let view = self.view(&mut ledger, snapshot.as_deref(), now);
         if policy::decide(view, Kid::Known) == Decision::ServeAndRefresh {
             // Without a runtime the keys stay due, and the next request tries again.
@@ -255,7 +234,7 @@ impl KeySource {
     /// Decides under the lock, with the snapshot looked at again: another one may have been published since.
     fn consult(self: &Arc<Self>, kid: &str, now: &Moment) -> Lookup {
         let mut ledger = self.lock();
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let found = find(snapshot.as_deref(), kid);
         let known = match &found {
             Some(_) => Kid::Known,
@@ -289,7 +268,7 @@ impl KeySource {
     fn begin_warm_up(self: &Arc<Self>) -> Result<Option<Waiting>, FetchError> {
         let now = Moment::read(&*self.config.clock);
         let mut ledger = self.lock();
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let view = self.view(&mut ledger, snapshot.as_deref(), &now);
         let attempt = match (view.state, view.attempt) {
             (KeyState::Fresh | KeyState::Pinned, _) => return Ok(None),
@@ -334,101 +313,91 @@ impl KeySource {
             .ok_or(FetchNotStarted)?;
         self.quiet_until
             .store(nanos(ledger.quiet_until(KeyState::Due)), Ordering::Relaxed);
-        let attempt = RunningAttempt {
-            source: Arc::clone(self),
-            number,
-            reason,
-            started: *now,
-            result: Err(FetchError::Aborted),
-        };
-        drop(runtime.spawn(attempt.run(fetcher)));
+        let refresh = Refresh::new(Arc::clone(self), number, reason, *now);
+        drop(runtime.spawn(refresh.run(fetcher, self.config.fetch_timeout)));
         Ok(number)
     }
 
-    async fn fetch(&self, fetcher: &dyn DynFetchJwks) -> Result<Fetched, FetchError> {
-        let current = self.published.load_full();
-        let request = JwksRequest {
-            url: &self.config.jwks_url,
-            etag: current.as_deref().and_then(Snapshot::etag),
-        };
-        let reply = timeout(self.config.fetch_timeout, fetcher.fetch_boxed(request))
-            .await
-            .map_err(|_| FetchError::Timeout)??;
-        Fetched::read(reply, current.as_deref())
-    }
-
-    fn end(&self, attempt: &mut RunningAttempt) {
-        let result = std::mem::replace(&mut attempt.result, Err(FetchError::Aborted));
+    /// Takes in how a fetch ended.
+    pub(super) fn end(&self, refresh: &Refresh, result: Result<Fetched, FetchError>) {
         let now = Moment::read(&*self.config.clock);
         let mut ledger = self.lock();
-        ledger.release(attempt.number);
-        if ledger.is_current(attempt.number) {
-            let elapsed = now.monotonic.saturating_sub(attempt.started.monotonic);
-            match result {
-                Ok(fetched) => {
-                    let change = self.publish(fetched, attempt.started);
+        ledger.release(refresh.number);
+        if ledger.is_current(refresh.number) {
+            let elapsed = now.monotonic.saturating_sub(refresh.started.monotonic);
+            let outcome = result.and_then(|fetched| self.publish(fetched, refresh.started));
+            self.report_fetch(refresh.reason, elapsed, &outcome);
+            match outcome {
+                Ok(change) => {
                     if !change.is_none() {
                         ledger.missing.clear();
                     }
-                    ledger.succeed(attempt.number);
-                    change.report(&self.config.jwks_url, attempt.reason, elapsed);
+                    ledger.succeed(refresh.number);
                 }
-                Err(error) => {
-                    tracing::warn!(
-                        jwks_url = self.config.jwks_url,
-                        reason = attempt.reason.label(),
-                        outcome = error.reason(),
-                        error = %error,
-                        duration = ?elapsed,
-                        "fetching keys failed"
-                    );
-                    ledger.fail(error, now.monotonic, jitter());
-                }
+                Err(error) => ledger.fail(error, now.monotonic, jitter()),
             }
         }
-        let snapshot = self.published.load_full();
+        let snapshot = self.snapshot();
         let state = self.view(&mut ledger, snapshot.as_deref(), &now).state;
         self.quiet_until
             .store(nanos(ledger.quiet_until(state)), Ordering::Relaxed);
         // Under the lock, so that whoever waited finds the ledger as it is now.
         self.ended
-            .send_modify(|ended| *ended = attempt.number.max(*ended));
+            .send_modify(|ended| *ended = refresh.number.max(*ended));
     }
 
     /// Replaces the snapshot. The caller holds the lock.
-    fn publish(&self, fetched: Fetched, at: Moment) -> KeyChange {
-        let before = self.published.load_full();
-        let before_keys = before.as_ref().map(|snapshot| &snapshot.keys);
-        let same_keys = before_keys.filter(|keys| match &fetched.keys {
-            Some(new) => keys.has_same_keys(new),
-            None => true,
-        });
-        let change = KeyChange::between(before_keys.map(AsRef::as_ref), fetched.keys.as_ref());
-        let generation = before
-            .as_ref()
-            .map_or(Generation::default(), |snapshot| snapshot.generation);
-        let (keys, generation) = match (same_keys, fetched.keys) {
-            // The skipped entries may differ although the keys do not.
-            (Some(_), Some(new)) => (Arc::new(new), generation),
-            (Some(same), None) => (Arc::clone(same), generation),
-            (None, Some(new)) => (Arc::new(new), Generation(generation.0.wrapping_add(1))),
-            // `Fetched::read` refuses a 304 when there is nothing to keep.
-            (None, None) => return change,
-        };
-        self.published.store(Some(Arc::new(Snapshot {
-            keys,
-            generation,
-            kind: Kind::Fetched {
-                at,
-                etag: fetched.etag,
-                refresh_after: policy::refresh_after(
-                    self.config.refresh_after,
-                    fetched.max_age,
-                    jitter(),
-                ),
-            },
-        })));
-        change
+    fn publish(&self, fetched: Fetched, at: Moment) -> Result<KeyChange, FetchError> {
+        let before = self.snapshot();
+        let refresh_after =
+            policy::refresh_after(self.config.refresh_after, fetched.max_age, jitter());
+        let (snapshot, change) = fetched
+            .follow(before.as_deref(), at, refresh_after)
+            .ok_or(FetchError::NothingToKeep)?;
+        self.published.store(Some(Arc::new(snapshot)));
+        Ok(change)
+    }
+
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.published.load_full()
+    }
+
+    fn report_fetch(
+        &self,
+        reason: FetchReason,
+        duration: Duration,
+        outcome: &Result<KeyChange, FetchError>,
+    ) {
+        let jwks_url = &self.config.jwks_url;
+        let reason = reason.label();
+        match outcome {
+            Ok(KeyChange {
+                added: 0,
+                removed: 0,
+            }) => {
+                tracing::debug!(
+                    jwks_url,
+                    reason,
+                    outcome = "unchanged",
+                    ?duration,
+                    "fetched keys"
+                );
+            }
+            Ok(KeyChange { added, removed }) => {
+                tracing::info!(
+                    jwks_url,
+                    reason,
+                    outcome = "changed",
+                    ?duration,
+                    added,
+                    removed,
+                    "fetched keys"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(jwks_url, reason, outcome = error.reason(), ?duration, %error, "fetching keys failed");
+            }
+        }
     }
 
     fn state(&self, ledger: &Ledger, snapshot: Option<&Snapshot>, now: &Moment) -> KeyState {
@@ -468,116 +437,6 @@ impl fmt::Debug for KeySource {
 
 /// There is no runtime to fetch in, nothing to fetch with, or another attempt has the slot.
 struct FetchNotStarted;
-
-/// A fetch that is running. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
-/// the slot.
-struct RunningAttempt {
-    source: Arc<KeySource>,
-    number: AttemptNumber,
-    reason: FetchReason,
-    started: Moment,
-    result: Result<Fetched, FetchError>,
-}
-
-impl RunningAttempt {
-    fn run(self, fetcher: Arc<dyn DynFetchJwks>) -> impl Future<Output = ()> + Send {
-        async move {
-            let result = self.source.fetch(&*fetcher).await;
-            self.conclude(result);
-        }
-    }
-
-    fn conclude(mut self, result: Result<Fetched, FetchError>) {
-        self.result = result;
-    }
-}
-
-impl Drop for RunningAttempt {
-    fn drop(&mut self) {
-        Arc::clone(&self.source).end(self);
-    }
-}
-
-/// A reply that may replace the snapshot.
-struct Fetched {
-    /// `None` keeps the keys we have (304).
-    keys: Option<KeySet>,
-    etag: Option<String>,
-    max_age: Option<Duration>,
-}
-
-impl Fetched {
-    fn read(reply: JwksReply, current: Option<&Snapshot>) -> Result<Self, FetchError> {
-        let JwksReply {
-            document,
-            etag,
-            max_age,
-        } = reply;
-        let Some(document) = document else {
-            let current = current.ok_or(FetchError::NothingToKeep)?;
-            return Ok(Self {
-                keys: None,
-                etag: etag.or_else(|| current.etag().map(str::to_owned)),
-                max_age,
-            });
-        };
-        // A fetcher that was handed in may not have counted.
-        if document.len() > MAX_JWKS_BYTES {
-            return Err(FetchError::TooLarge);
-        }
-        let keys = KeySet::parse(&document)?;
-        Ok(Self {
-            keys: Some(keys),
-            etag,
-            max_age,
-        })
-    }
-}
-
-/// How many keys a refresh added and removed; a key that changed under its name counts as both.
-struct KeyChange {
-    added: usize,
-    removed: usize,
-}
-
-impl KeyChange {
-    fn between(before: Option<&KeySet>, after: Option<&KeySet>) -> Self {
-        let Some(after) = after else {
-            return Self {
-                added: 0,
-                removed: 0,
-            };
-        };
-        let lacking = |of: &KeySet, in_other: &dyn Fn(&str) -> Option<Arc<VerifyingKey>>| {
-            of.kids()
-                .filter(|kid| match (of.get(kid), in_other(kid)) {
-                    (Some(key), Some(other)) => !key.is_same(&other),
-                    _ => true,
-                })
-                .count()
-        };
-        Self {
-            added: lacking(after, &|kid| {
-                before.and_then(|before| before.get(kid)).cloned()
-            }),
-            removed: before.map_or(0, |before| lacking(before, &|kid| after.get(kid).cloned())),
-        }
-    }
-
-    const fn is_none(&self) -> bool {
-        self.added == 0 && self.removed == 0
-    }
-
-    fn report(&self, jwks_url: &str, reason: FetchReason, elapsed: Duration) {
-        let reason = reason.label();
-        let Self { added, removed } = self;
-        if self.is_none() {
-            tracing::debug!(jwks_url, reason, outcome = "unchanged", duration = ?elapsed, added, removed, "fetched keys");
-        } else {
-            tracing::info!(jwks_url, reason, outcome = "changed", duration = ?elapsed, added, removed, "fetched keys");
-        }
-    }
-}
 
 fn report_state(jwks_url: &str, from: KeyState, to: KeyState) {
     if matches!(to, KeyState::Degraded | KeyState::Expired | KeyState::Empty) {

@@ -56,7 +56,9 @@ mod token;
 pub use self::{
     clock::ManualClock,
     fetcher::{HeldReply, ScriptedFetcher},
-    issuer::{Endpoint, EndpointSwitch, LocalIssuer, LocalIssuerBuilder, StartError},
+    issuer::{
+        Endpoint, EndpointSwitch, LocalIssuer, LocalIssuerBuilder, StartError, random_secret,
+    },
     keys::Key,
     pool::TestPool,
     request::WithClaims,

@@ -1,5 +1,7 @@
 //! An app client: its secrets and what it may ask for.
 
+use crate::crypto::signing;
+
 /// As many secrets as Cognito lets a client have at a time.
 const MAX_SECRETS: usize = 2;
 
@@ -60,4 +62,31 @@ impl AppClient {
             granted
         })
     }
+}
+
+/// A client secret that nobody can guess: 51 letters and digits, as long as those of Cognito.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::testing::{LocalIssuer, random_secret};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = random_secret();
+/// let issuer = LocalIssuer::builder()
+///     .client("caller", secret.as_str(), ["profiles/get"])
+///     .start()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn random_secret() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    signing::random::<51>()
+        .expect("the system has randomness")
+        .iter()
+        // Five bits of each byte: every letter is as likely as the others.
+        .filter_map(|byte| LETTERS.get(usize::from(byte & 31)))
+        .map(|letter| char::from(*letter))
+        .collect()
 }

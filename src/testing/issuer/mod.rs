@@ -16,6 +16,7 @@ use http::StatusCode;
 
 pub use self::{
     builder::{LocalIssuerBuilder, StartError},
+    client::random_secret,
     endpoint::{Endpoint, EndpointSwitch},
 };
 use self::{client::AppClient, outage::Outage, server::Server, state::Shared};

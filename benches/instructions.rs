@@ -1,0 +1,90 @@
+//! One case, a given number of times: what `just instructions` runs under callgrind to count instructions.
+//!
+//! `cargo bench --bench instructions -- CASE COUNT`
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod support;
+
+use std::hint::black_box;
+
+use axum::{Router, body::Body, routing::get};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{Request, StatusCode};
+use tower::Service;
+use tower_cognito::{TokenCache, Verifier};
+
+use self::support::{InsertArc, Issuer, request};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let [_, case, count] = arguments.as_slice() else {
+        return println!("usage: CASE COUNT");
+    };
+    let count: usize = count.parse().expect("COUNT is a number");
+    let issuer = Issuer::new();
+    let good = issuer.token("access", "good", 3600);
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let verifier = issuer.verifier(match case.as_str() {
+        "first-sight" => TokenCache::disabled(),
+        _ => TokenCache::default(),
+    });
+    let token = match case.as_str() {
+        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-arc" | "axum-seen" => good.clone(),
+        "expired" => issuer.token("access", "expired", -3600),
+        "unknown-kid" => issuer.token("unknown", "unknown", 3600),
+        "garbage" => "x".repeat(good.len()),
+        other => panic!("no such case: {other}"),
+    };
+    if let Some(app) = router(case, &verifier) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mut app = app;
+        let mut requests = (0..=count).map(|_| request(&token)).collect::<Vec<_>>();
+        let mut call = |request: Request<Body>| {
+            runtime.block_on(app.call(request)).unwrap().status() == StatusCode::OK
+        };
+        // The first call fills the token cache.
+        assert!(requests.pop().is_some_and(&mut call));
+        measured(count, || requests.pop().is_some_and(&mut call));
+    } else if case == "rsa" {
+        measured(count, || {
+            issuer
+                .public
+                .verify_sig(black_box(input.as_bytes()), &signature)
+                .is_ok()
+        });
+    } else {
+        let accepted = matches!(case.as_str(), "first-sight" | "seen");
+        measured(count, || {
+            verifier.verify_cached(black_box(&token)).unwrap().is_ok() == accepted
+        });
+    }
+}
+
+fn router(case: &str, verifier: &Verifier) -> Option<Router> {
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    match case {
+        "axum-plain" => Some(router),
+        "axum-arc" => Some(router.route_layer(InsertArc::new())),
+        "axum-seen" => Some(router.route_layer(verifier.layer())),
+        _ => None,
+    }
+}
+
+/// Callgrind counts what happens in here, and not the signing of the tokens.
+#[inline(never)]
+fn measured(count: usize, mut once: impl FnMut() -> bool) {
+    for _ in 0..count {
+        assert!(once());
+    }
+}

@@ -1,0 +1,129 @@
+//! What the benchmarks share: an issuer whose tokens have Cognito's shape and length, and the least that a layer can do.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use axum::body::Body;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{Request, header::AUTHORIZATION};
+use serde_json::json;
+use tower::{Layer, Service};
+use tower_cognito::{AllowedClients, TokenCache, UserPool, Verifier};
+
+const POOL: &str = "eu-west-1_Bench0001";
+
+pub(crate) struct Issuer {
+    key: jsonwebtoken::EncodingKey,
+    pub(crate) public: ParsedPublicKey,
+    jwks: String,
+}
+
+impl Issuer {
+    pub(crate) fn new() -> Self {
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(include_bytes!(
+            "../../fixtures/keys/test-only-access.pem"
+        ))
+        .unwrap();
+        let jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, jsonwebtoken::Algorithm::RS256)
+            .unwrap();
+        let jsonwebtoken::jwk::AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
+            unreachable!("the fixture is an RSA key");
+        };
+        let decode = |number: &str| URL_SAFE_NO_PAD.decode(number).unwrap();
+        let public = RsaPublicKeyComponents {
+            n: decode(&rsa.n),
+            e: decode(&rsa.e),
+        }
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .unwrap();
+        let jwks = json!({"keys": [{"kty": "RSA", "kid": "access", "use": "sig", "alg": "RS256", "n": rsa.n, "e": rsa.e}]});
+        Self {
+            key,
+            public,
+            jwks: jwks.to_string(),
+        }
+    }
+
+    pub(crate) fn verifier(&self, cache: TokenCache) -> Verifier {
+        Verifier::builder(UserPool::new(POOL).unwrap(), AllowedClients::any())
+            .jwks(&self.jwks)
+            .token_cache(cache)
+            .build()
+            .unwrap()
+    }
+
+    /// A client-credentials token with the members of Cognito's, of about its length.
+    pub(crate) fn token(&self, kid: &str, id: &str, expires_in: i64) -> String {
+        let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
+        let claims = json!({
+            "sub": "1example23456789abcdefghij",
+            "token_use": "access",
+            "scope": "profiles/get profiles/post orders/get",
+            "auth_time": now,
+            "iss": format!("https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"),
+            "exp": now + expires_in,
+            "iat": now,
+            "version": 2,
+            "jti": format!("a1b2c3d4-5678-90ab-cdef-{id:0>12}"),
+            "client_id": "1example23456789abcdefghij",
+            "padding": "0123456789".repeat(18),
+        });
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+        header.kid = Some(kid.to_owned());
+        header.typ = None;
+        jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
+    }
+}
+
+/// A request as a server has it: the token in its header.
+pub(crate) fn request(token: &str) -> Request<Body> {
+    Request::get("/")
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// The least that a layer which hands something to the handler can do.
+#[derive(Clone)]
+pub(crate) struct InsertArc(Arc<String>);
+
+impl InsertArc {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new("claims".to_owned()))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct InsertArcService<S>(S, Arc<String>);
+
+impl<S> Layer<S> for InsertArc {
+    type Service = InsertArcService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        InsertArcService(inner, Arc::clone(&self.0))
+    }
+}
+
+impl<S, B> Service<Request<B>> for InsertArcService<S>
+where
+    S: Service<Request<B>, Error = Infallible>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.1));
+        self.0.call(request)
+    }
+}

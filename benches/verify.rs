@@ -1,0 +1,271 @@
+//! What verification costs, as ratios from one interleaved run.
+//!
+//! `cargo bench --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs)]
+
+mod support;
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body, routing::get};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{Request, Response, StatusCode};
+use tower::Service;
+use tower_cognito::{TokenCache, Verifier};
+
+use self::support::{InsertArc, Issuer, request};
+
+const TOKENS: usize = 256;
+const BATCH: usize = 16;
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let (rounds, repeat) = if quick { (1, 1) } else { (60, 2000) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+
+    let issuer = Issuer::new();
+    let tokens: Vec<String> = (0..TOKENS)
+        .map(|index| issuer.token("access", &index.to_string(), 3600))
+        .collect();
+    let expired = issuer.token("access", "expired", -3600);
+    let unknown_kid = issuer.token("unknown", "unknown", 3600);
+
+    let mut table = Table::default();
+    for _ in 0..rounds {
+        rsa_alone(&mut table, &issuer, &tokens);
+        first_sight(&mut table, &issuer, &tokens);
+        seen(&mut table, &issuer, &tokens, repeat);
+        refused(&mut table, &issuer, &expired, &unknown_kid, repeat);
+        routers(&mut table, &issuer, &tokens, repeat, &runtime);
+        two_threads(&mut table, &issuer, &tokens, repeat * 4);
+    }
+    table.print();
+}
+
+fn rsa_alone(table: &mut Table, issuer: &Issuer, tokens: &[String]) {
+    let parsed: Vec<(&str, Vec<u8>)> = tokens
+        .iter()
+        .map(|token| {
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            (input, URL_SAFE_NO_PAD.decode(signature).unwrap())
+        })
+        .collect();
+    table.time("aws-lc-rs RSA verify alone", parsed.len(), || {
+        for (input, signature) in &parsed {
+            issuer
+                .public
+                .verify_sig(black_box(input.as_bytes()), signature)
+                .unwrap();
+        }
+    });
+}
+
+fn first_sight(table: &mut Table, issuer: &Issuer, tokens: &[String]) {
+    for (name, cache) in [
+        ("first sight", TokenCache::default()),
+        ("first sight, no cache", TokenCache::disabled()),
+    ] {
+        let verifier = issuer.verifier(cache);
+        table.time(name, tokens.len(), || {
+            for token in tokens {
+                black_box(verifier.verify_cached(token).unwrap().unwrap());
+            }
+        });
+    }
+}
+
+fn seen(table: &mut Table, issuer: &Issuer, tokens: &[String], repeat: usize) {
+    let verifier = issuer.verifier(TokenCache::default());
+    for token in tokens {
+        verifier.verify_cached(token).unwrap().unwrap();
+    }
+    table.time("seen before", repeat, || {
+        for index in 0..repeat {
+            black_box(
+                verifier
+                    .verify_cached(&tokens[index % TOKENS])
+                    .unwrap()
+                    .unwrap(),
+            );
+        }
+    });
+}
+
+fn refused(table: &mut Table, issuer: &Issuer, expired: &str, unknown_kid: &str, repeat: usize) {
+    let verifier = issuer.verifier(TokenCache::default());
+    let garbage = "x".repeat(expired.len());
+    for (name, token) in [
+        ("refused: garbage", garbage.as_str()),
+        ("refused: expired", expired),
+        ("refused: unknown kid", unknown_kid),
+    ] {
+        table.time(name, repeat, || {
+            for _ in 0..repeat {
+                black_box(verifier.verify_cached(token).unwrap().unwrap_err());
+            }
+        });
+    }
+}
+
+fn two_threads(table: &mut Table, issuer: &Issuer, tokens: &[String], repeat: usize) {
+    let verifier = issuer.verifier(TokenCache::default());
+    for token in tokens {
+        verifier.verify_cached(token).unwrap().unwrap();
+    }
+    let lookups = |verifier: &Verifier, offset: usize| {
+        for index in 0..repeat {
+            black_box(
+                verifier
+                    .verify_cached(&tokens[(index + offset) % TOKENS])
+                    .unwrap()
+                    .unwrap(),
+            );
+        }
+    };
+    table.time("seen, one thread", repeat, || lookups(&verifier, 0));
+    let start = std::sync::Barrier::new(2);
+    let times: Vec<Duration> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|thread| {
+                let (start, verifier) = (&start, verifier.clone());
+                scope.spawn(move || {
+                    start.wait();
+                    let begun = Instant::now();
+                    lookups(&verifier, thread * TOKENS / 2);
+                    begun.elapsed()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    table.record(
+        "seen, each of two threads",
+        times.iter().sum::<Duration>() / 2,
+        repeat,
+    );
+}
+
+fn routers(
+    table: &mut Table,
+    issuer: &Issuer,
+    tokens: &[String],
+    repeat: usize,
+    runtime: &tokio::runtime::Runtime,
+) {
+    let router = || Router::new().route("/", get(|| async { "hello" }));
+    let plain: Router = router();
+    let inserting: Router = router().route_layer(InsertArc::new());
+    let guarded: Router = router().route_layer(issuer.verifier(TokenCache::default()).layer());
+    let uncached: Router = router().route_layer(issuer.verifier(TokenCache::disabled()).layer());
+    for (name, mut app) in [
+        ("axum: no auth", plain),
+        ("axum: inserts an Arc", inserting),
+        ("axum: seen before", guarded),
+        ("axum: first sight", uncached),
+    ] {
+        let mut call = |request: Request<Body>| {
+            let response: Response<Body> = runtime.block_on(app.call(request)).unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        };
+        let mut elapsed = Duration::ZERO;
+        let batches = repeat.div_ceil(BATCH);
+        for batch in 0..=batches {
+            // A few requests at a time, made before the clock starts: a server has just parsed the one it serves, and its
+            // header is still in the processor's cache.
+            let requests: Vec<_> = (0..BATCH).map(|index| request(&tokens[index])).collect();
+            let begun = Instant::now();
+            requests.into_iter().for_each(&mut call);
+            // The first batch fills the token cache.
+            if batch > 0 {
+                elapsed += begun.elapsed();
+            }
+        }
+        table.record(name, elapsed, batches * BATCH);
+    }
+}
+
+/// Times by case, one entry a round.
+#[derive(Default)]
+struct Table {
+    rows: Vec<(&'static str, Vec<f64>)>,
+}
+
+impl Table {
+    fn time(&mut self, name: &'static str, count: usize, work: impl FnOnce()) {
+        let begun = Instant::now();
+        work();
+        self.record(name, begun.elapsed(), count);
+    }
+
+    fn record(&mut self, name: &'static str, elapsed: Duration, count: usize) {
+        #[allow(clippy::cast_precision_loss)]
+        let nanos = elapsed.as_nanos() as f64 / count as f64;
+        match self.rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, times)) => times.push(nanos),
+            None => self.rows.push((name, vec![nanos])),
+        }
+    }
+
+    /// The median over the rounds of the ratio of two cases in the same round.
+    fn ratio(&self, of: &str, to: &str) -> f64 {
+        let times = |name| {
+            &self
+                .rows
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap()
+                .1
+        };
+        median(
+            times(of)
+                .iter()
+                .zip(times(to))
+                .map(|(of, to)| of / to)
+                .collect(),
+        )
+    }
+
+    fn print(&self) {
+        println!("{:<30} {:>12}", "case", "median ns");
+        for (name, times) in &self.rows {
+            println!("{name:<30} {:>12.1}", median(times.clone()));
+        }
+        println!("\n{:<62} {:>8}", "ratio", "median");
+        for (of, to) in [
+            ("first sight", "aws-lc-rs RSA verify alone"),
+            ("first sight, no cache", "aws-lc-rs RSA verify alone"),
+            ("seen before", "first sight"),
+            ("refused: garbage", "first sight"),
+            ("refused: expired", "first sight"),
+            ("refused: unknown kid", "first sight"),
+            ("axum: seen before", "axum: inserts an Arc"),
+            ("axum: seen before", "axum: no auth"),
+            ("axum: first sight", "axum: no auth"),
+            ("seen, each of two threads", "seen, one thread"),
+        ] {
+            println!("{:<62} {:>8.4}", format!("{of} / {to}"), self.ratio(of, to));
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,189 @@
+//! What a [`BearerAuthLayer`](super::BearerAuthLayer) was told, and how it decides by it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+
+use super::{Anonymous, Verdict};
+use crate::{
+    bearer,
+    challenge::{ChallengeParameters, Challenges},
+    claims::Claims,
+    error::AuthError,
+    jwks::Waiting,
+    rejection::{BearerChallenge, RejectionResponse, refuse},
+    scope::ScopePolicy,
+    verifier::{Step, Verifier},
+};
+
+/// Everything that a decision needs: shared by all clones of the service.
+#[derive(Clone, Debug)]
+pub(super) struct Rules<R> {
+    pub(super) verifier: Verifier,
+    parameters: ChallengeParameters,
+    /// Written whenever what they say changes.
+    challenges: Challenges,
+    required: Option<ScopePolicy>,
+    pub(super) absent: Absent,
+    pub(super) enforcement: Enforcement,
+    rejection: R,
+}
+
+/// What happens to a request without a token.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Absent {
+    Refuse,
+    Pass,
+}
+
+/// Whether a refusal is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Enforcement {
+    Enforce,
+    ReportOnly,
+}
+
+/// How far a request gets without waiting.
+pub(super) enum Admission {
+    Done(Result<Admitted, AuthError>),
+    Wait(Waiting, HeaderValue),
+}
+
+/// A request that may pass.
+pub(super) enum Admitted {
+    Anonymous,
+    With(Claims),
+}
+
+impl Rules<BearerChallenge> {
+    pub(super) fn new(verifier: Verifier) -> Self {
+        let parameters = ChallengeParameters::default();
+        Self {
+            challenges: Challenges::new(&parameters, None),
+            verifier,
+            parameters,
+            required: None,
+            absent: Absent::Refuse,
+            enforcement: Enforcement::Enforce,
+            rejection: BearerChallenge,
+        }
+    }
+}
+
+impl<R> Rules<R> {
+    pub(super) fn require(&mut self, policy: ScopePolicy) {
+        self.required = Some(policy);
+        self.write_challenges();
+    }
+
+    pub(super) fn describe(&mut self, change: impl FnOnce(&mut ChallengeParameters)) {
+        change(&mut self.parameters);
+        self.write_challenges();
+    }
+
+    pub(super) fn with_rejection<R2>(self, rejection: R2) -> Rules<R2> {
+        Rules {
+            verifier: self.verifier,
+            parameters: self.parameters,
+            challenges: self.challenges,
+            required: self.required,
+            absent: self.absent,
+            enforcement: self.enforcement,
+            rejection,
+        }
+    }
+
+    fn write_challenges(&mut self) {
+        self.challenges = Challenges::new(&self.parameters, self.required.as_ref());
+    }
+
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Admission {
+        let credentials = match bearer::credentials(headers) {
+            Ok(Some(credentials)) => credentials,
+            Ok(None) => {
+                return Admission::Done(match self.absent {
+                    Absent::Pass => Ok(Admitted::Anonymous),
+                    Absent::Refuse => Err(AuthError::MissingToken),
+                });
+            }
+            Err(refused) => return Admission::Done(Err(refused)),
+        };
+        let token = bearer::token(credentials).unwrap_or_default();
+        match self.verifier.begin(token) {
+            Step::Done(verdict) => Admission::Done(verdict.map(Admitted::With)),
+            Step::Wait(waiting) => match self.enforcement {
+                Enforcement::Enforce => Admission::Wait(waiting, credentials.clone()),
+                // What protects nothing must not delay anything either.
+                Enforcement::ReportOnly => Admission::Done(Err(AuthError::KeysUnavailable {
+                    retry_after: Duration::from_secs(1),
+                })),
+            },
+        }
+    }
+
+    /// Prepares the request for the inner service, or says why it must not get there. A report-only layer lets every request
+    /// through, with what it found.
+    pub(super) fn let_in<B>(
+        &self,
+        request: &mut Request<B>,
+        outcome: Result<Admitted, AuthError>,
+    ) -> Result<Option<Verdict>, AuthError> {
+        let verdict = outcome.and_then(|admitted| self.grant(request, admitted));
+        match &verdict {
+            Ok(()) => tracing::debug!(reason = "accepted", "bearer token"),
+            Err(refused) => tracing::debug!(reason = refused.reason(), "bearer token"),
+        }
+        match (self.enforcement, verdict) {
+            (Enforcement::Enforce, Ok(())) => Ok(None),
+            (Enforcement::Enforce, Err(refused)) => Err(refused),
+            (Enforcement::ReportOnly, verdict) => {
+                let verdict = verdict.map_or_else(Verdict::Refused, |()| Verdict::Accepted);
+                request.extensions_mut().insert(verdict.clone());
+                Ok(Some(verdict))
+            }
+        }
+    }
+
+    fn grant<B>(&self, request: &mut Request<B>, admitted: Admitted) -> Result<(), AuthError> {
+        match admitted {
+            Admitted::Anonymous => {
+                request.extensions_mut().insert(Anonymous);
+                Ok(())
+            }
+            Admitted::With(claims) => {
+                let met = self
+                    .required
+                    .as_ref()
+                    .filter(|policy| !policy.is_met_by(claims.scopes()));
+                request.extensions_mut().insert(claims);
+                if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
+                    credentials.set_sensitive(true);
+                }
+                match met {
+                    None => Ok(()),
+                    Some(required) => Err(AuthError::InsufficientScope {
+                        required: required.clone(),
+                    }),
+                }
+            }
+        }
+    }
+
+    pub(super) fn refuse<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
+    where
+        R: RejectionResponse<B>,
+    {
+        refuse(&self.rejection, &self.challenges, request, error)
+    }
+}
+
+/// Waits for the key and verifies. (Not a method of the layer, whose type parameter need not be `Send`.)
+pub(super) async fn admit_after(
+    verifier: Verifier,
+    waiting: Waiting,
+    credentials: HeaderValue,
+) -> Result<Admitted, AuthError> {
+    let waited = waiting.wait().await;
+    let token = bearer::token(&credentials).unwrap_or_default();
+    verifier.finish(token, &waited).map(Admitted::With)
+}

@@ -1,0 +1,154 @@
+//! One fetch, from the request to what it changes.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    FetchError, JwksReply, JwksRequest, MAX_JWKS_BYTES,
+    fetch::DynFetchJwks,
+    key_set::KeySet,
+    ledger::AttemptNumber,
+    policy::FetchReason,
+    snapshot::{Generation, Kind, Moment, Snapshot},
+    source::KeySource,
+};
+
+/// A fetch that is running. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
+/// the slot.
+pub(super) struct Refresh {
+    source: Arc<KeySource>,
+    pub(super) number: AttemptNumber,
+    pub(super) reason: FetchReason,
+    pub(super) started: Moment,
+    result: Result<Fetched, FetchError>,
+}
+
+impl Refresh {
+    pub(super) fn new(
+        source: Arc<KeySource>,
+        number: AttemptNumber,
+        reason: FetchReason,
+        started: Moment,
+    ) -> Self {
+        Self {
+            source,
+            number,
+            reason,
+            started,
+            result: Err(FetchError::Aborted),
+        }
+    }
+
+    pub(super) async fn run(self, fetcher: Arc<dyn DynFetchJwks>, longest: Duration) {
+        let current = self.source.snapshot();
+        let request = JwksRequest {
+            url: self.source.jwks_url(),
+            etag: current.as_deref().and_then(Snapshot::etag),
+        };
+        let result = match timeout(longest, fetcher.fetch_boxed(request)).await {
+            Ok(reply) => reply.and_then(|reply| Fetched::read(reply, current.as_deref())),
+            Err(_) => Err(FetchError::Timeout),
+        };
+        self.end_with(result);
+    }
+
+    fn end_with(mut self, result: Result<Fetched, FetchError>) {
+        self.result = result;
+    }
+}
+
+impl Drop for Refresh {
+    fn drop(&mut self) {
+        let result = std::mem::replace(&mut self.result, Err(FetchError::Aborted));
+        self.source.end(self, result);
+    }
+}
+
+/// A reply that may replace the snapshot.
+pub(super) struct Fetched {
+    /// `None` keeps the keys we have (304).
+    keys: Option<KeySet>,
+    etag: Option<String>,
+    pub(super) max_age: Option<Duration>,
+}
+
+impl Fetched {
+    fn read(reply: JwksReply, current: Option<&Snapshot>) -> Result<Self, FetchError> {
+        let Some(document) = reply.document else {
+            // Only an answer to a conditional request says anything about what we have.
+            let current = current.and_then(Snapshot::etag);
+            let current = current.ok_or(FetchError::NothingToKeep)?.to_owned();
+            return Ok(Self {
+                keys: None,
+                etag: reply.etag.or(Some(current)),
+                max_age: reply.max_age,
+            });
+        };
+        // A fetcher that was handed in may not have counted.
+        if document.len() > MAX_JWKS_BYTES {
+            return Err(FetchError::TooLarge);
+        }
+        Ok(Self {
+            keys: Some(KeySet::parse(&document)?),
+            etag: reply.etag,
+            max_age: reply.max_age,
+        })
+    }
+
+    /// The snapshot that follows `before`: a whole replacement, never a merge, so that a withdrawn key is gone.
+    ///
+    /// `None` if there is nothing to keep after all.
+    pub(super) fn follow(
+        self,
+        before: Option<&Snapshot>,
+        at: Moment,
+        refresh_after: Duration,
+    ) -> Option<(Snapshot, KeyChange)> {
+        let change = KeyChange::between(before, self.keys.as_ref());
+        let before_generation = before.map(|snapshot| snapshot.generation);
+        let generation = match before_generation {
+            Some(generation) if change.is_none() => generation,
+            Some(generation) => generation.next(),
+            None => Generation::default(),
+        };
+        let keys = match self.keys {
+            Some(keys) => Arc::new(keys),
+            None => Arc::clone(&before?.keys),
+        };
+        let snapshot = Snapshot {
+            keys,
+            generation,
+            kind: Kind::Fetched {
+                at,
+                etag: self.etag,
+                refresh_after,
+            },
+        };
+        Some((snapshot, change))
+    }
+}
+
+/// How many keys a refresh added and removed. A key that changed under its name counts as both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyChange {
+    pub(super) added: usize,
+    pub(super) removed: usize,
+}
+
+impl KeyChange {
+    fn between(before: Option<&Snapshot>, after: Option<&KeySet>) -> Self {
+        let before = before.map(|snapshot| &*snapshot.keys);
+        Self {
+            added: after.map_or(0, |after| after.count_missing_in(before)),
+            removed: match (before, after) {
+                (Some(before), Some(_)) => before.count_missing_in(after),
+                _ => 0,
+            },
+        }
+    }
+
+    pub(super) const fn is_none(self) -> bool {
+        self.added == 0 && self.removed == 0
+    }
+}
