@@ -48,6 +48,15 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
+    /// A client secret that no token endpoint could have issued. It is never quoted.
+    #[error(
+        "the secret given to `{setting}` is no client secret: 1 to 1024 printable ASCII characters are accepted; \
+         look for a line break at its end"
+    )]
+    InvalidClientSecret {
+        /// The builder method.
+        setting: &'static str,
+    },
     /// A challenge parameter that could not be sent safely.
     #[error(
         "{given:?} cannot be the {parameter} of a challenge: printable ASCII without `\"` and `\\` is accepted"
@@ -55,6 +64,15 @@ pub enum ConfigError {
     InvalidChallengeParameter {
         /// The parameter of `WWW-Authenticate`.
         parameter: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// A domain prefix that would make a wrong URL.
+    #[error(
+        "{given:?} is not the prefix of a Cognito domain: 1 to 63 lower-case letters, digits and inner hyphens are \
+         accepted; for a domain of another form give the token URL to `ClientCredentials::builder`"
+    )]
+    InvalidDomainPrefix {
         /// What was given.
         given: String,
     },
@@ -82,6 +100,15 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
+    /// An origin that tokens must not be sent to, or that is none.
+    #[error(
+        "{given:?} is not an origin for tokens: scheme, host and port are accepted, as `https://profiles.example.com`; \
+         http only on a loopback address, or where the method says that it is unencrypted"
+    )]
+    InvalidOrigin {
+        /// What was given, without user name and password.
+        given: String,
+    },
     /// An AWS region that would make a wrong issuer.
     #[error("{given:?} is not an AWS region: a form like `eu-west-1` is accepted")]
     InvalidRegion {
@@ -94,6 +121,14 @@ pub enum ConfigError {
     )]
     InvalidScope {
         /// What was given.
+        given: String,
+    },
+    /// A token URL that a client secret must not be sent to.
+    #[error(
+        "{given:?} is not a token URL: https, or http on a loopback address, without user name and fragment, is accepted"
+    )]
+    InvalidTokenUrl {
+        /// What was given, without user name and password.
         given: String,
     },
     /// A user pool id that would make a wrong URL.
@@ -119,8 +154,8 @@ pub enum ConfigError {
         /// The URL that would be fetched.
         jwks_url: String,
     },
-    /// The default fetcher could not be set up, for instance because the system has no TLS roots.
-    #[error("the HTTP client for fetching keys cannot be set up: {reason}")]
+    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the system has no TLS roots.
+    #[error("the HTTP client cannot be set up: {reason}")]
     HttpClient {
         /// What the HTTP client says.
         reason: String,

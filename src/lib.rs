@@ -7,6 +7,9 @@ mod bearer;
 mod bearer_auth;
 mod challenge;
 mod claims;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 mod clock;
 mod crypto;
 mod error;

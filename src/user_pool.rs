@@ -154,7 +154,7 @@ fn original_issuer(region: &str, user_pool_id: &str) -> String {
 }
 
 /// `eu-west-1`, `us-gov-east-1`: two letters, one or more words, a number.
-fn is_region(region: &str) -> bool {
+pub(crate) fn is_region(region: &str) -> bool {
     let parts = region.split('-').collect::<Vec<_>>();
     let [country, words @ .., number] = parts.as_slice() else {
         return false;
@@ -283,7 +283,7 @@ impl AllowedClients {
 }
 
 /// Cognito's pattern is `[\w+]+` of 1 to 128; emulators and other issuers also use `-`, `.` and more.
-fn checked_client_id(id: &str) -> Result<String, ConfigError> {
+pub(crate) fn checked_client_id(id: &str) -> Result<String, ConfigError> {
     if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(id.to_owned())
     } else {

@@ -39,7 +39,7 @@ impl Moment {
 
     /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may stand still while the
     /// machine sleeps. Erring towards "longer" refreshes too early, which harms nobody.
-    pub(super) fn since(&self, earlier: &Self) -> Duration {
+    pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         wall.max(self.monotonic.saturating_sub(earlier.monotonic))
     }

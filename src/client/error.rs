@@ -1,0 +1,149 @@
+//! Why there is no token.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Why there is no token, and what to do about it.
+///
+/// No variant holds a byte of the reply or of the request: neither a secret nor what the token endpoint wrote can get into a
+/// log through it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::client::TokenError;
+///
+/// assert_eq!(TokenError::ClientRefused.reason(), "client_refused");
+/// assert!(!TokenError::ClientRefused.is_temporary());
+/// assert!(TokenError::Timeout.is_temporary());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The token request ended without a result: it panicked, or its runtime was shut down.
+    #[error("the token request ended without a result; the next call makes another")]
+    Aborted,
+    /// `unauthorized_client`: the client is known, but may not use this grant.
+    #[error(
+        "the app client may not use the client-credentials grant; allow the `client_credentials` flow for it \
+         (unauthorized_client)"
+    )]
+    ClientNotPermitted,
+    /// `invalid_client`, or status 401: the token endpoint knows no such client with this secret.
+    #[error(
+        "the token endpoint refuses the app client; check its id and secret, and that it is of this domain's user pool \
+         (invalid_client)"
+    )]
+    ClientRefused,
+    /// `unsupported_grant_type`: the token endpoint has no client-credentials grant.
+    #[error(
+        "the token endpoint does not offer the client-credentials grant; check the token URL (unsupported_grant_type)"
+    )]
+    GrantNotSupported,
+    /// Status 200 with something that is no token reply (RFC 6749 §5.1).
+    #[error(
+        "the token endpoint's reply {problem}; check the token URL, and for a proxy in between"
+    )]
+    MalformedReply {
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
+    },
+    /// There is no tokio runtime to make the request in.
+    #[error("there is no tokio runtime; ask for tokens inside of one")]
+    NoRuntime,
+    /// `invalid_request` or `invalid_grant`. Cognito is reported to say the latter where a client asks for scopes that only
+    /// users can have.
+    #[error(
+        "the token endpoint refuses the request; check that the app client has custom scopes and that the scopes asked \
+         for are among them"
+    )]
+    RequestRefused,
+    /// `invalid_scope`: a scope does not exist, or the client may not have it.
+    #[error(
+        "the token endpoint refuses a scope; check that the resource server has it and the app client may ask for it \
+         (invalid_scope)"
+    )]
+    ScopeRefused,
+    /// A 5xx status.
+    #[error("the token endpoint answered with status {status}; it is tried again later")]
+    Server {
+        /// The status.
+        status: StatusCode,
+        /// The reply's `Retry-After`, if it is a number of seconds.
+        retry_after: Option<Duration>,
+    },
+    /// A status that means none of the others, such as a redirect, which is never followed.
+    #[error("the token endpoint answered with status {status}; check the token URL")]
+    Status {
+        /// The status.
+        status: StatusCode,
+    },
+    /// Status 429. Cognito takes 150 token requests a second for all clients of an account and region together.
+    #[error(
+        "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
+    )]
+    Throttled {
+        /// The reply's `Retry-After`, if it is a number of seconds.
+        retry_after: Option<Duration>,
+    },
+    /// It took too long.
+    #[error("the token endpoint did not answer in time; it is tried again later")]
+    Timeout,
+    /// No connection could be made, or it broke: name resolution, TCP or TLS.
+    #[error(
+        "the token endpoint cannot be reached; check its name, the network and the system's TLS roots"
+    )]
+    Unreachable,
+}
+
+impl TokenError {
+    /// Whether it is likely to pass by itself. The others need a change of the configuration, here or at the issuer.
+    ///
+    /// Both kinds are tried again, since a change at the issuer is not seen from here.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Aborted
+            | Self::Server { .. }
+            | Self::Throttled { .. }
+            | Self::Timeout
+            | Self::Unreachable => true,
+            Self::ClientNotPermitted
+            | Self::ClientRefused
+            | Self::GrantNotSupported
+            | Self::MalformedReply { .. }
+            | Self::NoRuntime
+            | Self::RequestRefused
+            | Self::ScopeRefused
+            | Self::Status { .. } => false,
+        }
+    }
+
+    /// A fixed label of the kind of failure: fit for a metric or a log field.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::ClientNotPermitted => "client_not_permitted",
+            Self::ClientRefused => "client_refused",
+            Self::GrantNotSupported => "grant_not_supported",
+            Self::MalformedReply { .. } => "malformed_reply",
+            Self::NoRuntime => "no_runtime",
+            Self::RequestRefused => "request_refused",
+            Self::ScopeRefused => "scope_refused",
+            Self::Server { .. } => "server",
+            Self::Status { .. } => "status",
+            Self::Throttled { .. } => "throttled",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Server { retry_after, .. } | Self::Throttled { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+}

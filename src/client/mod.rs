@@ -1,0 +1,220 @@
+//! The caller's half: access tokens by client credentials, obtained once and renewed in time.
+//!
+//! A service that is called is usually also a caller. Cognito takes 150 token requests a second for all clients of an
+//! account and region together, cannot raise that, and bills each token. A caller that asks for a token per request, or a
+//! fleet that renews in the same second, meets both. [`ClientCredentials`] holds tokens so that neither happens.
+//!
+//! # Rules
+//!
+//! 1. **What is held.** One token per app client and set of scopes (RFC 6749 §4.4); order and repetition of scopes do not
+//!    matter. All clones, and all handles made with [`with_scopes`](ClientCredentials::with_scopes), share what is held.
+//!    Nothing is written to disk.
+//! 2. **One request at a time** per set of scopes, however many ask. Those who ask meanwhile get its outcome, be it a token
+//!    or an error.
+//! 3. **Renewal** begins with the first call after 75 % to 85 % of the lifetime, at a random point of that span, so that a
+//!    fleet spreads. It runs in the background, and the token at hand is served meanwhile. There is no timer: a process that
+//!    calls nobody asks for nothing, and its first call after the token's end waits for a new one.
+//! 4. **The end.** A token is not sent in the last tenth of its lifetime, at most the last 10 s of it. Lifetimes count from
+//!    the request for the token, by the larger of what the wall clock and the monotonic clock say.
+//! 5. **`expires_in`.** A number or a string of digits is taken; above a day, Cognito's maximum, it counts as a day. Missing
+//!    or unreadable, it counts as 5 minutes, Cognito's minimum. Zero or negative, the token goes to those who wait for it and
+//!    is not held.
+//! 6. **Failures.** A failed renewal leaves the token at hand in use until its end. The next one is tried by the first call
+//!    after a back-off of 1 s, doubling to 60 s, of which up to half is left out at random; a `Retry-After` of up to 60 s
+//!    comes on top. Without a token, calls get the last error at once while backing off. An attempt is repeated at once only
+//!    if no connection could be made.
+//! 7. **Secrets** go to the token endpoint only: over TLS, or plain http on loopback; redirects are not followed. With
+//!    [two secrets](ClientCredentialsBuilder::with_next_secret) the second is tried once when the first is refused as
+//!    `invalid_client`, and the one that worked is tried first from then on.
+//! 8. **After a 401.** [`invalidate`](ClientCredentials::invalidate) replaces a token that a callee refused: that token, not
+//!    a newer one, and once. The replacement cannot be invalidated in its first minute, so that a callee that refuses
+//!    everything costs one token request a minute and not one per call. If the replacement cannot be had, the token at hand
+//!    stays in use.
+//! 9. **Callers who go away** cancel nothing: requests run in tasks of their own. A panic in one, or a runtime that is shut
+//!    down, frees the place for the next.
+//!
+//! # Deployment
+//!
+//! * Make one [`ClientCredentials`] per app client at start-up and clone it. Each one made anew starts with nothing held.
+//! * Each process asks for its own tokens: an instance costs about one token per 80 % of the lifetime. Where many short-lived
+//!   instances start at once, as with AWS Lambda, keep it in a static or the handler's state, so that it outlives an invocation.
+//! * A process that is frozen between calls (AWS Lambda) also freezes a background renewal. It goes on, or times out, when
+//!   the process is thawed; until its end the token at hand is served.
+//! * Tokens cannot be revoked: what leaks is good until it expires. Ask for the scopes that the calls need, and no more.
+//!
+//! # Examples
+//!
+//! ```
+//! use tower_cognito::client::ClientCredentials;
+//!
+//! # async fn call() -> Result<(), Box<dyn std::error::Error>> {
+//! let credentials = ClientCredentials::for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
+//!     .scopes(["profiles/get"])
+//!     .build()?;
+//!
+//! // With reqwest:
+//! let client = reqwest::Client::new();
+//! let response = client
+//!     .get("https://profiles.example.com/profiles")
+//!     .header("authorization", credentials.token().await?.header_value())
+//!     .send()
+//!     .await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
+
+mod builder;
+mod challenge;
+mod endpoint;
+mod error;
+mod exchange;
+mod held;
+mod layer;
+mod origin;
+mod replay;
+mod reply;
+mod schedule;
+mod scopes;
+mod secret;
+mod service;
+mod source;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::{fmt, sync::Arc};
+
+pub use self::{
+    builder::{ClientCredentialsBuilder, DEFAULT_TIMEOUT},
+    error::TokenError,
+    layer::SendBearerLayer,
+    replay::{Once, ReplayBody, RetryCloned},
+    secret::ClientAuthentication,
+    service::{SendBearer, SendBearerError, SendBearerFuture},
+    token::AccessToken,
+};
+use self::{scopes::Scopes, source::TokenSource};
+use crate::error::ConfigError;
+
+/// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap and share what is held.
+///
+/// See the [module](self) for the rules.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::{ConfigError, client::ClientCredentials};
+///
+/// # fn main() -> Result<(), ConfigError> {
+/// let credentials = ClientCredentials::builder(
+///     "https://auth.example.com/oauth2/token",
+///     "1example23456789",
+///     "the-client-secret",
+/// )
+/// .scopes(["profiles/get"])
+/// .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ClientCredentials {
+    source: Arc<TokenSource>,
+    scopes: Scopes,
+}
+
+impl ClientCredentials {
+    pub(self) const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
+        Self { source, scopes }
+    }
+
+    /// A client of the token endpoint at this URL: a custom domain, a region of another form, or another issuer.
+    pub fn builder(
+        token_url: impl Into<String>,
+        client_id: impl Into<String>,
+        client_secret: impl Into<String>,
+    ) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(Ok(token_url.into()), client_id.into(), client_secret.into())
+    }
+
+    /// A client of a Cognito domain: `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`.
+    pub fn for_domain(
+        prefix: &str,
+        region: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<String>,
+    ) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(
+            builder::domain_token_url(prefix, region),
+            client_id.into(),
+            client_secret.into(),
+        )
+    }
+
+    /// The same client with other scopes. It shares the HTTP client, the secrets and what is held.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`].
+    pub fn with_scopes<I>(&self, scopes: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Ok(Self {
+            source: Arc::clone(&self.source),
+            scopes: Scopes::new(scopes)?,
+        })
+    }
+
+    /// A token that is good for some time yet. Waits only where there is none.
+    ///
+    /// Ask anew for every call instead of keeping a token: that is what renews it.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`], which says by its kind what to do.
+    pub async fn token(&self) -> Result<AccessToken, TokenError> {
+        self.source.token(&self.scopes).await
+    }
+
+    /// Notes that a callee refused this token: call it after a 401 with `error="invalid_token"`, and after nothing else.
+    ///
+    /// The next call for a token waits for a new one. A token that has been replaced already, or that has itself just
+    /// replaced another (for a minute), is not asked for again; see the [module](self).
+    pub fn invalidate(&self, token: &AccessToken) {
+        token.reject();
+    }
+
+    /// A layer that puts the token on outgoing requests to this origin, such as `https://profiles.example.com`, and on no
+    /// others.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidOrigin`] if it has a path, or is neither https nor http on a loopback address.
+    pub fn layer(&self, origin: &str) -> Result<SendBearerLayer, ConfigError> {
+        SendBearerLayer::new(self.clone(), origin)
+    }
+
+    /// As [`layer`](Self::layer), for an http origin beyond loopback. **Whoever is on the way can read the token**, and use it
+    /// until it expires: only where something else encrypts, such as a service mesh.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidOrigin`] if it has a path, or is neither http nor https.
+    pub fn layer_unencrypted(&self, origin: &str) -> Result<SendBearerLayer, ConfigError> {
+        SendBearerLayer::new_unencrypted(self.clone(), origin)
+    }
+}
+
+/// Without secret and token.
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("client_id", &self.source.client_id())
+            .field("scopes", &self.scopes.as_str())
+            .finish_non_exhaustive()
+    }
+}

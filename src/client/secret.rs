@@ -1,0 +1,168 @@
+//! Client secrets, and how they are shown to the token endpoint.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::error::ConfigError;
+
+/// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
+///
+/// Unless one is chosen, it is [`Basic`](Self::Basic) for a client id and secret of letters, digits, `*`, `-`, `.` and `_`,
+/// which is what Cognito generates, and [`Post`](Self::Post) for all others. The reason is that Basic is ambiguous for the
+/// others: RFC 6749 has both parts form-encoded before Base64, and AWS documents `Base64(client_id:client_secret)` without.
+/// The two differ as soon as a character such as `+`, `%` or `:` is in them, and a secret that is brought along may hold `+`.
+/// A form body has only one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// `client_secret_basic` as AWS documents it: `Authorization: Basic Base64(client_id:client_secret)`, not form-encoded.
+    Basic,
+    /// `client_secret_post`: `client_id` and `client_secret` in the form body.
+    Post,
+}
+
+impl ClientAuthentication {
+    pub(super) fn fit_for(client_id: &str, secret: &ClientSecret) -> Self {
+        let unambiguous = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte))
+        };
+        if unambiguous(client_id) && unambiguous(secret.expose()) {
+            Self::Basic
+        } else {
+            Self::Post
+        }
+    }
+}
+
+/// A client secret, which is shown to the token endpoint and to nobody else.
+pub(super) struct ClientSecret(Box<str>);
+
+impl ClientSecret {
+    /// `VSCHAR` of RFC 6749 appendix A.2: printable ASCII and space.
+    pub(super) fn new(setting: &'static str, secret: &str) -> Result<Self, ConfigError> {
+        let acceptable = (1..=1024).contains(&secret.len())
+            && secret.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
+        if acceptable {
+            Ok(Self(secret.into()))
+        } else {
+            Err(ConfigError::InvalidClientSecret { setting })
+        }
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(..)")
+    }
+}
+
+/// The secrets of a client: one, or two while it is being rotated. Which of them worked last is tried first.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    given: ClientSecret,
+    next: Option<ClientSecret>,
+    next_works: AtomicBool,
+}
+
+impl Secrets {
+    pub(super) const fn new(given: ClientSecret, next: Option<ClientSecret>) -> Self {
+        Self {
+            given,
+            next,
+            next_works: AtomicBool::new(false),
+        }
+    }
+
+    /// The secret to try, and the one to try after it.
+    pub(super) fn in_order(&self) -> (&ClientSecret, Option<&ClientSecret>) {
+        match &self.next {
+            Some(next) if self.next_works.load(Ordering::Relaxed) => (next, Some(&self.given)),
+            next => (&self.given, next.as_ref()),
+        }
+    }
+
+    pub(super) fn remember(&self, worked: &ClientSecret) {
+        let is_next = self
+            .next
+            .as_ref()
+            .is_some_and(|next| std::ptr::eq(next, worked));
+        self.next_works.store(is_next, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> ClientSecret {
+        ClientSecret::new("builder", text).unwrap()
+    }
+
+    #[test]
+    fn basic_is_for_what_form_encoding_would_not_change() {
+        for (id, given, expected) in [
+            ("1example23456789", "abc123", ClientAuthentication::Basic),
+            ("a-b.c_d*e", "abc123", ClientAuthentication::Basic),
+            ("1example23456789", "abc+123", ClientAuthentication::Post),
+            ("1example23456789", "abc 123", ClientAuthentication::Post),
+            ("1example23456789", "abc%123", ClientAuthentication::Post),
+            ("1example23456789", "abc/123=", ClientAuthentication::Post),
+            ("1exa:mple", "abc123", ClientAuthentication::Post),
+            ("1exa+mple", "abc123", ClientAuthentication::Post),
+        ] {
+            assert_eq!(
+                ClientAuthentication::fit_for(id, &secret(given)),
+                expected,
+                "{id} {given}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_that_nobody_issued_is_refused_without_being_quoted() {
+        for text in ["", "abc\n", "abc\r\n", "\u{e4}bc", &"a".repeat(1025)] {
+            let error = ClientSecret::new("with_next_secret", text).unwrap_err();
+            assert_eq!(
+                error,
+                ConfigError::InvalidClientSecret {
+                    setting: "with_next_secret"
+                }
+            );
+            assert!(!format!("{error} {error:?}").contains("bc"), "{error}");
+        }
+        assert_eq!(secret("a b~!").expose(), "a b~!");
+    }
+
+    #[test]
+    fn the_secret_that_worked_is_tried_first() {
+        let secrets = Secrets::new(secret("one"), Some(secret("two")));
+        let order = |secrets: &Secrets| {
+            let (first, second) = secrets.in_order();
+            [first, second.unwrap()].map(|secret| secret.expose().to_owned())
+        };
+        assert_eq!(order(&secrets), ["one", "two"]);
+        secrets.remember(secrets.in_order().1.unwrap());
+        assert_eq!(order(&secrets), ["two", "one"]);
+        secrets.remember(secrets.in_order().0);
+        assert_eq!(order(&secrets), ["two", "one"]);
+        secrets.remember(secrets.in_order().1.unwrap());
+        assert_eq!(order(&secrets), ["one", "two"]);
+
+        let alone = Secrets::new(secret("one"), None);
+        alone.remember(alone.in_order().0);
+        assert!(alone.in_order().1.is_none());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secrets = Secrets::new(secret("hush-one"), Some(secret("hush-two")));
+        assert!(!format!("{secrets:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The token source: carries out what [`schedule`](super::schedule) decides. Clock, cache and tasks are here and nowhere
+//! else.
+
+use std::{sync::Arc, time::Duration};
+
+use moka::{future::Cache, policy::EvictionPolicy};
+use tokio::{runtime::Handle, time::timeout};
+
+use super::{
+    AccessToken, TokenError,
+    exchange::AppClient,
+    held::{Claim, Held},
+    schedule::Decision,
+    scopes::Scopes,
+};
+use crate::{clock::Clock, jwks::Moment};
+
+/// Sets of scopes whose tokens are held at a time; beyond that, the one that was not used for longest is dropped.
+const MAX_SCOPE_SETS: u64 = 256;
+/// Longer than any token is held to live.
+const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
+
+/// The tokens of one app client, shared by every clone, scope set and layer.
+///
+/// # One request at a time
+///
+/// Every token request runs as the initialiser of its scope set's entry in the cache, and moka runs one initialiser per key
+/// at a time: whoever comes meanwhile gets its outcome, be it a token or an error. When it ends, the entry is another one
+/// than those who waited had seen, so [`replaces`](Self::flight) keeps a latecomer from starting a second one.
+///
+/// # Nobody takes it down
+///
+/// Callers and background renewals alike run that entry operation in a task of its own, so that a caller who goes away
+/// neither cancels the request nor throws its token away. The request itself is one more task inside: a panic in it is a
+/// failed renewal. If the runtime goes away, moka hands the key to whoever waits on another runtime, and a [`Claim`] gives
+/// itself back.
+///
+/// moka's own expiry is not used for tokens: it reads the system's clock, and a token's age is a matter of ours.
+pub(super) struct TokenSource {
+    held: Cache<Scopes, Arc<Held>>,
+    client: AppClient,
+    settings: Settings,
+}
+
+pub(super) struct Settings {
+    pub(super) client_id: String,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) timeout: Duration,
+    /// A random share in `0.0..1.0`.
+    pub(super) jitter: fn() -> f64,
+}
+
+impl TokenSource {
+    pub(super) fn new(client: AppClient, settings: Settings) -> Self {
+        Self {
+            held: Cache::builder()
+                .max_capacity(MAX_SCOPE_SETS)
+                // The default policy may refuse a newcomer, which then would cost a token request per call.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(DROPPED_WHEN_UNUSED_FOR)
+                .build(),
+            client,
+            settings,
+        }
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.settings.client_id
+    }
+
+    pub(super) async fn token(
+        self: &Arc<Self>,
+        scopes: &Scopes,
+    ) -> Result<AccessToken, TokenError> {
+        let Some(held) = self.held.get(scopes).await else {
+            return self.wait(scopes, None).await;
+        };
+        let now = self.now();
+        match held.decide(&now) {
+            Decision::Serve | Decision::Refuse => held.outcome(&now),
+            Decision::ServeAndRenew => {
+                self.renew_in_background(scopes, &held);
+                held.outcome(&now)
+            }
+            Decision::Wait => self.wait(scopes, Some(held)).await,
+        }
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        scopes: &Scopes,
+        seen: Option<Arc<Held>>,
+    ) -> Result<AccessToken, TokenError> {
+        let runtime = Handle::try_current().map_err(|_| TokenError::NoRuntime)?;
+        let flight = runtime.spawn(Arc::clone(self).flight(scopes.clone(), seen));
+        match flight.await {
+            Ok(held) => held.outcome(&self.now()),
+            Err(_) => Err(TokenError::Aborted),
+        }
+    }
+
+    fn renew_in_background(self: &Arc<Self>, scopes: &Scopes, held: &Arc<Held>) {
+        // Without a runtime the token stays due, and the next call tries again.
+        let (Ok(runtime), Some(claim)) = (Handle::try_current(), Claim::take(held)) else {
+            return;
+        };
+        let (source, scopes) = (Arc::clone(self), scopes.clone());
+        drop(runtime.spawn(async move {
+            source.flight(scopes, Some(Arc::clone(claim.held()))).await;
+        }));
+    }
+
+    /// Replaces what was seen, once, however many ask for it.
+    async fn flight(self: Arc<Self>, scopes: Scopes, seen: Option<Arc<Held>>) -> Arc<Held> {
+        let renewal = self.renew(&scopes, seen.as_deref());
+        let replaces =
+            |current: &Arc<Held>| seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, current));
+        self.held
+            .entry_by_ref(&scopes)
+            .or_insert_with_if(renewal, replaces)
+            .await
+            .into_value()
+    }
+
+    async fn renew(self: &Arc<Self>, scopes: &Scopes, before: Option<&Held>) -> Arc<Held> {
+        let started = self.now();
+        let of_rejected = before
+            .and_then(Held::token)
+            .is_some_and(AccessToken::is_rejected);
+        let (source, asked) = (Arc::clone(self), scopes.clone());
+        let request = tokio::spawn(async move {
+            timeout(source.settings.timeout, source.client.ask(&asked)).await
+        });
+        let reply = match request.await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(TokenError::Timeout),
+            Err(_) => Err(TokenError::Aborted),
+        };
+        let ended = self.now();
+        let jitter = (self.settings.jitter)();
+        let duration = ended.monotonic.saturating_sub(started.monotonic);
+        Arc::new(match reply {
+            Ok(reply) => {
+                tracing::debug!(
+                    client_id = self.settings.client_id,
+                    scopes = scopes.as_str(),
+                    lifetime = ?reply.lifetime,
+                    ?duration,
+                    "obtained an access token"
+                );
+                Held::renewed(AccessToken::new(reply, started, jitter, of_rejected))
+            }
+            Err(error) => {
+                tracing::warn!(
+                    client_id = self.settings.client_id,
+                    scopes = scopes.as_str(),
+                    outcome = error.reason(),
+                    error = %error,
+                    ?duration,
+                    "obtaining an access token failed"
+                );
+                Held::failed(before, error, of_rejected, &ended, jitter)
+            }
+        })
+    }
+
+    fn now(&self) -> Moment {
+        Moment::read(&*self.settings.clock)
+    }
+}

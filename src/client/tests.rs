@@ -1,0 +1,593 @@
+//! The token source over a scripted exchange and a clock that only the test moves.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::{HeaderValue, StatusCode};
+use tokio::{
+    runtime,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use super::{
+    AccessToken, ClientCredentials, TokenError,
+    exchange::{AppClient, BoxedExchange, Exchange},
+    reply::TokenReply,
+    scopes::Scopes,
+    secret::{ClientSecret, Secrets},
+    source::{Settings, TokenSource},
+};
+use crate::testing::ManualClock;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const THROTTLED: TokenError = TokenError::Throttled {
+    retry_after: Some(Duration::from_secs(20)),
+};
+
+/// A token endpoint that follows a script. Its tokens are numbered by request.
+#[derive(Clone)]
+struct Script(Arc<Endpoint>);
+
+struct Endpoint {
+    steps: Mutex<VecDeque<Step>>,
+    /// `secret scopes` of each request.
+    requests: watch::Sender<Vec<String>>,
+    /// A request takes one permit.
+    gate: Semaphore,
+}
+
+enum Step {
+    Lives(Duration),
+    Repeats(&'static str),
+    Fails(TokenError),
+    Panics,
+    Hangs,
+}
+
+impl Script {
+    fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self(Arc::new(Endpoint {
+            steps: Mutex::new(steps.into_iter().collect()),
+            requests: watch::Sender::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        }))
+    }
+
+    /// Holds every request back until [`release`](Self::release).
+    fn gated(self) -> Self {
+        self.0.gate.forget_permits(Semaphore::MAX_PERMITS);
+        self
+    }
+
+    fn release(&self) {
+        self.0.gate.add_permits(1);
+    }
+
+    fn requests(&self) -> usize {
+        self.0.requests.borrow().len()
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.0.requests.borrow().clone()
+    }
+
+    async fn asked(&self, times: usize) {
+        let mut requests = self.0.requests.subscribe();
+        requests.wait_for(|log| log.len() >= times).await.unwrap();
+    }
+
+    fn caller(&self, clock: &ManualClock) -> ClientCredentials {
+        self.caller_with(clock, None)
+    }
+
+    fn caller_with(&self, clock: &ManualClock, next: Option<&str>) -> ClientCredentials {
+        let secret = |text: &str| ClientSecret::new("test", text).unwrap();
+        let secrets = Secrets::new(secret("one"), next.map(secret));
+        let settings = Settings {
+            client_id: "caller".to_owned(),
+            clock: Arc::new(clock.clone()),
+            timeout: Duration::from_secs(10),
+            jitter: || 0.0,
+        };
+        let source = TokenSource::new(AppClient::new(self.clone(), secrets), settings);
+        ClientCredentials::new(Arc::new(source), Scopes::default())
+    }
+}
+
+impl Exchange for Script {
+    fn exchange<'a>(&'a self, secret: &'a ClientSecret, scopes: &'a Scopes) -> BoxedExchange<'a> {
+        Box::pin(async move {
+            let mut number = 0;
+            self.0.requests.send_modify(|log| {
+                log.push(format!("{} {}", secret.expose(), scopes.as_str()));
+                number = log.len();
+            });
+            let step = self.0.steps.lock().unwrap().pop_front();
+            self.0.gate.acquire().await.unwrap().forget();
+            let reply = |value: String, lifetime| TokenReply {
+                header_value: HeaderValue::try_from(format!("Bearer {value}")).unwrap(),
+                lifetime,
+            };
+            match step.expect("the script has no step for this request") {
+                Step::Lives(lifetime) => Ok(reply(number.to_string(), lifetime)),
+                Step::Repeats(value) => Ok(reply(value.to_owned(), HOUR)),
+                Step::Fails(error) => Err(error),
+                Step::Panics => panic!("as the script says"),
+                Step::Hangs => std::future::pending().await,
+            }
+        })
+    }
+}
+
+#[track_caller]
+fn assert_token(outcome: &Result<AccessToken, TokenError>, expected: &str) {
+    assert_eq!(outcome.as_ref().map(AccessToken::as_str), Ok(expected));
+}
+
+/// Lets every task run that can.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_concurrent_first_calls_make_one_request() {
+    let script = Script::new([Step::Lives(HOUR)]).gated();
+    let caller = script.caller(&ManualClock::new());
+    let mut calls = JoinSet::new();
+    for _ in 0..1_000 {
+        let caller = caller.clone();
+        calls.spawn(async move { caller.token().await });
+    }
+    script.asked(1).await;
+    settle().await;
+    script.release();
+    let outcomes = calls.join_all().await;
+    assert_eq!(outcomes.len(), 1_000);
+    for outcome in outcomes {
+        assert_token(&outcome, "1");
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_thousand_concurrent_first_calls_share_one_failure() {
+    let script = Script::new([Step::Fails(TokenError::ClientRefused)]).gated();
+    let caller = script.caller(&ManualClock::new());
+    let mut calls = JoinSet::new();
+    for _ in 0..1_000 {
+        let caller = caller.clone();
+        calls.spawn(async move { caller.token().await.unwrap_err() });
+    }
+    script.asked(1).await;
+    settle().await;
+    script.release();
+    for error in calls.join_all().await {
+        assert_eq!(error, TokenError::ClientRefused);
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test]
+async fn each_set_of_scopes_has_its_token_in_whatever_order_it_is_named() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR), Step::Lives(HOUR)]);
+    let all = script.caller(&ManualClock::new());
+    let both = all.with_scopes(["b", "a"]).unwrap();
+    let again = all.with_scopes(["a", "b", "a"]).unwrap();
+    let one = all.with_scopes(["a"]).unwrap();
+    assert_token(&all.token().await, "1");
+    assert_token(&both.token().await, "2");
+    assert_token(&again.token().await, "2");
+    assert_token(&one.token().await, "3");
+    assert_eq!(script.log(), ["one ", "one a b", "one a"]);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_once_from_three_quarters_on_while_the_old_one_is_served() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    script.release();
+    assert_token(&caller.token().await, "1");
+
+    clock.advance(HOUR * 3 / 4 - SECOND);
+    assert_token(&caller.token().await, "1");
+    settle().await;
+    assert_eq!(script.requests(), 1);
+
+    clock.advance(SECOND);
+    for _ in 0..50 {
+        assert_token(&caller.token().await, "1");
+    }
+    script.asked(2).await;
+    script.release();
+    settle().await;
+    assert_token(&caller.token().await, "2");
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_wall_clock_set_back_does_not_lengthen_a_tokens_life() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_token(&caller.token().await, "1");
+    clock.advance(HOUR);
+    clock.jump_wall_back(HOUR * 2);
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test]
+async fn a_suspended_machine_does_not_lengthen_a_tokens_life() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_token(&caller.token().await, "1");
+    clock.jump_wall_forward(HOUR);
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test]
+async fn an_outage_across_a_renewal_is_not_seen_before_the_tokens_end() {
+    let unreachable = || Step::Fails(TokenError::Unreachable);
+    let script = Script::new([
+        Step::Lives(HOUR),
+        unreachable(),
+        unreachable(),
+        unreachable(),
+        Step::Lives(HOUR),
+    ]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_token(&caller.token().await, "1");
+
+    clock.advance(HOUR * 3 / 4);
+    assert_token(&caller.token().await, "1");
+    script.asked(2).await;
+    settle().await;
+
+    // Backing off, half a second after the first failure and one after the second.
+    clock.advance(SECOND / 2 - Duration::from_millis(1));
+    assert_token(&caller.token().await, "1");
+    settle().await;
+    assert_eq!(script.requests(), 2);
+    clock.advance(Duration::from_millis(1));
+    assert_token(&caller.token().await, "1");
+    script.asked(3).await;
+    settle().await;
+    clock.advance(SECOND - Duration::from_millis(1));
+    assert_token(&caller.token().await, "1");
+    settle().await;
+    assert_eq!(script.requests(), 3);
+
+    // The end: those who ask wait for the next attempt, and share its failure.
+    clock.advance(HOUR / 4);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(script.requests(), 4);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(script.requests(), 4);
+
+    clock.advance(2 * SECOND);
+    assert_token(&caller.token().await, "5");
+}
+
+#[tokio::test]
+async fn a_throttled_first_request_is_not_repeated_before_retry_after() {
+    let script = Script::new([Step::Fails(THROTTLED), Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    for _ in 0..100 {
+        assert_eq!(caller.token().await.unwrap_err(), THROTTLED);
+    }
+    clock.advance(20 * SECOND);
+    assert_eq!(caller.token().await.unwrap_err(), THROTTLED);
+    assert_eq!(script.requests(), 1);
+    clock.advance(SECOND / 2);
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test]
+async fn a_success_ends_the_back_off() {
+    let server = || {
+        Step::Fails(TokenError::Server {
+            status: StatusCode::BAD_GATEWAY,
+            retry_after: None,
+        })
+    };
+    let script = Script::new([server(), server(), Step::Lives(SECOND), server()]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    for wait in [SECOND / 2, SECOND] {
+        assert!(caller.token().await.is_err());
+        clock.advance(wait);
+    }
+    assert_token(&caller.token().await, "3");
+    clock.advance(SECOND);
+    assert!(caller.token().await.is_err());
+    // Half a second again, not two.
+    clock.advance(SECOND / 2);
+    script.0.steps.lock().unwrap().push_back(Step::Lives(HOUR));
+    assert_token(&caller.token().await, "5");
+}
+
+#[tokio::test]
+async fn a_token_without_lifetime_goes_to_those_who_wait_and_is_not_held() {
+    let script = Script::new([Step::Lives(Duration::ZERO), Step::Lives(Duration::ZERO)]).gated();
+    let caller = script.caller(&ManualClock::new());
+    let mut calls = JoinSet::new();
+    for _ in 0..10 {
+        let caller = caller.clone();
+        calls.spawn(async move { caller.token().await });
+    }
+    script.asked(1).await;
+    settle().await;
+    script.release();
+    for outcome in calls.join_all().await {
+        assert_token(&outcome, "1");
+    }
+    assert_eq!(script.requests(), 1);
+    script.release();
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test]
+async fn a_lifetime_counts_from_the_request_and_not_from_the_reply() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let first = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.token().await }
+    });
+    script.asked(1).await;
+    clock.advance(5 * SECOND);
+    script.release();
+    let first = first.await.unwrap();
+    assert_token(&first, "1");
+    assert_eq!(first.unwrap().expires_at(), ManualClock::start() + HOUR);
+    clock.advance(HOUR - 15 * SECOND);
+    script.release();
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test]
+async fn an_invalidated_token_is_replaced_before_the_next_call_returns() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]);
+    let caller = script.caller(&ManualClock::new());
+    let token = caller.token().await.unwrap();
+    caller.invalidate(&token);
+    assert_token(&caller.token().await, "2");
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_stale_callers_word_does_not_touch_a_newer_token() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let old = caller.token().await.unwrap();
+    clock.advance(HOUR);
+    assert_token(&caller.token().await, "2");
+    caller.invalidate(&old);
+    clock.advance(SECOND);
+    assert_token(&caller.token().await, "2");
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_hundred_callers_who_were_refused_force_one_renewal() {
+    let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
+    let caller = script.caller(&ManualClock::new());
+    script.release();
+    let refused = caller.token().await.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..100 {
+        let (caller, refused) = (caller.clone(), refused.clone());
+        calls.spawn(async move {
+            caller.invalidate(&refused);
+            caller.token().await
+        });
+    }
+    script.asked(2).await;
+    settle().await;
+    script.release();
+    for outcome in calls.join_all().await {
+        assert_token(&outcome, "2");
+    }
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_callee_that_refuses_everything_costs_one_request_a_minute() {
+    let script = Script::new((0..4).map(|_| Step::Lives(HOUR)));
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    for _ in 0..120 {
+        caller.invalidate(&caller.token().await.unwrap());
+        clock.advance(SECOND);
+    }
+    // The first one, its replacement at once, and theirs a minute later each.
+    assert_eq!(script.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_token_that_comes_back_the_same_is_not_asked_for_again_at_once() {
+    let script = Script::new([Step::Repeats("same"), Step::Repeats("same")]);
+    let caller = script.caller(&ManualClock::new());
+    for _ in 0..5 {
+        let token = caller.token().await.unwrap();
+        assert_eq!(token.as_str(), "same");
+        caller.invalidate(&token);
+    }
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_rejected_token_stays_in_use_while_no_other_can_be_had() {
+    let script = Script::new([
+        Step::Lives(HOUR),
+        Step::Fails(TokenError::Timeout),
+        Step::Lives(HOUR),
+    ]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    caller.invalidate(&caller.token().await.unwrap());
+    assert_token(&caller.token().await, "1");
+    assert_token(&caller.token().await, "1");
+    assert_eq!(script.requests(), 2);
+    // From then on nobody waits for it.
+    clock.advance(SECOND);
+    assert_token(&caller.token().await, "1");
+    script.asked(3).await;
+    settle().await;
+    assert_token(&caller.token().await, "3");
+}
+
+#[tokio::test]
+async fn the_second_secret_is_tried_once_and_remembered() {
+    let script = Script::new([
+        Step::Fails(TokenError::ClientRefused),
+        Step::Lives(SECOND),
+        Step::Lives(SECOND),
+    ]);
+    let clock = ManualClock::new();
+    let caller = script.caller_with(&clock, Some("two"));
+    assert_token(&caller.token().await, "2");
+    clock.advance(SECOND);
+    assert_token(&caller.token().await, "3");
+    assert_eq!(script.log(), ["one ", "two ", "two "]);
+}
+
+#[tokio::test]
+async fn the_second_secret_is_for_a_refused_client_only() {
+    for (error, requests) in [
+        (TokenError::ClientRefused, 2),
+        (TokenError::ScopeRefused, 1),
+        (THROTTLED, 1),
+        (TokenError::Unreachable, 1),
+    ] {
+        let script = Script::new([Step::Fails(error.clone()), Step::Fails(error.clone())]);
+        let caller = script.caller_with(&ManualClock::new(), Some("two"));
+        assert_eq!(caller.token().await.unwrap_err(), error);
+        assert_eq!(script.requests(), requests, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_takes_nobodys_token_along() {
+    let script = Script::new([Step::Lives(HOUR)]).gated();
+    let caller = script.caller(&ManualClock::new());
+    let first = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.token().await }
+    });
+    script.asked(1).await;
+    let second = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.token().await }
+    });
+    settle().await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    script.release();
+    assert_token(&second.await.unwrap(), "1");
+    assert_token(&caller.token().await, "1");
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failed_request_and_frees_the_place() {
+    let script = Script::new([Step::Panics, Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::Aborted);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::Aborted);
+    assert_eq!(script.requests(), 1);
+    clock.advance(SECOND);
+    assert_token(&caller.token().await, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_given_up() {
+    let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::Timeout);
+    clock.advance(SECOND);
+    assert_token(&caller.token().await, "2");
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_frees_the_place() {
+    let script = Script::new([
+        Step::Hangs,
+        Step::Lives(HOUR),
+        Step::Hangs,
+        Step::Lives(HOUR),
+    ]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let runtime = || {
+        runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+
+    // With a caller who waits.
+    let gone = runtime();
+    gone.spawn({
+        let caller = caller.clone();
+        async move { caller.token().await }
+    });
+    gone.block_on(script.asked(1));
+    drop(gone);
+    assert_token(&runtime().block_on(caller.token()), "2");
+
+    // In the background.
+    clock.advance(HOUR * 3 / 4);
+    let gone = runtime();
+    gone.block_on(async {
+        assert_token(&caller.token().await, "2");
+        script.asked(3).await;
+    });
+    drop(gone);
+    runtime().block_on(async {
+        assert_token(&caller.token().await, "2");
+        script.asked(4).await;
+        settle().await;
+        assert_token(&caller.token().await, "4");
+    });
+}
+
+#[test]
+fn outside_of_a_runtime_there_is_an_error_and_no_panic() {
+    let script = Script::new([Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    assert_eq!(block_on(caller.token()).unwrap_err(), TokenError::NoRuntime);
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    assert_token(&runtime.block_on(caller.token()), "1");
+    // A token at hand is served without one, even when it is due.
+    clock.advance(HOUR * 3 / 4);
+    assert_token(&block_on(caller.token()), "1");
+    assert_eq!(script.requests(), 1);
+}
+
+/// Polls once; nothing here has to be waited for.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(outcome) => outcome,
+        std::task::Poll::Pending => panic!("it waits"),
+    }
+}
