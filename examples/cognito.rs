@@ -6,11 +6,6 @@
 //!
 //! `cognito/provision.sh` makes a pool, a client and a domain to try it with; `--help` tells the settings.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "the ready line is for the script that started it"
-)]
-
 use std::{env, error::Error, io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use axum::{
