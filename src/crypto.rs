@@ -84,8 +84,7 @@ fn is_odd(number: &[u8]) -> bool {
 #[cfg(feature = "testing")]
 pub(crate) mod signing {
     use aws_lc_rs::{
-        encoding::AsDer,
-        rand::SystemRandom,
+        rand::{self, SystemRandom},
         rsa::KeySize,
         signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents},
     };
@@ -99,10 +98,6 @@ pub(crate) mod signing {
 
         pub(crate) fn generate() -> Option<Self> {
             RsaKeyPair::generate(KeySize::Rsa2048).ok().map(Self)
-        }
-
-        pub(crate) fn to_pkcs8(&self) -> Option<Vec<u8>> {
-            self.0.as_der().ok().map(|der| der.as_ref().to_vec())
         }
 
         /// Big-endian modulus and exponent.
@@ -124,5 +119,12 @@ pub(crate) mod signing {
                 .ok()?;
             Some(signature)
         }
+    }
+
+    /// Bytes that nobody can guess, or `None` if the system has none (which it has).
+    pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        rand::fill(&mut bytes).ok()?;
+        Some(bytes)
     }
 }

@@ -20,6 +20,9 @@ mod numeric_date;
 mod rejection;
 mod require_scopes;
 mod scope;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod token_cache;
 mod user_pool;
 mod verifier;

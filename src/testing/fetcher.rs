@@ -1,0 +1,259 @@
+//! A JWKS endpoint that follows a script.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::jwks::{FetchError, FetchJwks, JwksReply, JwksRequest};
+
+/// A [`FetchJwks`] that answers what the test says: each call takes the next step of the script, and after the last one the
+/// answer that was set by [`always`](Self::always) or [`always_fail`](Self::always_fail).
+///
+/// All clones share the script, so a test keeps one and gives another to the verifier. Steps can be added at any time. A call
+/// for which there is no answer panics in its task, which a verifier takes for a failed fetch, and is counted in
+/// [`unexpected_calls`](Self::unexpected_calls).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_cognito::{
+///     AllowedClients, FetchError, JwksReply, Verifier,
+///     testing::{ScriptedFetcher, TestPool},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = TestPool::new();
+/// let fetcher = ScriptedFetcher::new()
+///     .fail(FetchError::Connect)
+///     .reply(JwksReply::document(pool.jwks()));
+/// let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
+///     .fetcher(fetcher.clone())
+///     .clock(pool.clock())
+///     .build()?;
+///
+/// assert_eq!(verifier.warm_up().await, Err(FetchError::Connect));
+/// pool.clock().advance(Duration::from_secs(1));
+/// assert_eq!(verifier.warm_up().await, Ok(()));
+/// fetcher.assert_used_up();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ScriptedFetcher {
+    /// A std mutex: it is held to take a step, and never across an await.
+    script: Arc<Mutex<Script>>,
+    calls: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Script {
+    steps: VecDeque<Step>,
+    afterwards: Option<Result<JwksReply, FetchError>>,
+    requests: Vec<(String, Option<String>)>,
+    unexpected: usize,
+}
+
+enum Step {
+    Answer(Result<JwksReply, FetchError>),
+    After(Duration, JwksReply),
+    Hang,
+    Held(oneshot::Receiver<()>, JwksReply),
+    Panic,
+}
+
+/// Lets a [`held`](ScriptedFetcher::held) reply go, when it is released or dropped.
+#[must_use = "the reply is let go when this is dropped"]
+pub struct HeldReply(oneshot::Sender<()>);
+
+impl HeldReply {
+    /// Lets the reply go.
+    pub fn release(self) {
+        drop(self.0);
+    }
+}
+
+impl ScriptedFetcher {
+    /// A fetcher that expects no call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            script: Arc::default(),
+            calls: watch::Sender::new(0),
+        }
+    }
+
+    /// The next call is answered with this.
+    pub fn reply(&self, reply: JwksReply) -> Self {
+        self.then(Step::Answer(Ok(reply)))
+    }
+
+    /// The next call is answered with this after a time of tokio's clock, which a test can pause.
+    pub fn reply_after(&self, delay: Duration, reply: JwksReply) -> Self {
+        self.then(Step::After(delay, reply))
+    }
+
+    /// The next call is answered with this, but not before the test releases it.
+    pub fn held(&self, reply: JwksReply) -> HeldReply {
+        let (release, released) = oneshot::channel();
+        self.then(Step::Held(released, reply));
+        HeldReply(release)
+    }
+
+    /// The next call fails.
+    pub fn fail(&self, error: FetchError) -> Self {
+        self.then(Step::Answer(Err(error)))
+    }
+
+    /// The next call never ends.
+    pub fn hang(&self) -> Self {
+        self.then(Step::Hang)
+    }
+
+    /// The next call panics.
+    pub fn panic(&self) -> Self {
+        self.then(Step::Panic)
+    }
+
+    /// Every call after the last step is answered with this, from now on.
+    pub fn always(&self, reply: JwksReply) -> Self {
+        self.script().afterwards = Some(Ok(reply));
+        self.clone()
+    }
+
+    /// Every call after the last step fails, from now on.
+    pub fn always_fail(&self, error: FetchError) -> Self {
+        self.script().afterwards = Some(Err(error));
+        self.clone()
+    }
+
+    /// How many calls there have been.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    /// Waits until there have been this many calls in all: a fetch runs in a task of its own.
+    pub async fn wait_for_calls(&self, calls: usize) {
+        // It fails only when the sender is gone, which `self` holds.
+        let _ = self
+            .calls
+            .subscribe()
+            .wait_for(|count| *count >= calls)
+            .await;
+    }
+
+    /// The URL that each call asked for.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.recorded(|(url, _)| url.clone())
+    }
+
+    /// The `ETag` that each call sent.
+    #[must_use]
+    pub fn etags(&self) -> Vec<Option<String>> {
+        self.recorded(|(_, etag)| etag.clone())
+    }
+
+    /// How many calls came for which there was no answer.
+    #[must_use]
+    pub fn unexpected_calls(&self) -> usize {
+        self.script().unexpected
+    }
+
+    /// Asserts that every step was taken and that no call was unexpected.
+    ///
+    /// # Panics
+    ///
+    /// If that is not so.
+    #[track_caller]
+    pub fn assert_used_up(&self) {
+        let (left, unexpected) = {
+            let script = self.script();
+            (script.steps.len(), script.unexpected)
+        };
+        assert!(
+            left == 0 && unexpected == 0,
+            "{left} steps were not taken, and {unexpected} calls were not expected"
+        );
+    }
+
+    fn then(&self, step: Step) -> Self {
+        self.script().steps.push_back(step);
+        self.clone()
+    }
+
+    fn take_step(&self, request: JwksRequest<'_>) -> Option<Step> {
+        let mut script = self.script();
+        script
+            .requests
+            .push((request.url.to_owned(), request.etag.map(str::to_owned)));
+        let step = match script.steps.pop_front() {
+            None => script.afterwards.clone().map(Step::Answer),
+            step => step,
+        };
+        if step.is_none() {
+            script.unexpected += 1;
+        }
+        self.calls.send_modify(|calls| *calls += 1);
+        step
+    }
+
+    fn recorded<T>(&self, read: impl Fn(&(String, Option<String>)) -> T) -> Vec<T> {
+        self.script().requests.iter().map(read).collect()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for ScriptedFetcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FetchJwks for ScriptedFetcher {
+    async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksReply, FetchError> {
+        match self.take_step(request) {
+            Some(Step::Answer(answer)) => answer,
+            Some(Step::After(delay, reply)) => {
+                tokio::time::sleep(delay).await;
+                Ok(reply)
+            }
+            Some(Step::Hang) => pending().await,
+            Some(Step::Held(released, reply)) => {
+                // An error says that the test let go of it, which releases it too.
+                let _ = released.await;
+                Ok(reply)
+            }
+            Some(Step::Panic) => panic!("the script says that this fetch panics"),
+            None => panic!("a fetch that the script does not expect"),
+        }
+    }
+}
+
+impl fmt::Debug for ScriptedFetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps_left = self.script().steps.len();
+        f.debug_struct("ScriptedFetcher")
+            .field("calls", &self.calls())
+            .field("steps_left", &steps_left)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HeldReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeldReply")
+    }
+}

@@ -1,0 +1,170 @@
+//! How a local issuer is configured.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    LocalIssuer,
+    client::AppClient,
+    server::Server,
+    state::{Shared, State},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::ConfigError,
+    testing::{keys::SigningKeys, pool::TestPool},
+    user_pool::UserPool,
+};
+
+/// Configures a [`LocalIssuer`].
+#[must_use = "a builder does nothing until `start` is called"]
+pub struct LocalIssuerBuilder {
+    pool_id: String,
+    clients: BTreeMap<String, AppClient>,
+    lifetime: Duration,
+    port: u16,
+    clock: Arc<dyn Clock>,
+    keys: KeyOrigin,
+    naming: Naming,
+}
+
+#[derive(Clone, Copy)]
+enum KeyOrigin {
+    Fixtures,
+    Generated,
+}
+
+/// What stands in `iss`.
+#[derive(Clone, Copy)]
+enum Naming {
+    Aws,
+    Loopback,
+}
+
+/// Why a local issuer did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The port cannot be had, or there is no more thread.
+    #[error("the local issuer cannot listen on loopback: {0}")]
+    Io(#[from] io::Error),
+    /// The pool id has no form that Cognito uses.
+    #[error(transparent)]
+    PoolId(#[from] ConfigError),
+}
+
+impl LocalIssuerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            pool_id: TestPool::ID.to_owned(),
+            clients: BTreeMap::new(),
+            lifetime: Duration::from_secs(60 * 60),
+            port: 0,
+            clock: Arc::new(SystemClock::new()),
+            keys: KeyOrigin::Fixtures,
+            naming: Naming::Aws,
+        }
+    }
+
+    /// The user pool id. The default is `eu-west-1_TestOnly1`.
+    pub fn pool_id(mut self, pool_id: impl Into<String>) -> Self {
+        self.pool_id = pool_id.into();
+        self
+    }
+
+    /// Registers an app client with a secret and the scopes that it may ask for. May be called several times.
+    pub fn client(
+        mut self,
+        id: impl Into<String>,
+        secret: impl Into<String>,
+        scopes: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Self {
+        self.clients
+            .insert(id.into(), AppClient::new(secret.into(), scopes));
+        self
+    }
+
+    /// How long tokens live, in whole seconds. The default is 1 hour, as Cognito's; Cognito accepts 5 minutes to 1 day, and
+    /// this any.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// The port to listen on. The default is any that is free.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Where the dates in tokens come from. The default is the system's clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Signs with keys that are generated at the start, instead of the fixture keys, which everybody has. That takes some
+    /// tenths of a second.
+    pub fn fresh_keys(mut self) -> Self {
+        self.keys = KeyOrigin::Generated;
+        self
+    }
+
+    /// Writes `http://127.0.0.1:PORT/{pool}` into `iss`, instead of the pool's URL on AWS: for services whose library looks
+    /// for discovery and keys below the issuer.
+    pub fn issuer_on_loopback(mut self) -> Self {
+        self.naming = Naming::Loopback;
+        self
+    }
+
+    /// Starts the issuer. It serves when this returns.
+    ///
+    /// # Errors
+    ///
+    /// 1. [`StartError::Io`] if the port is taken, or the system gives no thread.
+    /// 2. [`StartError::PoolId`] for a pool id that [`UserPool::new`] refuses.
+    pub fn start(self) -> Result<LocalIssuer, StartError> {
+        let pool = UserPool::new(&self.pool_id)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let pool = match self.naming {
+            Naming::Aws => pool,
+            Naming::Loopback => pool.with_issuer(&format!("{base_url}/{}", self.pool_id))?,
+        };
+        let issuer = pool.issuers().next().unwrap_or_default().to_owned();
+        let jwks_path = format!("/{}/.well-known/jwks.json", self.pool_id);
+        let keys = match self.keys {
+            KeyOrigin::Fixtures => SigningKeys::fixtures(),
+            KeyOrigin::Generated => SigningKeys::generate(),
+        };
+        let shared = Arc::new(Shared::new(
+            pool.with_jwks_url(&format!("{base_url}{jwks_path}"))?,
+            self.pool_id,
+            base_url,
+            issuer,
+            self.clock,
+            State::new(keys, self.clients, self.lifetime),
+        ));
+        let server = Server::start(listener, Arc::clone(&shared))?;
+        Ok(LocalIssuer {
+            shared,
+            _server: server,
+        })
+    }
+}
+
+impl fmt::Debug for LocalIssuerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalIssuerBuilder")
+            .field("pool_id", &self.pool_id)
+            .field("clients", &self.clients.keys().collect::<Vec<_>>())
+            .field("lifetime", &self.lifetime)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
