@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import gateway
 import story
@@ -29,6 +30,16 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def listens(port: int) -> bool:
+    """Whether something still does after 5 seconds."""
+    for _ in range(50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return False
+        time.sleep(0.1)
+    return True
 
 
 def environment(scratch: str, backend: str) -> dict[str, str]:
@@ -160,6 +171,7 @@ def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, 
 
     report.section("docs/WALKTHROUGH.md, the end")
     run_block(report, shell, walkthrough, "stop")
+    report.check("the service has stopped", listens(service_port), False)
     report.check("the secret's file is gone", secret_file.exists(), False)
     left = shell.run("aws cognito-idp list-user-pools --max-results 60 --query 'UserPools[].Name' --output text\n")
     report.check("the pools are gone", left.split(), ["by-template"])
