@@ -108,11 +108,11 @@ fn router(verifier: &Verifier) -> Result<Router, ConfigError> {
         .route("/whoami", get(whoami))
         .route(
             "/profiles",
-            get(list_profiles).layer(RequireScopesLayer::all_of(["profiles/get"])?),
+            get(list_profiles).route_layer(RequireScopesLayer::all_of(["profiles/get"])?),
         )
         .route(
             "/profiles",
-            post(create_profile).layer(RequireScopesLayer::all_of(["profiles/post"])?),
+            post(create_profile).route_layer(RequireScopesLayer::all_of(["profiles/post"])?),
         )
         .route("/both", get(list_profiles).layer(both))
         // For the routes above. Those below, and paths that do not exist, are asked no token.
