@@ -3,6 +3,7 @@
 //! `cargo bench --bench instructions -- CASE COUNT`
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

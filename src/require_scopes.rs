@@ -226,10 +226,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let refused = match self.guard.check(&request) {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        };
+        let refused = self.guard.check(&request).err();
+        if let Some(error) = &refused {
+            tracing::debug!(reason = error.reason(), "scopes");
+        }
         let reports_only = request.extensions().get::<Verdict>().is_some();
         let state = match refused {
             Some(error) if !reports_only => {
