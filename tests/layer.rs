@@ -1,6 +1,7 @@
 //! The layer around any service: which service is called, what reaches it, and what comes back.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "time is paused")]
 
 use std::{convert::Infallible, time::Duration};
 
