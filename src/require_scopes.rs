@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::{Anonymous, Verdict},
+    bearer_auth::{Enforcement, Standing, Verdict},
     challenge::{ChallengeParameters, Challenges, QuotableText},
     claims::Claims,
     error::{AuthError, ConfigError},
@@ -183,22 +183,7 @@ impl<R> Guard<R> {
             Some(_) => Err(AuthError::InsufficientScope {
                 required: self.required.clone(),
             }),
-            None => Err(why_no_claims(extensions)),
-        }
-    }
-}
-
-/// Why a request has no claims: its layer let it pass anonymously or reports only, or there is none.
-pub(crate) fn why_no_claims(extensions: &http::Extensions) -> AuthError {
-    if extensions.get::<Anonymous>().is_some() {
-        return AuthError::MissingToken;
-    }
-    match extensions.get::<Verdict>() {
-        Some(Verdict::Refused(error)) => error.clone(),
-        Some(Verdict::Accepted) | None => {
-            let error = AuthError::LayerMissing;
-            tracing::error!("{error}");
-            error
+            None => Err(Standing::why_no_claims(extensions)),
         }
     }
 }
@@ -230,9 +215,9 @@ where
         if let Some(error) = &refused {
             tracing::debug!(reason = error.reason(), "scopes");
         }
-        let reports_only = request.extensions().get::<Verdict>().is_some();
+        let enforcement = Standing::enforcement(request.extensions());
         let state = match refused {
-            Some(error) if !reports_only => {
+            Some(error) if enforcement == Enforcement::Enforce => {
                 let guard = &self.guard;
                 State::Refused {
                     response: Some(refuse(&guard.rejection, &guard.challenges, &request, error)),
@@ -281,7 +266,7 @@ where
             StateProj::Inner { future, found } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(error) = found.take() {
-                    response.extensions_mut().insert(Verdict::Refused(error));
+                    response.extensions_mut().insert(Verdict::new(Some(error)));
                 }
                 Poll::Ready(Ok(response))
             }

@@ -1,6 +1,11 @@
 //! The layer around any service: which service is called, what reaches it, and what comes back.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 #![allow(clippy::disallowed_methods, reason = "time is paused")]
 
 use std::{convert::Infallible, time::Duration};
@@ -376,34 +381,29 @@ async fn report_only_lets_everything_through_and_says_what_it_found() {
         .headers_mut()
         .insert(AUTHORIZATION, pool.token().tampered().authorization());
     for (layer, question, verdict, client) in [
-        (
-            layer.clone(),
-            request(&pool),
-            Verdict::Accepted,
-            Some("test-client"),
-        ),
+        (layer.clone(), request(&pool), None, Some("test-client")),
         (
             layer.clone(),
             without_token(),
-            Verdict::Refused(AuthError::MissingToken),
+            Some(AuthError::MissingToken),
             None,
         ),
         (
             layer.clone(),
             tampered,
-            Verdict::Refused(AuthError::InvalidSignature),
+            Some(AuthError::InvalidSignature),
             None,
         ),
         (
             layer.require(policy.clone()),
             request(&pool),
-            Verdict::Refused(AuthError::InsufficientScope { required: policy }),
+            Some(AuthError::InsufficientScope { required: policy }),
             Some("test-client"),
         ),
     ] {
         let response = answer(layer, question).await;
         assert_eq!(response.status(), StatusCode::OK, "{verdict:?}");
-        assert_eq!(response.extensions().get::<Verdict>(), Some(&verdict));
+        assert_eq!(found(&response), verdict);
         assert_eq!(
             response.into_body(),
             OwnAnswer(client.map(Bytes::from)),
@@ -425,15 +425,15 @@ async fn a_guard_beneath_a_report_only_layer_reports_too() {
         .oneshot(request(&pool))
         .await
         .unwrap();
-    assert_eq!(met.extensions().get::<Verdict>(), Some(&Verdict::Accepted));
+    assert_eq!(found(&met), None);
     let unmet = service("profiles/post")
         .oneshot(request(&pool))
         .await
         .unwrap();
     assert_eq!(unmet.status(), StatusCode::OK);
     assert!(matches!(
-        unmet.extensions().get::<Verdict>(),
-        Some(Verdict::Refused(AuthError::InsufficientScope { .. }))
+        found(&unmet),
+        Some(AuthError::InsufficientScope { .. })
     ));
 }
 
@@ -447,9 +447,38 @@ async fn a_report_only_layer_does_not_wait_for_keys() {
     let response = answer(layer, request(&pool)).await;
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert!(matches!(
-        response.extensions().get::<Verdict>(),
-        Some(Verdict::Refused(AuthError::KeysUnavailable { .. }))
+        found(&response),
+        Some(AuthError::KeysUnavailable { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_report_only_layer_outside_does_not_loosen_the_one_inside() {
+    let pool = TestPool::new();
+    for (scope, status) in [
+        ("profiles/get", StatusCode::OK),
+        ("profiles/post", StatusCode::FORBIDDEN),
+    ] {
+        let service = ServiceBuilder::new()
+            .layer(pool.verifier().layer().report_only())
+            .layer(pool.verifier().layer())
+            .layer(RequireScopesLayer::all_of([scope]).unwrap())
+            .service(service_fn(echo_client));
+        assert_eq!(
+            service.oneshot(request(&pool)).await.unwrap().status(),
+            status,
+            "{scope}"
+        );
+    }
+}
+
+/// What a report-only layer found.
+fn found(response: &Response<OwnAnswer>) -> Option<AuthError> {
+    let verdict = response.extensions().get::<Verdict>();
+    verdict
+        .expect("a report-only layer leaves a verdict")
+        .refused()
+        .cloned()
 }
 
 /// A verifier of the pool that has to fetch its keys.
