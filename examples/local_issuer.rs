@@ -214,6 +214,9 @@ impl Client {
 fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
     let mut lines =
         String::from("# A user pool for development only. It serves until it is interrupted.\n");
+    if let Keys::Fixtures = options.keys {
+        lines.push_str("# Everybody has its private keys: nothing that matters may trust it.\n");
+    }
     let mut export = |name: &str, value: &str| {
         lines.push_str(&format!("export {name}={}\n", shell_quoted(value)));
     };
