@@ -54,8 +54,8 @@ async fn create(CustomClaims(tenant): CustomClaims<Tenant>) -> String {
 
 /// Everything that the tests need to vary is an argument: the verifier.
 fn router(verifier: &Verifier) -> Result<Router, ConfigError> {
-    let list = get(list).layer(RequireScopesLayer::all_of(["profiles/get"])?);
-    let create = post(create).layer(RequireScopesLayer::all_of(["profiles/post"])?);
+    let list = get(list).route_layer(RequireScopesLayer::all_of(["profiles/get"])?);
+    let create = post(create).route_layer(RequireScopesLayer::all_of(["profiles/post"])?);
     Ok(Router::new()
         .route("/profiles", list.merge(create))
         .route_layer(verifier.layer()))
