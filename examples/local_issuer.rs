@@ -214,6 +214,9 @@ impl Client {
 fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
     let mut lines =
         String::from("# A user pool for development only. It serves until it is interrupted.\n");
+    if let Keys::Fixtures = options.keys {
+        lines.push_str("# Everybody has its private keys: nothing that matters may trust it.\n");
+    }
     let mut export = |name: &str, value: &str| {
         lines.push_str(&format!("export {name}={}\n", shell_quoted(value)));
     };
@@ -272,4 +275,109 @@ async fn check(issuer: &LocalIssuer, clients: &[Client]) -> Result<(), BoxError>
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[&str]) -> Result<Options, BoxError> {
+        Options::read(lexopt::Parser::from_args(flags))
+    }
+
+    fn printed(flags: &[&str]) -> String {
+        let options = read(flags).unwrap();
+        export_lines(&options.start().unwrap(), &options)
+    }
+
+    #[test]
+    fn a_scope_and_a_secret_belong_to_the_client_before_them() {
+        let flags = "--client a --scope x/1 --scope x/2 --client b --scope y/1";
+        let options = read(&flags.split(' ').collect::<Vec<_>>()).unwrap();
+        let clients = options
+            .clients
+            .iter()
+            .map(|client| (client.id.as_str(), client.scopes.join(" ")))
+            .collect::<Vec<_>>();
+        assert_eq!(
+            clients,
+            [("a", "x/1 x/2".to_owned()), ("b", "y/1".to_owned())]
+        );
+        assert_ne!(options.clients[0].secret(), options.clients[1].secret());
+
+        let options = read(&["--scope", "x/1"]).unwrap();
+        assert_eq!(options.clients[0].id, "local-client");
+    }
+
+    #[test]
+    fn only_a_secret_that_was_made_for_the_developer_is_printed() {
+        let secret = env::var("PATH").unwrap();
+        let text = printed(&["--client", "a", "--secret-from", "PATH"]);
+        assert!(
+            !text.contains(&secret) && !text.contains("SECRET"),
+            "{text}"
+        );
+        let text = printed(&["--client", "a"]);
+        assert!(text.contains("export COGNITO_CLIENT_SECRET='"), "{text}");
+    }
+
+    #[test]
+    fn every_address_is_printed() {
+        let text = printed(&["--client", "a", "--client", "it's", "--scope", "x/1"]);
+        for name in [
+            "COGNITO_USER_POOL_ID='eu-west-1_LocalOnly1'",
+            "COGNITO_ISSUER='https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_LocalOnly1'",
+            "COGNITO_JWKS_URL='http://127.0.0.1:",
+            "COGNITO_DISCOVERY_URL='http://127.0.0.1:",
+            "COGNITO_TOKEN_URL='http://127.0.0.1:",
+            "COGNITO_CLIENT_ID='a'",
+            "COGNITO_SCOPES=''",
+            r"COGNITO_CLIENT_ID_2='it'\''s'",
+            "COGNITO_CLIENT_SECRET_2='",
+            "COGNITO_SCOPES_2='x/1'",
+        ] {
+            assert!(text.contains(&format!("export {name}")), "{name} in {text}");
+        }
+    }
+
+    #[test]
+    fn public_keys_are_used_only_on_request_and_with_a_warning() {
+        let warning = "Everybody has its private keys";
+        assert!(!printed(&[]).contains(warning));
+        assert!(printed(&["--fixture-keys"]).contains(warning));
+        let kids = |flags: &[&str]| read(flags).unwrap().start().unwrap().published_kids();
+        assert_eq!(kids(&["--fixture-keys"])[0], "test-only-access");
+        assert_ne!(kids(&[])[0], "test-only-access");
+        assert_ne!(kids(&[])[0], kids(&[])[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for flags in [
+            "--bogus",
+            "--client",
+            "--client a --client a",
+            "--port x",
+            "--lifetime -1",
+            "--secret-from NO_SUCH_VARIABLE_IS_SET",
+            "positional",
+        ] {
+            assert!(
+                read(&flags.split(' ').collect::<Vec<_>>()).is_err(),
+                "{flags}"
+            );
+        }
+        assert!(read(&["--client", "a", "--port", "1", "--lifetime", "60"]).is_ok());
+        assert!(read(&["--pool-id", "nowhere"]).unwrap().start().is_err());
+    }
+
+    #[test]
+    fn a_check_passes_when_the_token_says_what_it_should() {
+        let options = read(&["--client", "a", "--scope", "x/1"]).unwrap();
+        let issuer = options.start().unwrap();
+        check(&issuer, &options.clients).unwrap();
+
+        issuer.add_client("a", options.clients[0].secret(), ["x/2"]);
+        assert!(check(&issuer, &options.clients).is_err());
+    }
 }

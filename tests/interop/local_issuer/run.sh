@@ -17,7 +17,7 @@ finish() {
 trap finish EXIT
 
 cp "$here"/package.json "$here"/package-lock.json "$here"/verify.js "$scratch"
-npm ci --prefix "$scratch" --silent --no-audit --no-fund
+npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
 
