@@ -218,3 +218,8 @@ impl fmt::Debug for ClientCredentials {
             .finish_non_exhaustive()
     }
 }
+
+/// The examples of the guide, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/CALLING.md")]
+mod calling {}
