@@ -4,13 +4,19 @@
 
 mod client_support;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::body::{Body, Bytes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use http_body_util::{BodyExt, Full};
-use tokio::task::JoinSet;
+use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinSet};
 use tower_cognito::{
     AllowedClients, ConfigError, Verifier,
     client::{ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, TokenError},
@@ -447,6 +453,28 @@ async fn a_secret_goes_over_tls_only_but_on_loopback() {
         .unwrap();
     assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
     assert_eq!(server.requests(), 0);
+}
+
+#[tokio::test]
+async fn only_a_connection_that_was_not_made_is_tried_again_at_once() {
+    for (scheme, connections) in [("https", 2), ("http", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{scheme}://{}/token", listener.local_addr().unwrap());
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        // Hears a TLS greeting, or a request, and hangs up.
+        let server = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::Relaxed);
+                stream.read_u8().await.unwrap();
+            }
+        });
+        let caller = ClientCredentials::builder(url, ID, SECRET).build().unwrap();
+        assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+        assert_eq!(accepted.load(Ordering::Relaxed), connections, "{scheme}");
+        server.abort();
+    }
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    pub(self) const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
+    const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
         Self { source, scopes }
     }
 
