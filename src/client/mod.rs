@@ -126,7 +126,7 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    pub(self) const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
+    const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
         Self { source, scopes }
     }
 
@@ -218,3 +218,8 @@ impl fmt::Debug for ClientCredentials {
             .finish_non_exhaustive()
     }
 }
+
+/// The examples of the guide, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/CALLING.md")]
+mod calling {}

@@ -189,6 +189,19 @@ async fn each_set_of_scopes_has_its_token_in_whatever_order_it_is_named() {
 }
 
 #[tokio::test]
+async fn a_newcomer_among_too_many_sets_of_scopes_is_held() {
+    let script = Script::new((0..1_000).map(|_| Step::Lives(HOUR)));
+    let caller = script.caller(&ManualClock::new());
+    for number in 1..=1_000 {
+        let caller = caller.with_scopes([number.to_string()]).unwrap();
+        for _ in 0..3 {
+            assert!(caller.token().await.is_ok());
+        }
+        assert_eq!(script.requests(), number);
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_once_from_three_quarters_on_while_the_old_one_is_served() {
     let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
     let clock = ManualClock::new();
