@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod divergences;
 pub(crate) mod replay;
 pub(crate) mod row;
 

@@ -69,7 +69,7 @@ impl Service {
             .is_ok();
         usable.then(|| {
             Self::build(profile, |builder| {
-                builder.jwks(&document).token_cache(cache.clone())
+                builder.jwks(&document).token_cache(cache)
             })
         })
     }
