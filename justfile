@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt clippy doc features no-fixture-keys examples bench-quick package interop-local e2e interop
+ci: fmt clippy doc features no-fixture-keys examples bench-quick package differential interop-local e2e interop
 
 # Formatting.
 fmt:
@@ -33,6 +33,7 @@ examples:
     cargo run --quiet --example quickstart -- --check
     cargo run --quiet --example local_issuer -- --check
     cargo run --quiet --example service_to_service -- --check
+    cargo run --quiet --example testing_your_service
 
 # Every benchmark once, to see that it still works.
 bench-quick:
@@ -49,6 +50,10 @@ package:
 # Instructions per stage, counted by callgrind.
 instructions:
     benches/instructions.sh
+
+# The tables of cases through AWS's aws-jwt-verify and jose.
+differential:
+    tests/differential/run.sh
 
 # Tokens of the local issuer verify with other people's libraries.
 interop-local:
