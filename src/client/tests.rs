@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderValue, StatusCode};
 use tokio::{
-    runtime,
+    runtime::{self, Handle},
     sync::{Semaphore, watch},
     task::JoinSet,
 };
@@ -189,15 +189,48 @@ async fn each_set_of_scopes_has_its_token_in_whatever_order_it_is_named() {
 }
 
 #[tokio::test]
-async fn a_newcomer_among_too_many_sets_of_scopes_is_held() {
+async fn a_newcomer_is_held_though_popular_sets_of_scopes_fill_the_cache() {
     let script = Script::new((0..1_000).map(|_| Step::Lives(HOUR)));
-    let caller = script.caller(&ManualClock::new());
-    for number in 1..=1_000 {
-        let caller = caller.with_scopes([number.to_string()]).unwrap();
-        for _ in 0..3 {
-            assert!(caller.token().await.is_ok());
+    let all = script.caller(&ManualClock::new());
+    let of = |number: usize| all.with_scopes([number.to_string()]).unwrap();
+    for number in 1..=256 {
+        for _ in 0..5 {
+            assert!(of(number).token().await.is_ok());
         }
-        assert_eq!(script.requests(), number);
+    }
+    assert!(of(257).token().await.is_ok());
+    // The cache puts itself in order while it is read.
+    for number in (247..=256).cycle().take(1_000) {
+        assert!(of(number).token().await.is_ok());
+    }
+    assert!(of(257).token().await.is_ok());
+    assert_eq!(script.requests(), 257);
+}
+
+#[tokio::test]
+async fn a_latecomer_does_not_ask_for_what_has_just_come() {
+    // In one of these the latecomer sees the old token, and comes to the cache after the new one.
+    for moment in 0..20 {
+        let script = Script::new((0..3).map(|_| Step::Lives(HOUR))).gated();
+        let clock = ManualClock::new();
+        let caller = script.caller(&clock);
+        script.release();
+        assert_token(&caller.token().await, "1");
+        clock.advance(HOUR);
+        let first = tokio::spawn({
+            let caller = caller.clone();
+            async move { caller.token().await }
+        });
+        script.asked(2).await;
+        settle().await;
+        script.release();
+        script.release();
+        for _ in 0..moment {
+            tokio::task::yield_now().await;
+        }
+        assert_token(&caller.token().await, "2");
+        assert_token(&first.await.unwrap(), "2");
+        assert_eq!(script.requests(), 2, "{moment}");
     }
 }
 
@@ -219,6 +252,9 @@ async fn a_token_is_renewed_once_from_three_quarters_on_while_the_old_one_is_ser
         assert_token(&caller.token().await, "1");
     }
     script.asked(2).await;
+    settle().await;
+    // The renewal, and the request inside of it: not one task per call.
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 2);
     script.release();
     settle().await;
     assert_token(&caller.token().await, "2");
