@@ -22,7 +22,7 @@ doc:
 
 # Each feature alone, none, and all. Needs cargo-hack.
 features:
-    RUSTFLAGS="-D warnings" cargo hack check --lib --each-feature --no-dev-deps --target-dir target/features
+    cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
 
 # No test key is in a build with default features.
 no-fixture-keys:

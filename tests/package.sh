@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo package --allow-dirty --quiet --target-dir target/package-check
+cargo package --allow-dirty --quiet
 listed=$(cargo package --allow-dirty --list)
-crate=$(ls -t target/package-check/package/tower-cognito-*.crate | head -n 1)
+crate=$(ls -t target/package/tower-cognito-*.crate | head -n 1)
 bytes=$(wc -c < "$crate")
 echo "$(wc -l <<< "$listed") files, $bytes bytes packed"
 
