@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt clippy doc features no-fixture-keys examples bench-quick package differential interop-local e2e interop
+ci: fmt clippy doc features no-fixture-keys examples bench-quick instructions-check package differential interop-local e2e interop
 
 # Formatting.
 fmt:
@@ -38,10 +38,23 @@ examples:
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench --bench verify -- --quick
+    cargo bench --bench memory -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
     cargo bench --bench verify
+
+# The same whole request through other crates, each its own binary.
+bench-peers:
+    benches/peers/run.sh
+
+# Requests a second over loopback. Needs wrk.
+bench-load:
+    benches/load/run.sh
+
+# What 100 000 distinct tokens leave in an 8 MiB cache.
+bench-memory:
+    cargo bench --bench memory
 
 # What is published: it builds, and holds nothing it should not.
 package:
@@ -50,6 +63,10 @@ package:
 # Instructions per stage, counted by callgrind.
 instructions:
     benches/instructions.sh
+
+# No stage takes more instructions than its bound. Needs valgrind.
+instructions-check:
+    benches/instructions.sh --check
 
 # The tables of cases through AWS's aws-jwt-verify and jose.
 differential:
