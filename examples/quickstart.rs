@@ -28,11 +28,11 @@ fn api(verifier: &Verifier) -> Result<Router, ConfigError> {
     Ok(Router::new()
         .route(
             "/profiles",
-            get(list_profiles).layer(RequireScopesLayer::all_of(["profiles/get"])?),
+            get(list_profiles).route_layer(RequireScopesLayer::all_of(["profiles/get"])?),
         )
         .route(
             "/profiles",
-            post(create_profile).layer(RequireScopesLayer::all_of(["profiles/post"])?),
+            post(create_profile).route_layer(RequireScopesLayer::all_of(["profiles/post"])?),
         )
         .route_layer(verifier.layer())
         .route("/health", get(|| async { "ok" })))

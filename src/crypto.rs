@@ -128,3 +128,6 @@ pub(crate) mod signing {
         Some(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,11 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    bearer_auth::Standing,
     challenge::{ChallengeParameters, Challenges},
     claims::Claims,
     error::AuthError,
     rejection::{BearerChallenge, refuse},
-    require_scopes::why_no_claims,
 };
 
 /// The claims of the request's token.
@@ -29,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for Claims {
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| why_no_claims(&parts.extensions))
+            .ok_or_else(|| Standing::why_no_claims(&parts.extensions))
     }
 }
 
@@ -39,7 +39,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Claims {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         match parts.extensions.get::<Self>() {
             Some(claims) => Ok(Some(claims.clone())),
-            None => match why_no_claims(&parts.extensions) {
+            None => match Standing::why_no_claims(&parts.extensions) {
                 error @ AuthError::LayerMissing => Err(error),
                 _ => Ok(None),
             },

@@ -194,3 +194,6 @@ impl SignatureBuffer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

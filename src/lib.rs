@@ -1,4 +1,100 @@
 //! A tower `Layer` that lets in exactly the requests that carry a good Amazon Cognito access token with the right scopes.
+//!
+//! Services call each other with OAuth 2.0 client-credentials tokens that a Cognito user pool issues. This crate stands in
+//! front of the service that is called: it fetches and keeps the pool's keys, verifies each token, and hands its claims to
+//! the service.
+//!
+//! ```no_run
+//! use axum::{Router, routing::{get, post}};
+//! use tower_cognito::{AllowedClients, Claims, RequireScopesLayer, UserPool, Verifier};
+//!
+//! async fn list(claims: Claims) -> String {
+//!     format!("hello {}", claims.client_id())
+//! }
+//!
+//! # async fn create() {}
+//! # fn main() -> Result<(), tower_cognito::ConfigError> {
+//! let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+//! let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+//! let app: Router = Router::new()
+//!     .route("/profiles", get(list).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
+//!     .route("/profiles", post(create).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+//!     .route_layer(verifier.layer());
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The layers work around any `Service<http::Request<B>>`; axum is only one of them. [`Verifier::verify`] does the same without
+//! HTTP, for a queue or a WebSocket.
+//!
+//! # How a request is decided
+//!
+//! Each step may only refuse, and nothing that a token says is readable before the signature has verified.
+//!
+//! 1. There is exactly one `Authorization` field, its scheme is `Bearer` in any case, and a token68 follows (RFC 6750 §2.1).
+//! 2. The token is no longer than [`max_token_bytes`](VerifierBuilder::max_token_bytes).
+//! 3. It has three parts, each strict base64url without padding (RFC 7515 §7.1).
+//! 4. The header is one JSON object whose `alg` is the string `RS256` and whose `kid` is a string of at most 256 bytes. `crit`,
+//!    `b64` and `zip` refuse; every other member is ignored, and so are keys in it.
+//! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
+//!    is `access`; `client_id` is an [allowed client](AllowedClients); `aud`, if there, names a configured
+//!    [audience](VerifierBuilder::audience) or the token's own client.
+//! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
+//!    [leeway](VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
+//! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
+//! 8. The RSA signature verifies over the bytes that were received.
+//! 9. The service's own [check](VerifierBuilder::check) agrees.
+//! 10. The scopes that the layer and the route require are there, whole and byte for byte.
+//!
+//! # Answers
+//!
+//! | case | status | `WWW-Authenticate` |
+//! | --- | --- | --- |
+//! | no `Authorization`, an empty one, or another scheme | 401 | `Bearer`, with realm, scope and metadata as configured |
+//! | two fields, `Bearer` without a token, no token68, too long | 400 | `error="invalid_request"` |
+//! | anything wrong with the token | 401 | `error="invalid_token"` |
+//! | scopes not met, or the check forbids | 403 | `error="insufficient_scope"` |
+//! | the keys cannot be had | 503 and `Retry-After` | none |
+//! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
+//!
+//! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`] gives answers
+//! another form.
+//!
+//! # Key freshness
+//!
+//! Keys younger than an hour are used as they are. Older ones are refreshed by the first request that notices, which does not wait.
+//! If that fails they serve until they are 24 hours old; a token with an unknown `kid` then gets 503, since nobody can know whether
+//! it is new. Beyond 24 hours every request gets 503 until a fetch succeeds. [`KeyState`] names the states and
+//! [`Verifier::key_status`] tells the current one.
+//!
+//! An unknown `kid` causes a fetch at once, twice in a row, and then once per 10 seconds at the most, whatever strangers send. A
+//! withdrawn key stops working at the next refresh, also for tokens that were seen before.
+//!
+//! # Deployment caveats
+//!
+//! * **Clock.** `exp` is compared with the machine's clock, with 10 seconds of leeway.
+//! * **`route_layer`, not `layer`.** Under `Router::route_layer` unknown paths stay 404; under `layer` they are 401. No method or path is
+//!   exempt: `OPTIONS` needs a token too, so put a CORS layer outside.
+//! * **Proxies.** The key fetch honours the proxy variables of the environment, except for a JWKS URL on loopback.
+//! * **Several replicas** each fetch keys for themselves, an hour apart less jitter.
+//! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
+//!   say, so a thawed process refreshes instead of trusting old keys.
+//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short, and use
+//!   [`check`](VerifierBuilder::check) for a kill switch.
+//! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
+//! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `axum` | yes | `Claims`, `Option<Claims>` and `CustomClaims<T>` as arguments of handlers |
+//! | `reqwest` | yes | the JWKS fetcher; without it give the builder one of your own |
+//! | `client` | no | `client`: tokens for outgoing requests |
+//! | `testing` | no | `testing`: a pool in memory, a local issuer, token builders. Its keys are public: never in production |
+//!
+//! No feature changes how tokens are judged. The minimum supported Rust version is 1.88.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

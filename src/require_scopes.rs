@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::{Anonymous, Verdict},
+    bearer_auth::{Enforcement, Standing, Verdict},
     challenge::{ChallengeParameters, Challenges, QuotableText},
     claims::Claims,
     error::{AuthError, ConfigError},
@@ -28,6 +28,9 @@ use crate::{
 /// must stand outside of it. Where none does, every request gets 500 and an error is logged: a guard that is put together
 /// wrongly must not let anyone in, and must not blame the caller.
 ///
+/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the answer to methods that
+/// the route does not have as well, and make a 405 a 403.
+///
 /// # Examples
 ///
 /// ```
@@ -38,8 +41,8 @@ use crate::{
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
 /// let app: Router = Router::new()
-///     .route("/profiles", get(|| async {}).layer(RequireScopesLayer::all_of(["profiles/get"])?))
-///     .route("/profiles", post(|| async {}).layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
+///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
 ///     .route_layer(verifier.layer());
 /// # let _ = app;
 /// # Ok(())
@@ -180,22 +183,7 @@ impl<R> Guard<R> {
             Some(_) => Err(AuthError::InsufficientScope {
                 required: self.required.clone(),
             }),
-            None => Err(why_no_claims(extensions)),
-        }
-    }
-}
-
-/// Why a request has no claims: its layer let it pass anonymously or reports only, or there is none.
-pub(crate) fn why_no_claims(extensions: &http::Extensions) -> AuthError {
-    if extensions.get::<Anonymous>().is_some() {
-        return AuthError::MissingToken;
-    }
-    match extensions.get::<Verdict>() {
-        Some(Verdict::Refused(error)) => error.clone(),
-        Some(Verdict::Accepted) | None => {
-            let error = AuthError::LayerMissing;
-            tracing::error!("{error}");
-            error
+            None => Err(Standing::why_no_claims(extensions)),
         }
     }
 }
@@ -223,13 +211,13 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let refused = match self.guard.check(&request) {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        };
-        let reports_only = request.extensions().get::<Verdict>().is_some();
+        let refused = self.guard.check(&request).err();
+        if let Some(error) = &refused {
+            tracing::debug!(reason = error.reason(), "scopes");
+        }
+        let enforcement = Standing::enforcement(request.extensions());
         let state = match refused {
-            Some(error) if !reports_only => {
+            Some(error) if enforcement == Enforcement::Enforce => {
                 let guard = &self.guard;
                 State::Refused {
                     response: Some(refuse(&guard.rejection, &guard.challenges, &request, error)),
@@ -278,7 +266,7 @@ where
             StateProj::Inner { future, found } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(error) = found.take() {
-                    response.extensions_mut().insert(Verdict::Refused(error));
+                    response.extensions_mut().insert(Verdict::new(Some(error)));
                 }
                 Poll::Ready(Ok(response))
             }

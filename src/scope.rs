@@ -70,6 +70,10 @@ impl ScopePolicy {
 
     /// Met when this policy or the other is.
     #[must_use]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "policies are combined where they are made"
+    )]
     pub fn or(self, other: Self) -> Self {
         Self {
             alternatives: self

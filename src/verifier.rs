@@ -66,13 +66,11 @@ pub(crate) enum Step {
 
 impl Verifier {
     /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::pool`] adds others.
-    #[must_use]
     pub fn builder(pool: UserPool, clients: AllowedClients) -> VerifierBuilder {
         VerifierBuilder::new(pool, clients)
     }
 
     /// A layer that lets in requests with a token that this verifier accepts.
-    #[must_use]
     pub fn layer(&self) -> BearerAuthLayer {
         BearerAuthLayer::new(self.clone())
     }

@@ -1,6 +1,6 @@
 //! The local issuer over real sockets. Every wait has an upper bound, and nothing sleeps.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::{
     io::{Read, Write},
@@ -140,6 +140,13 @@ async fn the_reply_has_exactly_the_members_that_cognito_writes() {
         (&json!(300), &json!("Bearer"))
     );
 
+    let token = reply["access_token"].as_str().unwrap();
+    let claims = bounded(verifier(&issuer).verify(token)).await.unwrap();
+    let lifetime = claims
+        .expires_at()
+        .duration_since(claims.issued_at().unwrap());
+    assert_eq!(lifetime.unwrap(), Duration::from_secs(300));
+
     issuer.set_lifetime(Duration::from_secs(600));
     let reply =
         json_of(basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await).await;
@@ -251,20 +258,23 @@ async fn each_refusal_has_cognitos_status_and_code() {
         assert_is_cognito_error(&response);
         assert_eq!(json_of(response).await, json!({ "error": code }), "{form}");
     }
-    let not_a_form = client()
-        .post(issuer.token_url())
-        .basic_auth("caller", Some(SECRET))
-        .header("content-type", "application/json")
-        .body("{\"grant_type\":\"client_credentials\"}");
-    let response = bounded(not_a_form.send()).await.unwrap();
+    // With both, and another content type, or the right one with a parameter.
+    let with_content_type = |content_type: &'static str| {
+        let request = client()
+            .post(issuer.token_url())
+            .basic_auth("caller", Some(SECRET))
+            .header("content-type", content_type)
+            .body("grant_type=client_credentials");
+        async { bounded(request.send()).await.unwrap() }
+    };
+    let response = with_content_type("text/plain").await;
     assert_is_cognito_error(&response);
     assert_eq!(
         json_of(response).await,
         json!({ "error": "invalid_request" })
     );
-
-    let accepted = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
-    assert_eq!(accepted.status(), StatusCode::OK);
+    let response = with_content_type("application/x-www-form-urlencoded; charset=UTF-8").await;
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 /// RFC 6749 §2.3.1 form-encodes both parts before `Basic` does its own, AWS's documentation does not.
@@ -606,6 +616,21 @@ async fn a_closing_endpoint_ends_the_connection_without_an_answer() {
     assert_eq!(issuer.requests(Endpoint::Jwks), 1);
     issuer.recover();
     assert_eq!(get(issuer.jwks_url()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_issuers_own_switches_are_for_all_endpoints() {
+    let issuer = issuer();
+    let urls = [issuer.discovery_url(), issuer.jwks_url().to_owned()];
+    for url in &urls {
+        issuer.close();
+        assert!(bounded(client().get(url).send()).await.is_err(), "{url}");
+        issuer.drip();
+        let first = bounded(get(url).await.chunk()).await.unwrap().unwrap();
+        assert_eq!(first.len(), 1, "{url}");
+        issuer.recover();
+        assert!(json_of(get(url).await).await.is_object(), "{url}");
+    }
 }
 
 #[tokio::test]

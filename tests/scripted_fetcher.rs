@@ -1,6 +1,6 @@
 //! The scripted JWKS endpoint does what the script says, and notices what it does not say.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 

@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    Verdict,
     rules::{Admitted, Rules, admit_after},
+    standing::Verdict,
 };
 use crate::{error::AuthError, jwks::Waiting, rejection::RejectionResponse};
 
@@ -155,7 +155,7 @@ impl<S, R, ReqBody> Held<S, R, ReqBody> {
 /// A guard beneath may have found something that this layer did not: a refusal outweighs an acceptance.
 fn record<B>(response: &mut Response<B>, verdict: Verdict) {
     let found_beneath = response.extensions().get::<Verdict>().is_some();
-    if matches!(verdict, Verdict::Refused(_)) || !found_beneath {
+    if verdict.refused().is_some() || !found_beneath {
         response.extensions_mut().insert(verdict);
     }
 }

@@ -4,7 +4,8 @@ use tower_layer::Layer;
 
 use super::{
     BearerAuth,
-    rules::{Absent, Enforcement, Rules},
+    rules::{Absent, Rules},
+    standing::Enforcement,
 };
 use crate::{
     challenge::QuotableText, error::ConfigError, rejection::BearerChallenge, scope::ScopePolicy,
@@ -77,7 +78,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// use.
     ///
     /// The finding is a [`Verdict`](super::Verdict) in the extensions of request and response, and a `tracing` event.
-    /// `Claims` are in the extensions only of a verified token. Nothing waits for keys: while they have to be fetched, the
+    /// `Claims` are in the extensions only of a verified token, so handlers take `Option<Claims>` for as long as this is on. Nothing waits for keys: while they have to be fetched, the
     /// finding is `KeysUnavailable`. **It protects nothing.**
     pub fn report_only(self) -> Self {
         self.change(|rules| rules.enforcement = Enforcement::ReportOnly)

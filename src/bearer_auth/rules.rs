@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 
-use super::{Anonymous, Verdict};
+use super::standing::{Enforcement, Standing, Verdict};
 use crate::{
     bearer,
     challenge::{ChallengeParameters, Challenges},
@@ -34,13 +34,6 @@ pub(super) struct Rules<R> {
 pub(super) enum Absent {
     Refuse,
     Pass,
-}
-
-/// Whether a refusal is carried out.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Enforcement {
-    Enforce,
-    ReportOnly,
 }
 
 /// How far a request gets without waiting.
@@ -133,39 +126,33 @@ impl<R> Rules<R> {
             Ok(()) => tracing::debug!(reason = "accepted", "bearer token"),
             Err(refused) => tracing::debug!(reason = refused.reason(), "bearer token"),
         }
-        match (self.enforcement, verdict) {
-            (Enforcement::Enforce, Ok(())) => Ok(None),
-            (Enforcement::Enforce, Err(refused)) => Err(refused),
-            (Enforcement::ReportOnly, verdict) => {
-                let verdict = verdict.map_or_else(Verdict::Refused, |()| Verdict::Accepted);
-                request.extensions_mut().insert(verdict.clone());
-                Ok(Some(verdict))
-            }
+        match self.enforcement {
+            Enforcement::Enforce => verdict.map(|()| None),
+            Enforcement::ReportOnly => Ok(Some(report(request, verdict.err()))),
         }
     }
 
     fn grant<B>(&self, request: &mut Request<B>, admitted: Admitted) -> Result<(), AuthError> {
-        match admitted {
-            Admitted::Anonymous => {
-                request.extensions_mut().insert(Anonymous);
-                Ok(())
-            }
-            Admitted::With(claims) => {
-                let met = self
-                    .required
-                    .as_ref()
-                    .filter(|policy| !policy.is_met_by(claims.scopes()));
-                request.extensions_mut().insert(claims);
-                if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
-                    credentials.set_sensitive(true);
-                }
-                match met {
-                    None => Ok(()),
-                    Some(required) => Err(AuthError::InsufficientScope {
-                        required: required.clone(),
-                    }),
-                }
-            }
+        let Admitted::With(claims) = admitted else {
+            request.extensions_mut().insert(Standing {
+                why_no_claims: Some(AuthError::MissingToken),
+                enforcement: Enforcement::Enforce,
+            });
+            return Ok(());
+        };
+        let unmet = self
+            .required
+            .as_ref()
+            .filter(|policy| !policy.is_met_by(claims.scopes()));
+        request.extensions_mut().insert(claims);
+        if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
+            credentials.set_sensitive(true);
+        }
+        match unmet {
+            None => Ok(()),
+            Some(required) => Err(AuthError::InsufficientScope {
+                required: required.clone(),
+            }),
         }
     }
 
@@ -186,4 +173,22 @@ pub(super) async fn admit_after(
     let waited = waiting.wait().await;
     let token = bearer::token(&credentials).unwrap_or_default();
     verifier.finish(token, &waited).map(Admitted::With)
+}
+
+/// Leaves what a report-only layer found with a request that passes in any case.
+fn report<B>(request: &mut Request<B>, refused: Option<AuthError>) -> Verdict {
+    for (name, value) in request.headers_mut().iter_mut() {
+        if name == AUTHORIZATION {
+            value.set_sensitive(true);
+        }
+    }
+    let verdict = Verdict::new(refused.clone());
+    let why_no_claims = refused.or(Some(AuthError::MissingToken));
+    let extensions = request.extensions_mut();
+    extensions.insert(verdict.clone());
+    extensions.insert(Standing {
+        why_no_claims,
+        enforcement: Enforcement::ReportOnly,
+    });
+    verdict
 }

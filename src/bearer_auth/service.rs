@@ -10,6 +10,7 @@ use tower_service::Service;
 use super::{
     ResponseFuture,
     rules::{Admission, Rules},
+    standing::Standing,
 };
 use crate::{
     claims::Claims,
@@ -62,6 +63,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Whatever an outer layer or a careless client of this service put there, it is not ours.
         request.extensions_mut().remove::<Claims>();
+        request.extensions_mut().remove::<Standing>();
         match self.rules.admit(request.headers()) {
             Admission::Done(outcome) => match self.rules.let_in(&mut request, outcome) {
                 Ok(report) => ResponseFuture::inner(self.inner.call(request), report),

@@ -58,6 +58,21 @@ pub struct JwksRequest<'a> {
     pub etag: Option<&'a str>,
 }
 
+impl<'a> JwksRequest<'a> {
+    /// A request for this URL that is not conditional: for testing a fetcher of one's own.
+    #[must_use]
+    pub const fn new(url: &'a str) -> Self {
+        Self { url, etag: None }
+    }
+
+    /// A request on the condition that the set is no longer the one with this `ETag`.
+    #[must_use]
+    pub const fn with_etag(mut self, etag: &'a str) -> Self {
+        self.etag = Some(etag);
+        self
+    }
+}
+
 /// A successful reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksReply {

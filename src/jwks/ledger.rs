@@ -7,6 +7,7 @@ use super::{
     FetchError, KeyState,
     gate::{Budget, MissingKids},
     policy::{Attempt, BackOff, FetchReason},
+    report::StateChange,
 };
 
 /// The number of an attempt. Attempts are numbered from 1 in the order in which they start.
@@ -23,7 +24,7 @@ pub(super) struct Ledger {
     pub(super) budget: Budget,
     pub(super) missing: MissingKids,
     /// The state that was last reported to the log.
-    pub(super) reported: KeyState,
+    reported: KeyState,
     /// An attempt that has not ended by then never will: its runtime stands still.
     void_after: Duration,
 }
@@ -35,7 +36,11 @@ struct InFlight {
 }
 
 impl Ledger {
-    pub(super) fn new(unknown_kid_interval: Duration, fetch_timeout: Duration) -> Self {
+    pub(super) fn new(
+        unknown_kid_interval: Duration,
+        fetch_timeout: Duration,
+        initial: KeyState,
+    ) -> Self {
         Self {
             started: AttemptNumber::default(),
             in_flight: None,
@@ -44,7 +49,7 @@ impl Ledger {
             last_error: None,
             budget: Budget::new(unknown_kid_interval),
             missing: MissingKids::default(),
-            reported: KeyState::Empty,
+            reported: initial,
             void_after: fetch_timeout.saturating_mul(2),
         }
     }
@@ -54,8 +59,9 @@ impl Ledger {
         self.started
     }
 
-    pub(super) const fn last_failed(&self) -> bool {
-        self.back_off.is_some()
+    /// Whether the latest attempt brought nothing. One that never ended has not brought anything either.
+    pub(super) fn last_failed(&self, now: Duration) -> bool {
+        self.back_off.is_some() || self.in_flight.is_some_and(|flight| now >= flight.void_at)
     }
 
     pub(super) fn succeeded_since(&self, attempt: AttemptNumber) -> bool {
@@ -107,11 +113,31 @@ impl Ledger {
         Some(self.started)
     }
 
-    /// Frees the slot, unless a later attempt holds it by now.
-    pub(super) fn release(&mut self, number: AttemptNumber) {
-        if self.in_flight.is_some_and(|flight| flight.number == number) {
+    /// Whether an attempt still holds the slot at the moment its task gets to run, which may be long after the claim. From
+    /// here on its time is counted.
+    pub(super) fn set_off(&mut self, number: AttemptNumber, now: Duration) -> bool {
+        match &mut self.in_flight {
+            Some(flight) if flight.number == number => {
+                flight.void_at = now.saturating_add(self.void_after);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Frees the slot, and says whether the attempt held it: a later one may hold it by now.
+    pub(super) fn release(&mut self, number: AttemptNumber) -> bool {
+        let held = self.in_flight.is_some_and(|flight| flight.number == number);
+        if held {
             self.in_flight = None;
         }
+        held
+    }
+
+    /// The change from the state that was last reported, if there is one. It is then taken as reported.
+    pub(super) fn take_change(&mut self, to: KeyState) -> Option<StateChange> {
+        let from = std::mem::replace(&mut self.reported, to);
+        (from != to).then_some(StateChange { from, to })
     }
 
     /// Whether a reply to this attempt may still be used: a late one must not overwrite what a newer one brought.
@@ -145,7 +171,7 @@ mod tests {
     }
 
     fn ledger() -> Ledger {
-        Ledger::new(s(10), s(5))
+        Ledger::new(s(10), s(5), KeyState::Empty)
     }
 
     #[test]
@@ -193,7 +219,7 @@ mod tests {
         let second = ledger
             .claim(ledger.started(), FetchReason::Scheduled, s(10))
             .unwrap();
-        ledger.release(stuck);
+        assert!(!ledger.release(stuck));
         assert_eq!(
             ledger.attempt(KeyState::Due, s(11)),
             Attempt::InFlight,
@@ -203,6 +229,50 @@ mod tests {
         ledger.succeed(second);
         assert!(!ledger.is_current(stuck), "a late reply is not used");
         assert!(ledger.is_current(AttemptNumber(second.0 + 1)));
+    }
+
+    #[test]
+    fn an_attempt_that_never_ended_has_failed() {
+        let mut ledger = ledger();
+        let stuck = ledger
+            .claim(ledger.started(), FetchReason::UnknownKid, s(0))
+            .unwrap();
+        assert!(!ledger.last_failed(s(9)), "it may yet succeed");
+        assert!(ledger.last_failed(s(10)));
+        ledger.release(stuck);
+        ledger.succeed(stuck);
+        assert!(!ledger.last_failed(s(20)));
+    }
+
+    #[test]
+    fn a_task_that_gets_to_run_too_late_finds_its_slot_taken() {
+        let mut ledger = ledger();
+        let starved = ledger
+            .claim(ledger.started(), FetchReason::Scheduled, s(0))
+            .unwrap();
+        assert!(ledger.set_off(starved, s(8)));
+        assert_eq!(
+            ledger.attempt(KeyState::Due, s(17)),
+            Attempt::InFlight,
+            "its time is counted from where it set off"
+        );
+        let next = ledger
+            .claim(ledger.started(), FetchReason::Scheduled, s(18))
+            .unwrap();
+        assert!(!ledger.set_off(starved, s(18)));
+        assert!(ledger.set_off(next, s(18)));
+    }
+
+    #[test]
+    fn a_change_of_state_is_reported_once() {
+        let mut ledger = ledger();
+        assert_eq!(ledger.take_change(KeyState::Empty), None);
+        let change = StateChange {
+            from: KeyState::Empty,
+            to: KeyState::Fresh,
+        };
+        assert_eq!(ledger.take_change(KeyState::Fresh), Some(change));
+        assert_eq!(ledger.take_change(KeyState::Fresh), None);
     }
 
     #[test]
@@ -248,6 +318,9 @@ mod tests {
         ledger.release(number);
         ledger.succeed(number);
         assert_eq!(ledger.attempt(KeyState::Fresh, s(6)), Attempt::Possible);
-        assert_eq!((ledger.last_failed(), &ledger.last_error), (false, &None));
+        assert_eq!(
+            (ledger.last_failed(s(6)), &ledger.last_error),
+            (false, &None)
+        );
     }
 }

@@ -18,7 +18,7 @@
 //! 503 if it failed.
 //!
 //! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out,
-//! and [`refresh`] is one fetch.
+//! [`refresh`] is one fetch, and [`report`] what the log says of it.
 
 #[cfg(feature = "reqwest")]
 mod cache_control;
@@ -28,6 +28,7 @@ mod key_set;
 mod ledger;
 mod policy;
 mod refresh;
+mod report;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod snapshot;

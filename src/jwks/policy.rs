@@ -218,7 +218,7 @@ pub(super) fn refresh_after(
     max_age: Option<Duration>,
     jitter: f64,
 ) -> Duration {
-    let jittered = configured.mul_f64(1.0 - REFRESH_JITTER * jitter);
+    let jittered = configured.saturating_sub(configured.mul_f64(REFRESH_JITTER * jitter));
     match max_age {
         Some(max_age) => jittered.min(max_age.max(SHORTEST_MAX_AGE)),
         None => jittered,
@@ -416,5 +416,6 @@ mod tests {
         }
         let minute = Duration::from_secs(60);
         assert_eq!(refresh_after(minute, Some(Duration::ZERO), 0.0), minute);
+        assert_eq!(refresh_after(Duration::MAX, None, 0.0), Duration::MAX);
     }
 }

@@ -40,7 +40,13 @@ impl Refresh {
         }
     }
 
-    pub(super) async fn run(self, fetcher: Arc<dyn DynFetchJwks>, longest: Duration) {
+    pub(super) async fn run(mut self, fetcher: Arc<dyn DynFetchJwks>, longest: Duration) {
+        // On a runtime that is driven only now and then, a task may get to run long after it was spawned. Those that were
+        // given up meanwhile must not all fetch at once.
+        match self.source.set_off(self.number) {
+            Some(now) => self.started = now,
+            None => return,
+        }
         let current = self.source.snapshot();
         let request = JwksRequest {
             url: self.source.jwks_url(),
@@ -67,8 +73,9 @@ impl Drop for Refresh {
 
 /// A reply that may replace the snapshot.
 pub(super) struct Fetched {
-    /// `None` keeps the keys we have (304).
-    keys: Option<KeySet>,
+    /// What the reply brought or, with 304, the keys that the request was about. Those need not be the published ones by
+    /// now.
+    keys: Arc<KeySet>,
     etag: Option<String>,
     pub(super) max_age: Option<Duration>,
 }
@@ -77,11 +84,12 @@ impl Fetched {
     fn read(reply: JwksReply, current: Option<&Snapshot>) -> Result<Self, FetchError> {
         let Some(document) = reply.document else {
             // Only an answer to a conditional request says anything about what we have.
-            let current = current.and_then(Snapshot::etag);
-            let current = current.ok_or(FetchError::NothingToKeep)?.to_owned();
+            let (current, etag) = current
+                .and_then(|current| Some((current, current.etag()?)))
+                .ok_or(FetchError::NothingToKeep)?;
             return Ok(Self {
-                keys: None,
-                etag: reply.etag.or(Some(current)),
+                keys: Arc::clone(&current.keys),
+                etag: reply.etag.or_else(|| Some(etag.to_owned())),
                 max_age: reply.max_age,
             });
         };
@@ -90,34 +98,27 @@ impl Fetched {
             return Err(FetchError::TooLarge);
         }
         Ok(Self {
-            keys: Some(KeySet::parse(&document)?),
+            keys: Arc::new(KeySet::parse(&document)?),
             etag: reply.etag,
             max_age: reply.max_age,
         })
     }
 
     /// The snapshot that follows `before`: a whole replacement, never a merge, so that a withdrawn key is gone.
-    ///
-    /// `None` if there is nothing to keep after all.
     pub(super) fn follow(
         self,
         before: Option<&Snapshot>,
         at: Moment,
         refresh_after: Duration,
-    ) -> Option<(Snapshot, KeyChange)> {
-        let change = KeyChange::between(before, self.keys.as_ref());
-        let before_generation = before.map(|snapshot| snapshot.generation);
-        let generation = match before_generation {
+    ) -> (Snapshot, KeyChange) {
+        let change = KeyChange::between(before.map(|before| &*before.keys), &self.keys);
+        let generation = match before.map(|before| before.generation) {
             Some(generation) if change.is_none() => generation,
             Some(generation) => generation.next(),
             None => Generation::default(),
         };
-        let keys = match self.keys {
-            Some(keys) => Arc::new(keys),
-            None => Arc::clone(&before?.keys),
-        };
         let snapshot = Snapshot {
-            keys,
+            keys: self.keys,
             generation,
             kind: Kind::Fetched {
                 at,
@@ -125,7 +126,7 @@ impl Fetched {
                 refresh_after,
             },
         };
-        Some((snapshot, change))
+        (snapshot, change)
     }
 }
 
@@ -137,14 +138,10 @@ pub(super) struct KeyChange {
 }
 
 impl KeyChange {
-    fn between(before: Option<&Snapshot>, after: Option<&KeySet>) -> Self {
-        let before = before.map(|snapshot| &*snapshot.keys);
+    fn between(before: Option<&KeySet>, after: &KeySet) -> Self {
         Self {
-            added: after.map_or(0, |after| after.count_missing_in(before)),
-            removed: match (before, after) {
-                (Some(before), Some(_)) => before.count_missing_in(after),
-                _ => 0,
-            },
+            added: after.count_missing_in(before),
+            removed: before.map_or(0, |before| before.count_missing_in(Some(after))),
         }
     }
 

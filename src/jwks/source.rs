@@ -24,6 +24,7 @@ use super::{
     ledger::{AttemptNumber, Ledger},
     policy::{self, Attempt, Decision, FetchReason, Kid, View},
     refresh::{Fetched, KeyChange, Refresh},
+    report::{FetchOutcome, FetchReport, StateChange},
     snapshot::{Generation, Kind, Moment, Snapshot},
     waiting::{Waited, Waiting},
 };
@@ -42,8 +43,9 @@ pub(crate) struct KeySource {
     /// Until when no refresh could be started, in nanoseconds of the monotonic clock: lets a request whose key is due for
     /// a refresh pass without the lock. Written under the lock.
     quiet_until: AtomicU64,
-    /// A std mutex: held for a few comparisons, never across an await. Snapshots are published under it, so that what is
-    /// decided under it cannot be outdated by the time it is carried out.
+    /// A std mutex: held for a few comparisons, never across an await, and never while anything foreign runs (a runtime, a
+    /// log subscriber, a waker), which might come back for it. Snapshots are published under it, so that what is decided
+    /// under it cannot be outdated by the time it is carried out.
     ledger: Mutex<Ledger>,
     /// The number of the latest attempt that ended, one way or the other.
     ended: watch::Sender<AttemptNumber>,
@@ -90,6 +92,11 @@ impl KeySource {
                 Some((keys, Kind::Seeded { at }))
             }
         };
+        let initial_state = match initial {
+            None => KeyState::Empty,
+            Some((_, Kind::Pinned)) => KeyState::Pinned,
+            Some(_) => KeyState::Due,
+        };
         let snapshot = initial.map(|(keys, kind)| {
             Arc::new(Snapshot {
                 keys: Arc::new(keys),
@@ -103,6 +110,7 @@ impl KeySource {
             ledger: Mutex::new(Ledger::new(
                 config.unknown_kid_interval,
                 config.fetch_timeout,
+                initial_state,
             )),
             ended: watch::Sender::new(AttemptNumber::default()),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -222,17 +230,21 @@ impl KeySource {
     }
 
     fn refresh_if_due(self: &Arc<Self>, now: &Moment) {
+        let mut afterwards = Afterwards::default();
         let mut ledger = self.lock();
         let snapshot = self.snapshot();
-        let view = self.view(&mut ledger, snapshot.as_deref(), now);
+        let view = self.view(&mut ledger, snapshot.as_deref(), now, &mut afterwards);
         if policy::decide(view, Kid::Known) == Decision::ServeAndRefresh {
             // Without a runtime the keys stay due, and the next request tries again.
-            let _ = self.start(&mut ledger, FetchReason::Scheduled, now);
+            let _ = self.start(&mut ledger, FetchReason::Scheduled, now, &mut afterwards);
         }
+        drop(ledger);
+        self.carry_out(afterwards);
     }
 
     /// Decides under the lock, with the snapshot looked at again: another one may have been published since.
     fn consult(self: &Arc<Self>, kid: &str, now: &Moment) -> Lookup {
+        let mut afterwards = Afterwards::default();
         let mut ledger = self.lock();
         let snapshot = self.snapshot();
         let found = find(snapshot.as_deref(), kid);
@@ -241,22 +253,25 @@ impl KeySource {
             None if ledger.missing.contains(kid, now.monotonic) => Kid::FoundMissing,
             None => Kid::Unknown,
         };
-        let view = self.view(&mut ledger, snapshot.as_deref(), now);
-        let decision = policy::decide(view, known);
-        let outcome = match decision {
+        let view = self.view(&mut ledger, snapshot.as_deref(), now, &mut afterwards);
+        let outcome = match policy::decide(view, known) {
             Decision::Serve => Ok(None),
             Decision::ServeAndRefresh => {
-                let _ = self.start(&mut ledger, FetchReason::Scheduled, now);
+                let _ = self.start(&mut ledger, FetchReason::Scheduled, now, &mut afterwards);
                 Ok(None)
             }
             Decision::Join => self.join(ledger.started()).map(Some),
-            Decision::Fetch(reason) => match self.start(&mut ledger, reason, now) {
-                Ok(attempt) => self.join(attempt).map(Some),
-                Err(FetchNotStarted) => Err(unavailable(SHORTEST_RETRY_AFTER)),
-            },
+            Decision::Fetch(reason) => {
+                match self.start(&mut ledger, reason, now, &mut afterwards) {
+                    Ok(attempt) => self.join(attempt).map(Some),
+                    Err(FetchNotStarted) => Err(unavailable(SHORTEST_RETRY_AFTER)),
+                }
+            }
             Decision::RefuseUnknown => Err(AuthError::KeyUnknown),
             Decision::Unavailable { retry_after } => Err(unavailable(retry_after)),
         };
+        drop(ledger);
+        self.carry_out(afterwards);
         match (outcome, found) {
             (Ok(Some(waiting)), _) => Lookup::Wait(waiting),
             (Ok(None), Some(found)) => Lookup::Found(found),
@@ -267,22 +282,26 @@ impl KeySource {
 
     fn begin_warm_up(self: &Arc<Self>) -> Result<Option<Waiting>, FetchError> {
         let now = Moment::read(&*self.config.clock);
+        let mut afterwards = Afterwards::default();
         let mut ledger = self.lock();
         let snapshot = self.snapshot();
-        let view = self.view(&mut ledger, snapshot.as_deref(), &now);
+        let view = self.view(&mut ledger, snapshot.as_deref(), &now, &mut afterwards);
         let attempt = match (view.state, view.attempt) {
-            (KeyState::Fresh | KeyState::Pinned, _) => return Ok(None),
-            (_, Attempt::InFlight) => ledger.started(),
+            (KeyState::Fresh | KeyState::Pinned, _) => Ok(None),
+            (_, Attempt::InFlight) => Ok(Some(ledger.started())),
             (_, Attempt::BackingOff(_)) => {
-                return Err(ledger.last_error.clone().unwrap_or(FetchError::Timeout));
+                Err(ledger.last_error.clone().unwrap_or(FetchError::Timeout))
             }
             (_, Attempt::Possible) => self
-                .start(&mut ledger, FetchReason::WarmUp, &now)
-                .map_err(|FetchNotStarted| FetchError::NoRuntime)?,
+                .start(&mut ledger, FetchReason::WarmUp, &now, &mut afterwards)
+                .map(Some)
+                .map_err(|FetchNotStarted| FetchError::NoRuntime),
         };
-        self.join(attempt)
-            .map(Some)
-            .map_err(|_| FetchError::Timeout)
+        drop(ledger);
+        self.carry_out(afterwards);
+        attempt?
+            .map(|attempt| self.join(attempt).map_err(|_| FetchError::Timeout))
+            .transpose()
     }
 
     fn join(&self, attempt: AttemptNumber) -> Result<Waiting, AuthError> {
@@ -297,12 +316,13 @@ impl KeySource {
         })
     }
 
-    /// Starts a fetch in a task of its own, on the runtime of whoever caused it.
+    /// Takes the slot for a fetch, which is then carried out in a task of its own on the runtime of whoever caused it.
     fn start(
         self: &Arc<Self>,
         ledger: &mut Ledger,
         reason: FetchReason,
         now: &Moment,
+        afterwards: &mut Afterwards,
     ) -> Result<AttemptNumber, FetchNotStarted> {
         let (Ok(runtime), Some(fetcher)) = (Handle::try_current(), self.config.fetcher.clone())
         else {
@@ -311,112 +331,119 @@ impl KeySource {
         let number = ledger
             .claim(ledger.started(), reason, now.monotonic)
             .ok_or(FetchNotStarted)?;
-        self.quiet_until
-            .store(nanos(ledger.quiet_until(KeyState::Due)), Ordering::Relaxed);
-        let refresh = Refresh::new(Arc::clone(self), number, reason, *now);
-        drop(runtime.spawn(refresh.run(fetcher, self.config.fetch_timeout)));
+        self.be_quiet(ledger, KeyState::Due);
+        afterwards.fetch = Some(Fetch {
+            refresh: Refresh::new(Arc::clone(self), number, reason, *now),
+            fetcher,
+            runtime,
+        });
         Ok(number)
+    }
+
+    /// Does what had to wait for the lock to be released.
+    fn carry_out(&self, afterwards: Afterwards) {
+        let Afterwards { change, fetch } = afterwards;
+        if let Some(change) = change {
+            change.report(&self.config.jwks_url);
+        }
+        if let Some(Fetch {
+            refresh,
+            fetcher,
+            runtime,
+        }) = fetch
+        {
+            drop(runtime.spawn(refresh.run(fetcher, self.config.fetch_timeout)));
+        }
+    }
+
+    /// The time at which the task of an attempt got to run, unless the attempt has been given up by then.
+    pub(super) fn set_off(&self, number: AttemptNumber) -> Option<Moment> {
+        let now = Moment::read(&*self.config.clock);
+        let mut ledger = self.lock();
+        let still_wanted = ledger.set_off(number, now.monotonic);
+        self.be_quiet(&ledger, KeyState::Due);
+        still_wanted.then_some(now)
     }
 
     /// Takes in how a fetch ended.
     pub(super) fn end(&self, refresh: &Refresh, result: Result<Fetched, FetchError>) {
         let now = Moment::read(&*self.config.clock);
+        let mut afterwards = Afterwards::default();
         let mut ledger = self.lock();
-        ledger.release(refresh.number);
-        if ledger.is_current(refresh.number) {
-            let elapsed = now.monotonic.saturating_sub(refresh.started.monotonic);
-            let outcome = result.and_then(|fetched| self.publish(fetched, refresh.started));
-            self.report_fetch(refresh.reason, elapsed, &outcome);
-            match outcome {
-                Ok(change) => {
-                    if !change.is_none() {
-                        ledger.missing.clear();
-                    }
-                    ledger.succeed(refresh.number);
+        let held_slot = ledger.release(refresh.number);
+        let outcome = match result {
+            Ok(fetched) if ledger.is_current(refresh.number) => {
+                let change = self.publish(fetched, refresh.started);
+                if !change.is_none() {
+                    ledger.missing.clear();
                 }
-                Err(error) => ledger.fail(error, now.monotonic, jitter()),
+                ledger.succeed(refresh.number);
+                FetchOutcome::Succeeded(change)
             }
-        }
+            Err(error) if held_slot => {
+                ledger.fail(error.clone(), now.monotonic, jitter());
+                FetchOutcome::Failed(error)
+            }
+            Ok(_) | Err(_) => FetchOutcome::Superseded,
+        };
         let snapshot = self.snapshot();
-        let state = self.view(&mut ledger, snapshot.as_deref(), &now).state;
-        self.quiet_until
-            .store(nanos(ledger.quiet_until(state)), Ordering::Relaxed);
-        // Under the lock, so that whoever waited finds the ledger as it is now.
+        let view = self.view(&mut ledger, snapshot.as_deref(), &now, &mut afterwards);
+        self.be_quiet(&ledger, view.state);
+        drop(ledger);
+        // Whoever waited finds the ledger as it is now, or as something later left it.
         self.ended
             .send_modify(|ended| *ended = refresh.number.max(*ended));
+        let report = FetchReport {
+            reason: refresh.reason,
+            duration: now.monotonic.saturating_sub(refresh.started.monotonic),
+            outcome,
+        };
+        report.report(&self.config.jwks_url);
+        self.carry_out(afterwards);
     }
 
     /// Replaces the snapshot. The caller holds the lock.
-    fn publish(&self, fetched: Fetched, at: Moment) -> Result<KeyChange, FetchError> {
+    fn publish(&self, fetched: Fetched, at: Moment) -> KeyChange {
         let before = self.snapshot();
         let refresh_after =
             policy::refresh_after(self.config.refresh_after, fetched.max_age, jitter());
-        let (snapshot, change) = fetched
-            .follow(before.as_deref(), at, refresh_after)
-            .ok_or(FetchError::NothingToKeep)?;
+        let (snapshot, change) = fetched.follow(before.as_deref(), at, refresh_after);
         self.published.store(Some(Arc::new(snapshot)));
-        Ok(change)
+        change
+    }
+
+    /// Lets requests that find their key pass without the lock for as long as no refresh could be started. The caller holds
+    /// the lock.
+    fn be_quiet(&self, ledger: &Ledger, state: KeyState) {
+        self.quiet_until
+            .store(nanos(ledger.quiet_until(state)), Ordering::Relaxed);
     }
 
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.published.load_full()
     }
 
-    fn report_fetch(
-        &self,
-        reason: FetchReason,
-        duration: Duration,
-        outcome: &Result<KeyChange, FetchError>,
-    ) {
-        let jwks_url = &self.config.jwks_url;
-        let reason = reason.label();
-        match outcome {
-            Ok(KeyChange {
-                added: 0,
-                removed: 0,
-            }) => {
-                tracing::debug!(
-                    jwks_url,
-                    reason,
-                    outcome = "unchanged",
-                    ?duration,
-                    "fetched keys"
-                );
-            }
-            Ok(KeyChange { added, removed }) => {
-                tracing::info!(
-                    jwks_url,
-                    reason,
-                    outcome = "changed",
-                    ?duration,
-                    added,
-                    removed,
-                    "fetched keys"
-                );
-            }
-            Err(error) => {
-                tracing::warn!(jwks_url, reason, outcome = error.reason(), ?duration, %error, "fetching keys failed");
-            }
-        }
-    }
-
     fn state(&self, ledger: &Ledger, snapshot: Option<&Snapshot>, now: &Moment) -> KeyState {
+        let last_failed = ledger.last_failed(now.monotonic);
         snapshot.map_or(KeyState::Empty, |snapshot| {
-            snapshot.state(now, self.config.expire_after, ledger.last_failed())
+            snapshot.state(now, self.config.expire_after, last_failed)
         })
     }
 
-    /// What [`policy::decide`] needs; reports a change of state on the way.
-    fn view(&self, ledger: &mut Ledger, snapshot: Option<&Snapshot>, now: &Moment) -> View {
+    /// What [`policy::decide`] needs; notices a change of state on the way.
+    fn view(
+        &self,
+        ledger: &mut Ledger,
+        snapshot: Option<&Snapshot>,
+        now: &Moment,
+        afterwards: &mut Afterwards,
+    ) -> View {
         let state = self.state(ledger, snapshot, now);
-        if state != ledger.reported {
-            report_state(&self.config.jwks_url, ledger.reported, state);
-            ledger.reported = state;
-        }
+        afterwards.change = ledger.take_change(state);
         View {
             state,
             attempt: ledger.attempt(state, now.monotonic),
-            last_failed: ledger.last_failed(),
+            last_failed: ledger.last_failed(now.monotonic),
             budget: ledger.budget.available(now.monotonic),
         }
     }
@@ -438,12 +465,19 @@ impl fmt::Debug for KeySource {
 /// There is no runtime to fetch in, nothing to fetch with, or another attempt has the slot.
 struct FetchNotStarted;
 
-fn report_state(jwks_url: &str, from: KeyState, to: KeyState) {
-    if matches!(to, KeyState::Degraded | KeyState::Expired | KeyState::Empty) {
-        tracing::warn!(jwks_url, %from, %to, "the state of the keys changed");
-    } else {
-        tracing::info!(jwks_url, %from, %to, "the state of the keys changed");
-    }
+/// What is left to do once the lock is released: a runtime that is shut down ends a task while it is being spawned, and a
+/// log subscriber may ask for the key status, and both need the lock.
+#[derive(Default)]
+struct Afterwards {
+    change: Option<StateChange>,
+    fetch: Option<Fetch>,
+}
+
+/// A fetch that has the slot and is to be spawned.
+struct Fetch {
+    refresh: Refresh,
+    fetcher: Arc<dyn DynFetchJwks>,
+    runtime: Handle,
 }
 
 fn find(snapshot: Option<&Snapshot>, kid: &str) -> Option<FoundKey> {

@@ -149,7 +149,6 @@ impl LocalIssuer {
     /// access tokens.
     ///
     /// The keys are generated on the calling thread, which takes some tenths of a second.
-    #[must_use = "the new kid is needed to withdraw the key"]
     pub fn rotate(&self) -> String {
         self.shared.rotate()
     }

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Requests a second over loopback: no auth, our layer, and other crates, with 500 tokens in rotation.
+#
+#   benches/load/run.sh            5 rounds of 4 seconds each
+#   benches/load/run.sh --quick    one round of a second
+#
+# Needs wrk (apt-get install wrk) and two cores: the server has one and wrk the other. Loopback only, and everything ends
+# by itself. PEERS="none ours" picks some.
+set -euo pipefail
+cd "$(dirname "$0")/../peers"
+for tool in wrk taskset; do
+    command -v "$tool" >/dev/null || { echo "this needs $tool (apt-get install wrk util-linux)" >&2; exit 1; }
+done
+[ "$(nproc)" -ge 2 ] || { echo "this needs two cores: one for the server, one for wrk" >&2; exit 1; }
+
+rounds=5 seconds=4
+[ "${1-}" = --quick ] && rounds=1 seconds=1
+PEERS=${PEERS-"none ours from-fn tower-oauth2-resource-server axum-jwks"}
+export CARGO_TARGET_DIR="$PWD/target"
+source ./peers.sh
+
+build tokens
+fixture="$CARGO_TARGET_DIR/tokens-load.json"
+"$CARGO_TARGET_DIR/release/peer-tokens" 500 >"$fixture"
+tokens="$CARGO_TARGET_DIR/tokens-load.txt"
+python3 -c 'import json, sys; print(*json.load(sys.stdin)["good"], sep="\n")' <"$fixture" >"$tokens"
+
+scratch=$(mktemp -d)
+servers=()
+finish() {
+    for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+names=() ports=()
+port=${PORT-39100}
+start() { # name, package, variant
+    PEER_VARIANT=$3 taskset -c 0 "$CARGO_TARGET_DIR/release/peer-$2" "$fixture" serve "$port" 900 >"$scratch/$port" &
+    servers+=($!) names+=("$1") ports+=("$port")
+    for _ in $(seq 100); do grep -q listening "$scratch/$port" && break; sleep 0.1; done
+    grep -q listening "$scratch/$port" || { echo "$1 does not listen" >&2; exit 1; }
+    port=$((port + 1))
+}
+for peer in $PEERS; do
+    build "$peer"
+    case $peer in
+    none) start "no auth" none "" ;;
+    ours) start "ours, seen before" ours "" && start "ours, first sight" ours uncached ;;
+    *) start "$peer" "$peer" "" ;;
+    esac
+done
+
+for round in $(seq "$rounds"); do
+    for index in "${!names[@]}"; do
+        taskset -c 1 wrk -t1 -c32 -d"${seconds}s" -s ../load/tokens.lua "http://127.0.0.1:${ports[index]}/" -- "$tokens" >"$scratch/wrk"
+        if grep -E 'REFUSED|Socket errors|Non-2xx' "$scratch/wrk"; then echo "${names[index]} refused" >&2; exit 1; fi
+        printf '%s\t%s\n' "${names[index]}" "$(sed -n 's/^Requests\/sec: *//p' "$scratch/wrk")" >>"$scratch/results"
+    done
+done
+python3 - "$scratch/results" <<'PY'
+import statistics, sys
+rates = {}
+for line in open(sys.argv[1]):
+    name, rate = line.rstrip("\n").split("\t")
+    rates.setdefault(name, []).append(float(rate))
+ratio = lambda a, b: statistics.median(x / y for x, y in zip(rates[a], rates[b]))
+print(f"{'over loopback':<32} {'requests/s':>12} {'of no auth':>12} {'ours, seen / it':>16}")
+for name in sorted(rates, key=lambda name: -statistics.median(rates[name])):
+    print(f"{name:<32} {statistics.median(rates[name]):>12.0f} {ratio(name, 'no auth'):>12.3f} {ratio('ours, seen before', name):>16.2f}")
+PY

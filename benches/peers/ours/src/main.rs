@@ -1,0 +1,24 @@
+//! This crate. With `PEER_VARIANT=uncached` every token is verified anew.
+
+use axum::{Router, routing::get};
+use harness::Guard;
+use tower_cognito::{AllowedClients, TokenCache, UserPool, Verifier};
+
+fn main() {
+    harness::run::<axum::body::Body, _, _, _, _>(Guard::Guarded, async |fixture| {
+        let (_, pool) = fixture.issuer.rsplit_once('/').unwrap();
+        let uncached = std::env::var("PEER_VARIANT").is_ok_and(|variant| variant == "uncached");
+        let verifier = Verifier::builder(UserPool::new(pool).unwrap(), AllowedClients::any())
+            .jwks(&fixture.jwks)
+            .token_cache(if uncached {
+                TokenCache::disabled()
+            } else {
+                TokenCache::default()
+            })
+            .build()
+            .unwrap();
+        Router::<()>::new()
+            .route("/", get(async || "hello"))
+            .route_layer(verifier.layer())
+    });
+}

@@ -1,0 +1,68 @@
+# What CI runs and people run. `just` lists the recipes.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_list:
+    @just --list
+
+# Everything that CI runs after `cargo test`.
+ci: fmt clippy doc features no-fixture-keys examples bench-quick package differential interop-local e2e interop
+
+# Formatting.
+fmt:
+    cargo fmt --check
+
+# Lints, warnings as errors.
+clippy:
+    cargo clippy --all-targets --all-features -- -D warnings
+
+# The documentation, warnings as errors.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+
+# Each feature alone, none, and all. Needs cargo-hack.
+features:
+    cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
+
+# No test key is in a build with default features.
+no-fixture-keys:
+    tests/no_fixture_keys.sh
+
+# The examples that check themselves.
+examples:
+    cargo run --quiet --example quickstart -- --check
+    cargo run --quiet --example local_issuer -- --check
+    cargo run --quiet --example service_to_service -- --check
+    cargo run --quiet --example testing_your_service
+
+# Every benchmark once, to see that it still works.
+bench-quick:
+    cargo bench --bench verify -- --quick
+
+# What verification costs, as ratios from one interleaved run.
+bench:
+    cargo bench --bench verify
+
+# What is published: it builds, and holds nothing it should not.
+package:
+    tests/package.sh
+
+# Instructions per stage, counted by callgrind.
+instructions:
+    benches/instructions.sh
+
+# The tables of cases through AWS's aws-jwt-verify and jose.
+differential:
+    tests/differential/run.sh
+
+# Tokens of the local issuer verify with other people's libraries.
+interop-local:
+    tests/interop/local_issuer/run.sh
+
+# The walk-through, run against an emulator of Cognito.
+e2e:
+    tests/e2e/run.sh
+
+# Tokens of issuers that others wrote.
+interop:
+    tests/interop/other_issuers/run.sh
