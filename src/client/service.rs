@@ -27,6 +27,9 @@ pub struct SendBearer<S, R = Once> {
 }
 
 /// Why a request was not answered.
+///
+/// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source): the inner error need not be an
+/// [`Error`](std::error::Error), as `tower::BoxError` is none. Match on it to get at the inner one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendBearerError<E> {
     /// The inner service's error.
@@ -177,5 +180,4 @@ impl<E: fmt::Display> fmt::Display for SendBearerError<E> {
     }
 }
 
-/// Holds for `BoxError`, too, which is no `Error` itself.
 impl<E: fmt::Debug + fmt::Display> std::error::Error for SendBearerError<E> {}

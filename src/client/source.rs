@@ -168,3 +168,65 @@ impl TokenSource {
         Moment::read(&*self.settings.clock)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::{
+        client::{
+            exchange::{BoxedExchange, Exchange},
+            reply::TokenReply,
+            secret::{ClientSecret, Secrets},
+        },
+        testing::ManualClock,
+    };
+
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Exchange for Counting {
+        fn exchange<'a>(&'a self, _: &'a ClientSecret, _: &'a Scopes) -> BoxedExchange<'a> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async {
+                Ok(TokenReply {
+                    header_value: HeaderValue::from_static("Bearer a.b.c"),
+                    lifetime: Duration::from_secs(3600),
+                })
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_latecomer_does_not_ask_for_what_has_just_come() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let secret = ClientSecret::new("test", "one").unwrap();
+        let source = Arc::new(TokenSource::new(
+            AppClient::new(Counting(Arc::clone(&asked)), Secrets::new(secret, None)),
+            Settings {
+                client_id: "caller".to_owned(),
+                clock: Arc::new(ManualClock::new()),
+                timeout: Duration::from_secs(10),
+                jitter: || 0.0,
+            },
+        ));
+        let flight = |seen| Arc::clone(&source).flight(Scopes::default(), seen);
+
+        let first = flight(None).await;
+        let second = flight(Some(Arc::clone(&first))).await;
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+
+        for late in [None, Some(first)] {
+            assert!(Arc::ptr_eq(&flight(late).await, &second));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert!(!Arc::ptr_eq(
+            &flight(Some(Arc::clone(&second))).await,
+            &second
+        ));
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+}

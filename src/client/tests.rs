@@ -208,33 +208,6 @@ async fn a_newcomer_is_held_though_popular_sets_of_scopes_fill_the_cache() {
 }
 
 #[tokio::test]
-async fn a_latecomer_does_not_ask_for_what_has_just_come() {
-    // In one of these the latecomer sees the old token, and comes to the cache after the new one.
-    for moment in 0..20 {
-        let script = Script::new((0..3).map(|_| Step::Lives(HOUR))).gated();
-        let clock = ManualClock::new();
-        let caller = script.caller(&clock);
-        script.release();
-        assert_token(&caller.token().await, "1");
-        clock.advance(HOUR);
-        let first = tokio::spawn({
-            let caller = caller.clone();
-            async move { caller.token().await }
-        });
-        script.asked(2).await;
-        settle().await;
-        script.release();
-        script.release();
-        for _ in 0..moment {
-            tokio::task::yield_now().await;
-        }
-        assert_token(&caller.token().await, "2");
-        assert_token(&first.await.unwrap(), "2");
-        assert_eq!(script.requests(), 2, "{moment}");
-    }
-}
-
-#[tokio::test]
 async fn a_token_is_renewed_once_from_three_quarters_on_while_the_old_one_is_served() {
     let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
     let clock = ManualClock::new();
