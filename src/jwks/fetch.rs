@@ -124,7 +124,7 @@ pub enum FetchError {
     /// The fetch ended without a result: it panicked, or its runtime was shut down.
     #[error("the fetch ended without a result")]
     Aborted,
-    /// The body broke off, or is not UTF-8.
+    /// The body broke off.
     #[error("the reply's body could not be read")]
     Body,
     /// No connection could be made: name resolution, TCP or TLS.

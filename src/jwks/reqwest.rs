@@ -8,7 +8,9 @@ use http::{
 };
 use reqwest::{Client, Response, redirect::Policy};
 
-use super::{FetchError, FetchJwks, JwksReply, JwksRequest, MAX_JWKS_BYTES, cache_control};
+use super::{
+    FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, MAX_JWKS_BYTES, cache_control,
+};
 use crate::{error::ConfigError, user_pool::is_loopback};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -114,7 +116,8 @@ async fn read_body(mut response: Response) -> Result<String, FetchError> {
         }
         body.extend_from_slice(&chunk);
     }
-    String::from_utf8(body).map_err(|_| FetchError::Body)
+    // JSON is UTF-8 (RFC 8259 §8.1), so this is no set, and asking again would not make it one.
+    String::from_utf8(body).map_err(|_| KeySetError::NotAJwkSet.into())
 }
 
 fn fetch_error(error: &reqwest::Error) -> FetchError {
