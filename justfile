@@ -37,10 +37,24 @@ examples:
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench --bench verify -- --quick
+    cargo bench --bench memory -- --quick
+    benches/instructions.sh --check
 
 # What verification costs, as ratios from one interleaved run.
 bench:
     cargo bench --bench verify
+
+# How much memory the token cache takes when 100 000 tokens pass through it.
+bench-memory:
+    cargo bench --bench memory
+
+# Other crates and ours, in process, side by side. Builds each by itself.
+bench-peers *ARGS:
+    benches/peers/run.sh {{ARGS}}
+
+# Requests a second over loopback. Needs wrk and two cores.
+bench-load *ARGS:
+    benches/load/run.sh {{ARGS}}
 
 # What is published: it builds, and holds nothing it should not.
 package:
