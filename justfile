@@ -44,17 +44,17 @@ bench-quick:
 bench:
     cargo bench --bench verify
 
-# The same whole request through other crates, each its own binary.
-bench-peers:
-    benches/peers/run.sh
-
-# Requests a second over loopback. Needs wrk.
-bench-load:
-    benches/load/run.sh
-
-# What 100 000 distinct tokens leave in an 8 MiB cache.
+# How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
     cargo bench --bench memory
+
+# Other crates and ours, in process, side by side. Builds each by itself.
+bench-peers *ARGS:
+    benches/peers/run.sh {{ARGS}}
+
+# Requests a second over loopback. Needs wrk and two cores.
+bench-load *ARGS:
+    benches/load/run.sh {{ARGS}}
 
 # What is published: it builds, and holds nothing it should not.
 package:

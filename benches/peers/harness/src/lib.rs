@@ -1,6 +1,6 @@
 //! What every peer's binary does with its guarded service: check that it guards, then answer timing requests or serve.
 //!
-//! `PEER TOKENS.json check` · `PEER TOKENS.json measure` (one count per line in, nanoseconds per request out) ·
+//! `PEER TOKENS.json check` · `PEER TOKENS.json measure` (one count per line in, nanoseconds of processor time per request out) ·
 //! `PEER TOKENS.json serve PORT SECONDS` (loopback only, ends by itself)
 
 use std::{
@@ -9,9 +9,10 @@ use std::{
     future::{Future, poll_fn},
     io::{BufRead, Read, Write},
     net::{Ipv4Addr, TcpListener},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tower_service::Service;
 
 /// Requests made before the clock starts: a server has just parsed the one it serves.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 /// What `peer-tokens` writes.
 #[derive(Clone, Deserialize, Serialize)]
@@ -74,8 +75,7 @@ where
 {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let fixture: Fixture =
-        serde_json::from_slice(&std::fs::read(arguments[0]).unwrap()).unwrap();
+    let fixture: Fixture = serde_json::from_slice(&std::fs::read(arguments[0]).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -161,7 +161,7 @@ where
                     .unwrap()
             })
             .collect();
-        let begun = Instant::now();
+        let begun = ThreadTime::now();
         for request in requests {
             let Ok(response) = runtime.block_on(service.call(request));
             assert_eq!(response.status(), StatusCode::OK);

@@ -61,5 +61,10 @@ fn tamper(token: &str) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
     let claims = claims.replace("orders/get", "orders/put");
-    format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims), parts[2])
+    format!(
+        "{}.{}.{}",
+        parts[0],
+        URL_SAFE_NO_PAD.encode(claims),
+        parts[2]
+    )
 }
