@@ -1,14 +1,9 @@
 //! `NumericDate` of RFC 7519 §2: seconds since the epoch, whole or fractional.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::value::RawValue;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
@@ -59,39 +54,31 @@ fn saturate(nanos: i128) -> i64 {
 }
 
 /// Reads a JSON number and nothing else: a date in a string, `null` or a list is malformed, not absent.
+///
+/// The number is taken as it is written, because a visitor would not be told of fractions where another crate of the binary
+/// turns on serde_json's `arbitrary_precision`.
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberVisitor;
+        let written = <&RawValue>::deserialize(deserializer)?.get();
+        Self::from_number(written).ok_or_else(|| D::Error::custom("not a number of seconds"))
+    }
+}
 
-        impl Visitor<'_> for NumberVisitor {
-            type Value = NumericDate;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of seconds")
-            }
-
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
-                Ok(NumericDate::from_whole_seconds(seconds.into()))
-            }
-
-            fn visit_i64<E: Error>(self, seconds: i64) -> Result<Self::Value, E> {
-                Ok(NumericDate::from_whole_seconds(seconds.into()))
-            }
-
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "a float cast saturates, which is what a date does"
-            )]
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<Self::Value, E> {
-                if seconds.is_finite() {
-                    Ok(NumericDate((seconds * 1e9) as i64))
-                } else {
-                    Err(E::custom("not a finite number"))
-                }
-            }
+impl NumericDate {
+    /// `written` is well-formed JSON.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a float cast saturates, which is what a date does"
+    )]
+    fn from_number(written: &str) -> Option<Self> {
+        if !written.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            return None;
         }
-
-        deserializer.deserialize_any(NumberVisitor)
+        if let Ok(seconds) = written.parse::<i64>() {
+            return Some(Self::from_whole_seconds(seconds.into()));
+        }
+        let seconds = written.parse::<f64>().ok()?;
+        seconds.is_finite().then(|| Self((seconds * 1e9) as i64))
     }
 }
 
