@@ -38,6 +38,9 @@ impl ReqwestFetcher {
             .no_brotli()
             .no_deflate()
             .no_zstd()
+            // A connection kept from the last fetch saves little once an hour, and fails when the endpoint has closed it,
+            // when the process was frozen meanwhile, or when the runtime that drove it is gone.
+            .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
             .user_agent(concat!("tower-cognito/", env!("CARGO_PKG_VERSION")));
