@@ -33,6 +33,7 @@ examples:
     cargo run --quiet --example quickstart -- --check
     cargo run --quiet --example local_issuer -- --check
     cargo run --quiet --example service_to_service -- --check
+    cargo run --quiet --example health -- --check
     cargo run --quiet --example testing_your_service
 
 # Every benchmark once, to see that it still works.

@@ -144,3 +144,13 @@ pub use self::{
     user_pool::{AllowedClients, UserPool},
     verifier::{Verifier, VerifierBuilder},
 };
+
+/// The examples of the pages that are not part of this documentation.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../docs/KEYS.md")]
+    struct Keys;
+}
