@@ -78,7 +78,7 @@ impl NumericDate {
             return Some(Self::from_whole_seconds(seconds.into()));
         }
         let seconds = written.parse::<f64>().ok()?;
-        seconds.is_finite().then(|| Self((seconds * 1e9) as i64))
+        seconds.is_finite().then_some(Self((seconds * 1e9) as i64))
     }
 }
 
