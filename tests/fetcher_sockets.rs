@@ -249,9 +249,8 @@ async fn a_body_that_drips_is_given_up() {
         for _ in 0..2000 {
             connection.write_all(b" ")?;
             // Waits for a while, or sees the other side hang up.
-            match connection.read(&mut [0]) {
-                Ok(0) => return Ok(()),
-                _ => {}
+            if let Ok(0) = connection.read(&mut [0]) {
+                return Ok(());
             }
         }
         Ok(())
