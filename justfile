@@ -35,6 +35,7 @@ examples:
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
     cargo run --quiet --example testing_your_service
+    cargo run --quiet --example make_cases -- --check
 
 # Every benchmark once, to see that it still works.
 bench-quick:
