@@ -1,6 +1,6 @@
 //! Liveness and readiness on the state of the keys, through an outage of the issuer and its recovery.
 //!
-//! `cargo run --example health --features testing` serves until it is stopped; with `-- --check` it plays the outage itself,
+//! `cargo run --example health` serves until it is stopped; with `-- --check` it plays the outage itself,
 //! asserts what each probe answers, and ends.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]

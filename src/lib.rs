@@ -151,6 +151,7 @@ mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
 
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/KEYS.md")]
     struct Keys;
 }
