@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::scope::ScopePolicy;
+use crate::{answer::Answer, scope::ScopePolicy};
 
 /// A configuration that cannot be right. It quotes what was given and says what is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -279,14 +279,24 @@ impl AuthError {
     /// | 503 | the keys cannot be had; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
+        self.answer().status()
+    }
+
+    /// What the caller is told.
+    pub(crate) const fn answer(&self) -> Answer {
         match self {
+            Self::Expired => Answer::ExpiredToken,
+            Self::Forbidden => Answer::Forbidden,
+            Self::InsufficientScope { .. } => Answer::InsufficientScope,
+            Self::KeysUnavailable { .. } => Answer::Unavailable,
+            Self::LayerMissing => Answer::Misconfigured,
             Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
-                StatusCode::BAD_REQUEST
+                Answer::InvalidRequest
             }
+            Self::MissingToken => Answer::MissingToken,
             Self::AlgorithmNotAllowed
             | Self::AudienceNotAllowed
             | Self::ClientNotAllowed
-            | Self::Expired
             | Self::HeaderNotSupported
             | Self::InvalidSignature
             | Self::IssuedInFuture
@@ -295,14 +305,10 @@ impl AuthError {
             | Self::MalformedClaims
             | Self::MalformedHeader
             | Self::MalformedToken
-            | Self::MissingToken
             | Self::NotYetValid
             | Self::Revoked
             | Self::TokenTooOld
-            | Self::TokenUseNotAllowed => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
-            Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::TokenUseNotAllowed => Answer::InvalidToken,
         }
     }
 

@@ -99,6 +99,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod answer;
 mod bearer;
 mod bearer_auth;
 mod challenge;
@@ -137,7 +138,7 @@ pub use self::{
         FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, KeyState, KeyStatus,
         MAX_JWKS_BYTES, SkipReason, SkippedKey,
     },
-    rejection::{BearerChallenge, Rejection, RejectionResponse},
+    rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     require_scopes::{GuardedFuture, RequireScopes, RequireScopesLayer},
     scope::ScopePolicy,
     token_cache::TokenCache,
