@@ -40,6 +40,7 @@ examples:
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench --bench verify -- --quick
+    cargo bench --bench cache -- --quick
     cargo bench --bench memory -- --quick
 
 # What verification costs, as ratios from one interleaved run.
