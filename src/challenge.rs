@@ -24,7 +24,7 @@ impl QuotableText {
         Self::parse("resource_metadata", text)
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 

@@ -115,6 +115,15 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
+    /// A resource identifier that no metadata could be published under (RFC 9728 §1.2).
+    #[error(
+        "{given:?} is not a resource identifier: https, or http on a loopback address, without query, fragment and user \
+         name, is accepted, as `https://api.example.com/orders`"
+    )]
+    InvalidResource {
+        /// What was given.
+        given: String,
+    },
     /// A scope that no token could carry (RFC 6749 §3.3).
     #[error(
         "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`"

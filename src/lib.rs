@@ -119,6 +119,7 @@ mod jws;
 mod numeric_date;
 mod rejection;
 mod require_scopes;
+mod resource_metadata;
 mod scope;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -140,6 +141,7 @@ pub use self::{
     },
     rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     require_scopes::{GuardedFuture, RequireScopes, RequireScopesLayer},
+    resource_metadata::{ResourceMetadata, ResourceMetadataService},
     scope::ScopePolicy,
     token_cache::TokenCache,
     user_pool::{AllowedClients, UserPool},

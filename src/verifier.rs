@@ -136,6 +136,14 @@ impl Verifier {
             .collect()
     }
 
+    /// Every issuer whose tokens may be accepted.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        let pools = &self.shared.expectations.pools;
+        pools
+            .iter()
+            .flat_map(|pool| pool.issuers.iter().map(String::as_str))
+    }
+
     /// Everything that can be done without waiting.
     pub(crate) fn begin(&self, token: &[u8]) -> Step {
         if token.len() > self.shared.max_token_bytes {

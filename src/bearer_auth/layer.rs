@@ -111,14 +111,17 @@ impl<R: Clone> BearerAuthLayer<R> {
     }
 
     /// Names the URL of the resource's metadata in challenges (RFC 9728 §5.1). None by default.
+    /// [`ResourceMetadata`](crate::ResourceMetadata) does this by itself, and serves the metadata.
     ///
     /// # Errors
     ///
     /// As [`realm`](Self::realm).
     pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
-        let url = QuotableText::resource_metadata(url)?;
-        Ok(self
-            .change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url))))
+        QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
+    }
+
+    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
+        self.change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url)))
     }
 
     fn change(self, change: impl FnOnce(&mut Rules<R>)) -> Self {
