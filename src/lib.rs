@@ -99,6 +99,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod allowed_clients;
 mod answer;
 mod bearer;
 mod bearer_auth;
@@ -117,7 +118,10 @@ mod json;
 mod jwks;
 mod jws;
 mod numeric_date;
+mod protected_url;
 mod rejection;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod reply_headers;
 mod require_scopes;
 mod resource_metadata;
 mod scope;
@@ -131,6 +135,7 @@ mod verifier;
 #[cfg(feature = "axum")]
 pub use self::extract::CustomClaims;
 pub use self::{
+    allowed_clients::AllowedClients,
     bearer_auth::{BearerAuth, BearerAuthLayer, ResponseFuture, Verdict},
     claims::{Claims, CustomClaimsError, Principal, TokenUse},
     clock::{Clock, SystemClock},
@@ -144,7 +149,7 @@ pub use self::{
     resource_metadata::{ResourceMetadata, ResourceMetadataService},
     scope::ScopePolicy,
     token_cache::TokenCache,
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},
 };
 

@@ -7,14 +7,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use http::Uri;
 use serde_json::json;
 
 pub use self::service::ResourceMetadataService;
 use crate::{
-    bearer_auth::BearerAuthLayer, challenge::QuotableText, error::ConfigError,
-    require_scopes::RequireScopesLayer, scope::ScopePolicy, user_pool::is_loopback,
-    verifier::Verifier,
+    bearer_auth::BearerAuthLayer, challenge::QuotableText, error::ConfigError, protected_url,
+    require_scopes::RequireScopesLayer, scope::ScopePolicy, verifier::Verifier,
 };
 
 /// RFC 9728 §3.1.
@@ -172,17 +170,8 @@ impl ResourceMetadata {
 /// Origin and path. The path of a resource at the root is empty: a slash right behind the host is not part of the document's
 /// path.
 fn split_resource(resource: &str) -> Option<(&str, &str)> {
-    let uri: Uri = resource.parse().ok()?;
-    let host = uri.host().filter(|host| !host.is_empty())?;
-    let acceptable = match uri.scheme_str()? {
-        "https" => true,
-        "http" => is_loopback(host),
-        _ => false,
-    };
-    let no_user_name = !uri.authority()?.as_str().contains('@');
-    let plain = resource.bytes().all(|byte| byte.is_ascii_graphic())
-        && !resource.contains(['#', '?', '"', '\\']);
-    if !(acceptable && no_user_name && plain) {
+    protected_url::host_of(resource)?;
+    if resource.contains(['?', '"', '\\']) {
         return None;
     }
     let path_at = resource

@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 
 pub use self::builder::VerifierBuilder;
 use crate::{
+    allowed_clients::AllowedClients,
     bearer,
     bearer_auth::BearerAuthLayer,
     claims::{Claims, ExpectedClaims, UnverifiedClaims},
@@ -16,7 +17,7 @@ use crate::{
     jws::{CompactJws, SignatureBuffer},
     numeric_date::NumericDate,
     token_cache::{VerifiedToken, VerifiedTokens},
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
 };
 
 /// Verifies access tokens of one or more user pools.

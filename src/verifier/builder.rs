@@ -4,13 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Check, Shared, Verifier};
 use crate::{
+    allowed_clients::AllowedClients,
     claims::{Claims, TokenUse},
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
     expect::{Expectations, ExpectedDates, ExpectedPool},
     jwks::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
     token_cache::{TokenCache, VerifiedTokens},
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
 };
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
