@@ -18,16 +18,6 @@ pub enum ConfigError {
         /// Its value.
         longer_value: Duration,
     },
-    /// A duration or size lies outside of its bounds.
-    #[error("{setting} is {given}, but must be {accepted}")]
-    OutOfRange {
-        /// The builder method.
-        setting: &'static str,
-        /// What was given.
-        given: String,
-        /// What is accepted.
-        accepted: &'static str,
-    },
     /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any", so it is refused.
     #[error("the list of {what} is empty; {instead}")]
     EmptyList {
@@ -35,6 +25,22 @@ pub enum ConfigError {
         what: &'static str,
         /// What to write instead.
         instead: &'static str,
+    },
+    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the system has no TLS roots.
+    #[error("the HTTP client cannot be set up: {reason}")]
+    HttpClient {
+        /// What the HTTP client says.
+        reason: String,
+    },
+    /// A challenge parameter that could not be sent safely.
+    #[error(
+        "{given:?} cannot be the {parameter} of a challenge: printable ASCII without `\"` and `\\` is accepted"
+    )]
+    InvalidChallengeParameter {
+        /// The parameter of `WWW-Authenticate`.
+        parameter: &'static str,
+        /// What was given.
+        given: String,
     },
     /// An app client id that no token could carry.
     #[error(
@@ -52,16 +58,6 @@ pub enum ConfigError {
     InvalidClientSecret {
         /// The builder method.
         setting: &'static str,
-    },
-    /// A challenge parameter that could not be sent safely.
-    #[error(
-        "{given:?} cannot be the {parameter} of a challenge: printable ASCII without `\"` and `\\` is accepted"
-    )]
-    InvalidChallengeParameter {
-        /// The parameter of `WWW-Authenticate`.
-        parameter: &'static str,
-        /// What was given.
-        given: String,
     },
     /// A domain prefix that would make a wrong URL.
     #[error(
@@ -159,11 +155,15 @@ pub enum ConfigError {
         /// The URL that would be fetched.
         jwks_url: String,
     },
-    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the system has no TLS roots.
-    #[error("the HTTP client cannot be set up: {reason}")]
-    HttpClient {
-        /// What the HTTP client says.
-        reason: String,
+    /// A duration or size lies outside of its bounds.
+    #[error("{setting} is {given}, but must be {accepted}")]
+    OutOfRange {
+        /// The builder method.
+        setting: &'static str,
+        /// What was given.
+        given: String,
+        /// What is accepted.
+        accepted: &'static str,
     },
     /// `with_replica_region` on a pool whose issuers were given exactly.
     #[error(
