@@ -39,6 +39,7 @@ examples:
     cargo run --quiet --example multi_pool -- --check
     cargo run --quiet --example report_only_rollout -- --check
     cargo run --quiet --example queue_consumer -- --check
+    cargo run --quiet --example lambda -- --check
     cargo run --quiet --example grpc_tonic -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet --example make_cases -- --check
