@@ -115,6 +115,7 @@ mod extract;
 mod json;
 mod jwks;
 mod jws;
+mod metrics;
 mod numeric_date;
 mod rejection;
 mod require_scopes;

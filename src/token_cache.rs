@@ -92,6 +92,10 @@ impl VerifiedTokens {
         }
     }
 
+    pub(crate) const fn is_on(&self) -> bool {
+        self.entries.is_some()
+    }
+
     pub(crate) fn get(&self, token: &[u8]) -> Option<VerifiedToken> {
         self.entries.as_ref()?.get(&Seen(token))
     }

@@ -14,6 +14,7 @@ use crate::{
     expect::{Expectations, PoolIndex},
     jwks::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Moment, Waited, Waiting},
     jws::{CompactJws, SignatureBuffer},
+    metrics::{self, TokenLookup},
     numeric_date::NumericDate,
     token_cache::{VerifiedToken, VerifiedTokens},
     user_pool::{AllowedClients, UserPool},
@@ -175,21 +176,30 @@ impl Verifier {
 
     /// A token that was let in before: its bytes need no second look, what can have changed since does.
     fn recall(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
-        let known = self.shared.tokens.get(token)?;
+        if !self.shared.tokens.is_on() {
+            return None;
+        }
+        let Some(known) = self.shared.tokens.get(token) else {
+            metrics::token_looked_up(TokenLookup::Miss);
+            return None;
+        };
         let dates = self.shared.expectations.dates;
         if let Err(refused) = dates.check(
             known.claims.times(),
             NumericDate::from_system_time(now.wall),
         ) {
             self.shared.tokens.remove(token);
+            metrics::token_looked_up(TokenLookup::Hit);
             return Some(Err(refused));
         }
         if !self
             .source(known.pool)?
             .still_vouches(known.generation, now)
         {
+            metrics::token_looked_up(TokenLookup::Stale);
             return None;
         }
+        metrics::token_looked_up(TokenLookup::Hit);
         Some(self.consent(known.claims))
     }
 
