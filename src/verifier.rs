@@ -178,30 +178,35 @@ impl Verifier {
 
     /// A token that was let in before: its bytes need no second look, what can have changed since does.
     fn recall(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
-        if !self.shared.tokens.is_on() {
-            return None;
-        }
-        let Some(known) = self.shared.tokens.get(token) else {
-            metrics::token_looked_up(TokenLookup::Miss);
-            return None;
-        };
+        let known = self.shared.tokens.get(token)?;
+        let verdict = self.look_again(token, known, now);
+        metrics::token_looked_up(match verdict {
+            Some(_) => TokenLookup::Hit,
+            None => TokenLookup::Stale,
+        });
+        verdict
+    }
+
+    fn look_again(
+        &self,
+        token: &[u8],
+        known: VerifiedToken,
+        now: &Moment,
+    ) -> Option<Result<Claims, AuthError>> {
         let dates = self.shared.expectations.dates;
         if let Err(refused) = dates.check(
             known.claims.times(),
             NumericDate::from_system_time(now.wall),
         ) {
             self.shared.tokens.remove(token);
-            metrics::token_looked_up(TokenLookup::Hit);
             return Some(Err(refused));
         }
         if !self
             .source(known.pool)?
             .still_vouches(known.generation, now)
         {
-            metrics::token_looked_up(TokenLookup::Stale);
             return None;
         }
-        metrics::token_looked_up(TokenLookup::Hit);
         Some(self.consent(known.claims))
     }
 
