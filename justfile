@@ -34,6 +34,7 @@ examples:
     cargo run --quiet --example local_issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
+    cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet --example make_cases -- --check
 

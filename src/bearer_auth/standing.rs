@@ -36,7 +36,7 @@ impl Standing {
             .and_then(|standing| standing.why_no_claims.clone());
         known.unwrap_or_else(|| {
             let error = AuthError::LayerMissing;
-            tracing::error!("{error}");
+            tracing::error!(%error, "a guard or an extractor has no layer outside of it");
             error
         })
     }
