@@ -35,6 +35,7 @@ examples:
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
     cargo run --quiet --example grpc_tonic -- --check
+    cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet --example make_cases -- --check
 

@@ -125,6 +125,7 @@ mod extract;
 mod json;
 mod jwks;
 mod jws;
+mod metrics;
 mod numeric_date;
 mod protected_url;
 mod rejection;

@@ -28,7 +28,12 @@ use super::{
     snapshot::{Generation, Kind, Moment, Snapshot},
     waiting::{Waited, Waiting},
 };
-use crate::{clock::Clock, crypto::VerifyingKey, error::AuthError};
+use crate::{
+    clock::Clock,
+    crypto::VerifyingKey,
+    error::AuthError,
+    metrics::{self, KeySetReading},
+};
 
 /// Requests that may wait for a fetch at a time. Beyond that they get 503 at once.
 const MAX_WAITING: usize = 1024;
@@ -84,13 +89,11 @@ pub(crate) struct FoundKey {
 
 impl KeySource {
     pub(crate) fn new(config: KeySourceConfig, keys: Keys) -> Self {
+        let now = Moment::read(&*config.clock);
         let initial = match keys {
             Keys::None => None,
             Keys::Pinned(keys) => Some((keys, Kind::Pinned)),
-            Keys::Seeded(keys) => {
-                let at = Moment::read(&*config.clock);
-                Some((keys, Kind::Seeded { at }))
-            }
+            Keys::Seeded(keys) => Some((keys, Kind::Seeded { at: now })),
         };
         let initial_state = match initial {
             None => KeyState::Empty,
@@ -104,6 +107,10 @@ impl KeySource {
                 kind,
             })
         });
+        metrics::key_set(
+            &config.jwks_url,
+            reading(initial_state, snapshot.as_deref(), &now),
+        );
         Self {
             published: ArcSwapOption::new(snapshot),
             quiet_until: AtomicU64::new(0),
@@ -198,11 +205,12 @@ impl KeySource {
         let ledger = self.lock();
         let snapshot = self.snapshot();
         let state = self.state(&ledger, snapshot.as_deref(), &now);
+        let reading = reading(state, snapshot.as_deref(), &now);
         let keys = snapshot.as_ref().map(|snapshot| &snapshot.keys);
-        KeyStatus {
+        let status = KeyStatus {
             jwks_url: self.config.jwks_url.clone(),
             state,
-            age: snapshot.as_ref().and_then(|snapshot| snapshot.age(&now)),
+            age: reading.age,
             kids: keys
                 .map(|keys| keys.kids().map(str::to_owned).collect())
                 .unwrap_or_default(),
@@ -211,7 +219,10 @@ impl KeySource {
             next_attempt: ledger
                 .next_attempt(state)
                 .map(|at| at.saturating_sub(now.monotonic)),
-        }
+        };
+        drop(ledger);
+        metrics::key_set(&self.config.jwks_url, reading);
+        status
     }
 
     /// Whether a key of this snapshot may be used. A request that finds it due for a refresh starts one on the way.
@@ -340,11 +351,19 @@ impl KeySource {
         Ok(number)
     }
 
-    /// Does what had to wait for the lock to be released.
+    /// Does what had to wait for the lock to be released. A fetch comes last, so that what led to it is told before how it
+    /// ended.
     fn carry_out(&self, afterwards: Afterwards) {
-        let Afterwards { change, fetch } = afterwards;
+        let Afterwards {
+            change,
+            reading,
+            fetch,
+        } = afterwards;
         if let Some(change) = change {
             change.report(&self.config.jwks_url);
+        }
+        if let Some(reading) = reading {
+            metrics::key_set(&self.config.jwks_url, reading);
         }
         if let Some(Fetch {
             refresh,
@@ -389,6 +408,7 @@ impl KeySource {
         let snapshot = self.snapshot();
         let view = self.view(&mut ledger, snapshot.as_deref(), &now, &mut afterwards);
         self.be_quiet(&ledger, view.state);
+        afterwards.reading = Some(reading(view.state, snapshot.as_deref(), &now));
         drop(ledger);
         // Whoever waited finds the ledger as it is now, or as something later left it.
         self.ended
@@ -440,6 +460,9 @@ impl KeySource {
     ) -> View {
         let state = self.state(ledger, snapshot, now);
         afterwards.change = ledger.take_change(state);
+        if afterwards.change.is_some() {
+            afterwards.reading = Some(reading(state, snapshot, now));
+        }
         View {
             state,
             attempt: ledger.attempt(state, now.monotonic),
@@ -470,6 +493,9 @@ struct FetchNotStarted;
 #[derive(Default)]
 struct Afterwards {
     change: Option<StateChange>,
+    /// For the gauges, when the state changed or a fetch ended. Two threads may set them in the wrong order; then they are
+    /// wrong until the next such moment, or until somebody asks for the key status.
+    reading: Option<KeySetReading>,
     fetch: Option<Fetch>,
 }
 
@@ -486,6 +512,14 @@ fn find(snapshot: Option<&Snapshot>, kid: &str) -> Option<FoundKey> {
         key: Arc::clone(snapshot.keys.get(kid)?),
         generation: snapshot.generation,
     })
+}
+
+fn reading(state: KeyState, snapshot: Option<&Snapshot>, now: &Moment) -> KeySetReading {
+    KeySetReading {
+        state,
+        age: snapshot.and_then(|snapshot| snapshot.age(now)),
+        confirmed_at: snapshot.and_then(Snapshot::confirmed_at),
+    }
 }
 
 const fn unavailable(retry_after: Duration) -> AuthError {
