@@ -122,6 +122,7 @@ mod error;
 mod expect;
 #[cfg(feature = "axum")]
 mod extract;
+mod jitter;
 mod json;
 mod jwks;
 mod jws;

@@ -14,7 +14,7 @@ use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock},
     error::ConfigError,
-    jwks::jitter,
+    jitter::jitter,
     user_pool::is_region,
 };
 

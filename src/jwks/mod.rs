@@ -35,7 +35,6 @@ mod status;
 mod waiting;
 
 #[cfg(feature = "client")]
-pub(crate) use self::source::jitter;
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
