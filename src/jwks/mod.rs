@@ -34,7 +34,6 @@ mod source;
 mod status;
 mod waiting;
 
-#[cfg(feature = "client")]
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
