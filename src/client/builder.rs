@@ -14,6 +14,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     jwks::jitter,
+    metrics,
     user_pool::{checked_client_id, is_region},
 };
 
@@ -134,6 +135,7 @@ impl ClientCredentialsBuilder {
             });
         }
         let endpoint = TokenEndpoint::new(&token_url, client_id.clone(), self.authentication)?;
+        metrics::describe();
         let source = TokenSource::new(
             AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),
             Settings {

@@ -18,4 +18,5 @@ mod recorded;
 #[path = "../key_source/rig.rs"]
 #[allow(dead_code, reason = "shared with another test")]
 mod rig;
+mod token_requests;
 mod verdicts;
