@@ -24,7 +24,7 @@ pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_guard_refusals_total",
         Unit::Count,
-        "Requests that a BearerAuthLayer let in and a RequireScopesLayer beneath refused."
+        "Requests that a RequireScopesLayer refused, or would have beneath a report-only layer."
     );
     describe_counter!(
         "tower_cognito_token_cache_lookups_total",
