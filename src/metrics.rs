@@ -16,9 +16,7 @@ mod facade;
 
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::facade::{
-    describe, guard_refused, key_set, keys_fetched, request_judged, token_looked_up,
-};
+pub(crate) use self::facade::*;
 use crate::jwks::KeyState;
 
 /// What a layer or a guard found, as labels. Each is one of a few constants.

@@ -81,6 +81,8 @@ impl Verifier {
 
     /// Verifies a compact token, without `Bearer`.
     ///
+    /// Once the signature has verified, `client_id` is recorded in the current `tracing` span, if that declares such a field.
+    ///
     /// It waits only if a key has to be fetched, and then no longer than `fetch_timeout`. It must be called within a tokio
     /// runtime whose timer is enabled. Dropping it does not cancel the fetch, which others may be waiting for.
     ///
@@ -122,6 +124,8 @@ impl Verifier {
     }
 
     /// How the keys are doing. With several pools it is the one that is doing worst.
+    ///
+    /// With the feature `metrics`, asking also sets the gauges of each pool's keys; see [`key_statuses`](Self::key_statuses).
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.key_statuses()
@@ -131,6 +135,9 @@ impl Verifier {
     }
 
     /// How the keys of each pool are doing, in the order in which the pools were given.
+    ///
+    /// With the feature `metrics`, asking also sets the gauges of state and age to what they are now. Nothing does that by itself
+    /// as time passes, so the handler that answers a scrape should begin with it.
     #[must_use]
     pub fn key_statuses(&self) -> Vec<KeyStatus> {
         self.shared

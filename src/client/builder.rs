@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     jitter::jitter,
+    metrics,
     user_pool::is_region,
 };
 
@@ -135,6 +136,7 @@ impl ClientCredentialsBuilder {
             });
         }
         let endpoint = TokenEndpoint::new(&token_url, client_id.clone(), self.authentication)?;
+        metrics::describe();
         let source = TokenSource::new(
             AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),
             Settings {

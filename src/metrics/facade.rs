@@ -3,6 +3,8 @@
 //! Names and labels that are literals cost no memory per call. So what happens with every request that is let in has its
 //! labels written out; what happens less often passes them as values, for which the facade allocates.
 
+#[cfg(feature = "client")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use metrics::{
@@ -22,7 +24,7 @@ pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_guard_refusals_total",
         Unit::Count,
-        "Requests that a BearerAuthLayer let in and a RequireScopesLayer beneath refused."
+        "Requests that a RequireScopesLayer refused, or would have beneath a report-only layer."
     );
     describe_counter!(
         "tower_cognito_token_cache_lookups_total",
@@ -53,6 +55,16 @@ pub(crate) fn describe() {
         "tower_cognito_key_set_last_success_timestamp_seconds",
         Unit::Seconds,
         "Unix time at which the last successful fetch of the key set was started."
+    );
+    describe_counter!(
+        "tower_cognito_client_token_requests_total",
+        Unit::Count,
+        "Times that an app client asked for a token, by how that ended."
+    );
+    describe_histogram!(
+        "tower_cognito_client_token_request_duration_seconds",
+        Unit::Seconds,
+        "How long it took to ask for a token."
     );
 }
 
@@ -124,6 +136,23 @@ pub(crate) fn keys_fetched(fetch: FetchLabels<'_>) {
         "outcome" => fetch.outcome
     )
     .record(fetch.duration);
+}
+
+/// An app client of this process asked for a token.
+#[cfg(feature = "client")]
+pub(crate) fn token_requested(client_id: &str, outcome: &'static str, duration: Duration) {
+    counter!(
+        "tower_cognito_client_token_requests_total",
+        "client_id" => client_id.to_owned(),
+        "outcome" => outcome
+    )
+    .increment(1);
+    histogram!(
+        "tower_cognito_client_token_request_duration_seconds",
+        "client_id" => client_id.to_owned(),
+        "outcome" => outcome
+    )
+    .record(duration);
 }
 
 /// A key set was looked at. What there is none of (the age of keys that never came) is not set, rather than set to a number

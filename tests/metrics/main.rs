@@ -10,6 +10,7 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no public items")]
 
+mod documented;
 mod fetches;
 mod key_set;
 mod lookups;
@@ -18,4 +19,5 @@ mod recorded;
 #[path = "../key_source/rig.rs"]
 #[allow(dead_code, reason = "shared with another test")]
 mod rig;
+mod token_requests;
 mod verdicts;

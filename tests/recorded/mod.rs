@@ -3,8 +3,11 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "each test binary uses its own part"
 )]
+
+mod page;
 
 use metrics::LocalRecorderGuard;
 use metrics_util::{
@@ -12,6 +15,9 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 
+pub use self::page::{Values, documented};
+
+/// Each look compares what was recorded with the page for operators, so no test can record anything that is not on it.
 pub struct Recorded {
     recorder: DebuggingRecorder,
     snapshotter: Snapshotter,
@@ -64,7 +70,17 @@ impl Recorded {
     }
 
     /// What was recorded since the last look. A gauge that was not set since reads as 0.
+    #[track_caller]
     pub fn take(&self) -> Vec<Sample> {
+        let samples = self.samples();
+        let page = documented();
+        for sample in &samples {
+            page::assert_lists(&page, sample);
+        }
+        samples
+    }
+
+    fn samples(&self) -> Vec<Sample> {
         self.snapshotter
             .snapshot()
             .into_vec()
@@ -101,6 +117,7 @@ impl Recorded {
 
     /// The counters that were incremented and the histograms that were added to since the last look, as rows of these
     /// labels' values, sorted.
+    #[track_caller]
     pub fn take_rows(&self, name: &str, keys: &[&str]) -> Vec<String> {
         rows(&self.take(), name, keys)
     }
