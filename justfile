@@ -34,6 +34,12 @@ examples:
     cargo run --quiet --example local_issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
+    cargo run --quiet --example axum_scopes -- --check
+    cargo run --quiet --example tower_hyper -- --check
+    cargo run --quiet --example multi_pool -- --check
+    cargo run --quiet --example report_only_rollout -- --check
+    cargo run --quiet --example queue_consumer -- --check
+    cargo run --quiet --example lambda -- --check
     cargo run --quiet --example grpc_tonic -- --check
     cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
