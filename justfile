@@ -42,6 +42,7 @@ examples:
     cargo run --quiet --example lambda -- --check
     cargo run --quiet --example openapi -- --check
     cargo run --quiet --example grpc_tonic -- --check
+    cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet --example make_cases -- --check
 

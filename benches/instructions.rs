@@ -34,12 +34,18 @@ fn main() {
     let good = issuer.token("access", "good", 3600);
     let (input, signature) = good.rsplit_once('.').unwrap();
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    if case.ends_with("-metered") {
+        metrics_exporter_prometheus::PrometheusBuilder::new()
+            .install_recorder()
+            .unwrap();
+    }
     let verifier = issuer.verifier(match case.as_str() {
         "first-sight" => TokenCache::disabled(),
         _ => TokenCache::default(),
     });
     let token = match case.as_str() {
-        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-arc" | "axum-seen" => good.clone(),
+        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-arc" | "axum-seen"
+        | "axum-metered" => good.clone(),
         "expired" => issuer.token("access", "expired", -3600),
         "unknown-kid" => issuer.token("unknown", "unknown", 3600),
         "garbage" => "x".repeat(good.len()),
@@ -84,7 +90,7 @@ fn router(case: &str, verifier: &Verifier) -> Option<Router> {
     match case {
         "axum-plain" => Some(router),
         "axum-arc" => Some(router.route_layer(InsertArc::new())),
-        "axum-seen" => Some(router.route_layer(verifier.layer())),
+        "axum-seen" | "axum-metered" => Some(router.route_layer(verifier.layer())),
         _ => None,
     }
 }

@@ -34,6 +34,7 @@ unknown-kid 12500 refused: names no key of ours
 axum-plain - whole request through a Router, no auth
 axum-arc - the same with a layer that inserts an Arc
 axum-seen - the same with our layer, token seen before
+axum-metered - the same with a Prometheus recorder installed
 '
 
 declare -A counted
@@ -66,4 +67,5 @@ done <<<"$cases"
 echo
 echo "first sight, without the RSA verification: $((counted[first-sight] - counted[rsa]))"
 echo "our layer over one that inserts an Arc:     $((counted[axum-seen] - counted[axum-arc]))"
+echo "a recorder over none:                       $((counted[axum-metered] - counted[axum-seen]))"
 [ "$check" = no ] || [ "$failed" = no ]

@@ -93,6 +93,13 @@
 //! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
 //! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
 //!
+//! # Observability
+//!
+//! Each verdict is one `tracing` event at debug and, with the feature `metrics`, one count, both with [`AuthError::reason`]. A span
+//! that declares a field `client_id` around the layer is told who is calling, once the signature has verified. Fetches and the state of
+//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. `docs/OBSERVABILITY.md`
+//! in the repository lists every metric, label and event, and what to be woken for.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -100,6 +107,7 @@
 //! | `axum` | yes | `Claims`, `Option<Claims>` and `CustomClaims<T>` as arguments of handlers |
 //! | `reqwest` | yes | the JWKS fetcher; without it give the builder one of your own |
 //! | `client` | no | `client`: tokens for outgoing requests |
+//! | `metrics` | no | counters, gauges and histograms for a recorder of the `metrics` facade |
 //! | `testing` | no | `testing`: a pool in memory, a local issuer, token builders. Its keys are public: never in production |
 //!
 //! No feature changes how tokens are judged. The minimum supported Rust version is 1.88.
@@ -122,9 +130,11 @@ mod error;
 mod expect;
 #[cfg(feature = "axum")]
 mod extract;
+mod jitter;
 mod json;
 mod jwks;
 mod jws;
+mod metrics;
 mod numeric_date;
 mod protected_url;
 mod rejection;
@@ -170,4 +180,8 @@ mod pages {
     #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/KEYS.md")]
     struct Keys;
+
+    #[cfg(feature = "metrics")]
+    #[doc = include_str!("../docs/OBSERVABILITY.md")]
+    struct Observability;
 }

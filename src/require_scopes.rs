@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::{Enforcement, Standing, Verdict},
+    bearer_auth::{Enforcement, Standing, Verdict, guard_refused},
     challenge::{ChallengeParameters, Challenges, QuotableText},
     claims::Claims,
     error::{AuthError, ConfigError},
@@ -213,12 +213,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let refused = self.guard.check(&request).err();
-        if let Some(error) = &refused {
-            tracing::debug!(reason = error.reason(), "scopes");
-        }
         let enforcement = Standing::enforcement(request.extensions());
+        if let Some(error) = &refused
+            && (enforcement == Enforcement::Enforce
+                || Verdict::found_by_guard(request.extensions_mut(), error))
+        {
+            guard_refused(error, enforcement);
+        }
         let state = match refused {
             Some(error) if enforcement == Enforcement::Enforce => {
                 let guard = &self.guard;

@@ -8,7 +8,12 @@ use std::hash::{Hash, Hasher};
 
 use quick_cache::{Equivalent, OptionsBuilder, Weighter, sync::Cache};
 
-use crate::{claims::Claims, expect::PoolIndex, jwks::Generation};
+use crate::{
+    claims::Claims,
+    expect::PoolIndex,
+    jwks::Generation,
+    metrics::{self, TokenLookup},
+};
 
 /// 8 MiB.
 const DEFAULT_MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -93,7 +98,11 @@ impl VerifiedTokens {
     }
 
     pub(crate) fn get(&self, token: &[u8]) -> Option<VerifiedToken> {
-        self.entries.as_ref()?.get(&Seen(token))
+        let known = self.entries.as_ref()?.get(&Seen(token));
+        if known.is_none() {
+            metrics::token_looked_up(TokenLookup::Miss);
+        }
+        known
     }
 
     pub(crate) fn insert(&self, token: &[u8], verified: VerifiedToken) {

@@ -4,6 +4,8 @@ mod builder;
 
 use std::{fmt, sync::Arc};
 
+use tracing::{Span, level_filters::LevelFilter};
+
 pub use self::builder::VerifierBuilder;
 use crate::{
     allowed_clients::AllowedClients,
@@ -15,6 +17,7 @@ use crate::{
     expect::{Expectations, PoolIndex},
     jwks::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Moment, Waited, Waiting},
     jws::{CompactJws, SignatureBuffer},
+    metrics::{self, TokenLookup},
     numeric_date::NumericDate,
     token_cache::{VerifiedToken, VerifiedTokens},
     user_pool::UserPool,
@@ -78,6 +81,8 @@ impl Verifier {
 
     /// Verifies a compact token, without `Bearer`.
     ///
+    /// Once the signature has verified, `client_id` is recorded in the current `tracing` span, if that declares such a field.
+    ///
     /// It waits only if a key has to be fetched, and then no longer than `fetch_timeout`. It must be called within a tokio
     /// runtime whose timer is enabled. Dropping it does not cancel the fetch, which others may be waiting for.
     ///
@@ -119,6 +124,8 @@ impl Verifier {
     }
 
     /// How the keys are doing. With several pools it is the one that is doing worst.
+    ///
+    /// With the feature `metrics`, asking also sets the gauges of each pool's keys; see [`key_statuses`](Self::key_statuses).
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.key_statuses()
@@ -128,6 +135,9 @@ impl Verifier {
     }
 
     /// How the keys of each pool are doing, in the order in which the pools were given.
+    ///
+    /// With the feature `metrics`, asking also sets the gauges of state and age to what they are now. Nothing does that by itself
+    /// as time passes, so the handler that answers a scrape should begin with it.
     #[must_use]
     pub fn key_statuses(&self) -> Vec<KeyStatus> {
         self.shared
@@ -185,6 +195,20 @@ impl Verifier {
     /// A token that was let in before: its bytes need no second look, what can have changed since does.
     fn recall(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
         let known = self.shared.tokens.get(token)?;
+        let verdict = self.look_again(token, known, now);
+        metrics::token_looked_up(match verdict {
+            Some(_) => TokenLookup::Hit,
+            None => TokenLookup::Stale,
+        });
+        verdict
+    }
+
+    fn look_again(
+        &self,
+        token: &[u8],
+        known: VerifiedToken,
+        now: &Moment,
+    ) -> Option<Result<Claims, AuthError>> {
         let dates = self.shared.expectations.dates;
         if let Err(refused) = dates.check(
             known.claims.times(),
@@ -238,8 +262,10 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// The service's own check, which has a say each time.
+    /// What is done with every token whose signature has verified: the current span is told who is calling, and the
+    /// service's own check has a say.
     fn consent(&self, claims: Claims) -> Result<Claims, AuthError> {
+        name_caller(&claims);
         match &self.shared.check {
             Some(check) => check(&claims).map(|()| claims).map_err(AuthError::from),
             None => Ok(claims),
@@ -248,6 +274,15 @@ impl Verifier {
 
     fn source(&self, PoolIndex(index): PoolIndex) -> Option<&Arc<KeySource>> {
         self.shared.sources.get(index)
+    }
+}
+
+/// Records the app client in the current span, if that declares a field for it. Claims are those of a verified token, so
+/// nobody can write a name of his choice there.
+fn name_caller(claims: &Claims) {
+    // To ask for the span would cost more than all that is left to do.
+    if LevelFilter::current() != LevelFilter::OFF {
+        Span::current().record("client_id", claims.client_id());
     }
 }
 

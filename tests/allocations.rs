@@ -7,7 +7,10 @@
 use std::{
     convert::Infallible,
     hint::black_box,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -17,6 +20,7 @@ use http::{
     Request, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue},
 };
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use tower::{Layer, Service, layer::layer_fn};
 use tower_cognito::{TokenCache, testing::TestPool};
 
@@ -137,6 +141,60 @@ fn in_an_axum_router_a_token_seen_before_costs_what_inserting_an_arc_costs() {
     let mut guarded: Router = router().route_layer(pool.verifier().layer());
     let count = |router: &mut Router| counted::<_, Body, _>(router, &credentials, StatusCode::OK);
     assert_eq!(count(&mut guarded), count(&mut inserting));
+}
+
+/// A recorder that allocates nothing itself: what is counted with it is ours and the facade's.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Recorder for Counting {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[test]
+fn counting_a_token_seen_before_costs_no_allocation() {
+    let pool = TestPool::new();
+    let credentials = pool.token().authorization();
+    let mut guarded = pool.verifier().layer().layer(Empty);
+    let alone = counted(&mut guarded, &credentials, StatusCode::OK);
+    let recorder = Counting::default();
+    let recorded = metrics::with_local_recorder(&recorder, || {
+        counted(&mut guarded, &credentials, StatusCode::OK)
+    });
+    assert_eq!(recorded, alone);
+    // Two requests, each looked up and judged.
+    assert_eq!(recorder.0.into_inner(), 4);
+}
+
+/// Beneath a subscriber that does not want the event, in a span that does not ask for the caller's name.
+#[test]
+fn tracing_costs_a_token_seen_before_no_allocation() {
+    let pool = TestPool::new();
+    let credentials = pool.token().authorization();
+    let mut guarded = pool.verifier().layer().layer(Empty);
+    let alone = counted(&mut guarded, &credentials, StatusCode::OK);
+    let subscriber = tracing_subscriber::fmt().finish();
+    let within_a_span = tracing::subscriber::with_default(subscriber, || {
+        let span = tracing::info_span!("request").entered();
+        assert!(!span.is_disabled());
+        counted(&mut guarded, &credentials, StatusCode::OK)
+    });
+    assert_eq!(within_a_span, alone);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer, `Debug`, `Display` or log.
+//! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer, `Debug`, `Display`, log or
+//! metric; but for the app client of a verified token, in a span that asks for it.
 
 #![allow(
     clippy::expect_used,
@@ -7,6 +8,8 @@
     clippy::unwrap_used,
     reason = "a test"
 )]
+
+mod recorded;
 
 use std::{
     collections::BTreeSet,
@@ -26,10 +29,16 @@ use tower_cognito::{
     testing::{Key, ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tower_layer::Layer;
+use tracing::{Instrument, field::Empty, info_span};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::recorded::Recorded;
 
 /// In every claim, header member and credential that a request brings.
 const MARK: &str = "zQxMark";
+
+/// What is found after the signature has verified.
+const VERIFIED: [&str; 4] = ["accepted", "forbidden", "insufficient_scope", "revoked"];
 
 /// Everything that could be shown to someone.
 #[derive(Clone, Default)]
@@ -236,10 +245,12 @@ async fn nothing_of_a_request_comes_out_again() {
         .with_writer(shown.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    let recorded = Recorded::new();
+    let _recording = recorded.listen();
     let mut reached = BTreeSet::new();
     for attempt in attempts() {
         for guarded in [false, true] {
-            reached.insert(send(&attempt, guarded, &shown).await);
+            reached.insert(send(&attempt, guarded, &shown, &recorded).await);
         }
     }
     let text = shown.text();
@@ -253,10 +264,56 @@ async fn nothing_of_a_request_comes_out_again() {
     assert_eq!(reached, reasons());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_span_that_asks_for_the_caller_learns_that_of_verified_tokens_and_nothing_else() {
+    let shown = Shown::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(shown.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let caller = format!("request{{client_id=\"{MARK}-client\"}}");
+    for attempt in attempts() {
+        let before = shown.text().len();
+        let span = info_span!("request", client_id = Empty);
+        let layer = attempt.verifier.layer();
+        let layer = match attempt.reason {
+            "insufficient_scope" => layer.require(policy()),
+            _ => layer,
+        };
+        let inner = service_fn(async |_: Request<String>| {
+            Ok::<_, Infallible>(Response::new(String::new()))
+        });
+        let answer = layer.layer(inner).oneshot(request(&attempt.fields));
+        let response = answer.instrument(span).await.unwrap();
+        let error = response.extensions().get::<AuthError>();
+        assert_eq!(error.map_or("accepted", AuthError::reason), attempt.reason);
+        let text = shown.text();
+        let text = &text[before..];
+        assert_eq!(
+            text.contains(&caller),
+            VERIFIED.contains(&attempt.reason),
+            "{}: {text}",
+            attempt.reason
+        );
+        look_for(&attempt, &text.replace(&caller, "request{}"));
+    }
+}
+
+fn policy() -> ScopePolicy {
+    ScopePolicy::all_of(["profiles/get"]).unwrap()
+}
+
 /// Sends it, shows whatever there is to be shown, and looks for the request in it.
-async fn send(attempt: &Attempt, guarded: bool, shown: &Shown) -> &'static str {
+async fn send(
+    attempt: &Attempt,
+    guarded: bool,
+    shown: &Shown,
+    recorded: &Recorded,
+) -> &'static str {
     let before = shown.text().len();
-    let policy = ScopePolicy::all_of(["profiles/get"]).unwrap();
+    let policy = policy();
     let needs_scope = attempt.reason == "insufficient_scope";
     let inner = {
         let shown = shown.clone();
@@ -294,6 +351,18 @@ async fn send(attempt: &Attempt, guarded: bool, shown: &Shown) -> &'static str {
     if let Some(error) = error {
         write!(out, "{error}").unwrap();
     }
+    let samples = recorded.take();
+    let verdicts = samples
+        .iter()
+        .filter(|sample| sample.values != [0.0])
+        .filter_map(|sample| Some((sample.label("reason")?, sample.label("verified")?)));
+    let verified = VERIFIED.contains(&reason).to_string();
+    assert!(
+        verdicts
+            .clone()
+            .any(|verdict| verdict == (reason, verified.as_str()))
+    );
+    write!(out, "{samples:?}").unwrap();
     shown.add(&out);
     let text = shown.text();
     look_for(attempt, &text[before..]);

@@ -2,11 +2,15 @@
 
 mod future;
 mod layer;
+mod report;
 mod rules;
 mod service;
 mod standing;
 
-pub(crate) use self::standing::{Enforcement, Standing};
 pub use self::{
     future::ResponseFuture, layer::BearerAuthLayer, service::BearerAuth, standing::Verdict,
+};
+pub(crate) use self::{
+    report::guard_refused,
+    standing::{Enforcement, Standing},
 };

@@ -7,7 +7,10 @@ use http::{
     header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
 };
 
-use super::standing::{Enforcement, Standing, Verdict};
+use super::{
+    report::{Finding, request_judged},
+    standing::{Enforcement, Standing, Verdict},
+};
 use crate::{
     bearer,
     challenge::{ChallengeParameters, Challenges},
@@ -135,11 +138,13 @@ impl<R> Rules<R> {
         request: &mut Request<B>,
         outcome: Result<Admitted, AuthError>,
     ) -> Result<Option<Verdict>, AuthError> {
+        let let_in_as = match &outcome {
+            Ok(Admitted::Anonymous) => Finding::Anonymous,
+            Ok(Admitted::With(_)) | Err(_) => Finding::Accepted,
+        };
         let verdict = outcome.and_then(|admitted| self.grant(request, admitted));
-        match &verdict {
-            Ok(()) => tracing::debug!(reason = "accepted", "bearer token"),
-            Err(refused) => tracing::debug!(reason = refused.reason(), "bearer token"),
-        }
+        let finding = verdict.as_ref().err().map_or(let_in_as, Finding::Refused);
+        request_judged(finding, self.enforcement);
         match self.enforcement {
             Enforcement::Enforce => verdict.map(|()| None),
             Enforcement::ReportOnly => Ok(Some(report(request, verdict.err()))),

@@ -36,7 +36,7 @@ impl Standing {
             .and_then(|standing| standing.why_no_claims.clone());
         known.unwrap_or_else(|| {
             let error = AuthError::LayerMissing;
-            tracing::error!("{error}");
+            tracing::error!(%error, "a guard or an extractor has no layer outside of it");
             error
         })
     }
@@ -44,7 +44,8 @@ impl Standing {
 
 /// What a report-only layer found. It is in the extensions of the request and of the response.
 ///
-/// A guard beneath such a layer lets everything through, too, and adds its own finding to the response.
+/// A guard beneath such a layer lets everything through, too, and adds its own finding, unless something outside of it found a
+/// refusal already.
 ///
 /// # Examples
 ///
@@ -65,6 +66,18 @@ pub struct Verdict {
 impl Verdict {
     pub(crate) const fn new(refused: Option<AuthError>) -> Self {
         Self { refused }
+    }
+
+    /// Leaves with a request that passes in any case what a guard found. `false` if something outside of it found a refusal
+    /// already: enforced, the request would not have come this far.
+    pub(crate) fn found_by_guard(extensions: &mut Extensions, refused: &AuthError) -> bool {
+        let first = extensions
+            .get::<Self>()
+            .is_none_or(|verdict| verdict.refused.is_none());
+        if first {
+            extensions.insert(Self::new(Some(refused.clone())));
+        }
+        first
     }
 
     /// Why the request would have been refused, or `None` if it would have been let in.

@@ -14,7 +14,8 @@ use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock},
     error::ConfigError,
-    jwks::jitter,
+    jitter::jitter,
+    metrics,
     user_pool::is_region,
 };
 
@@ -135,6 +136,7 @@ impl ClientCredentialsBuilder {
             });
         }
         let endpoint = TokenEndpoint::new(&token_url, client_id.clone(), self.authentication)?;
+        metrics::describe();
         let source = TokenSource::new(
             AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),
             Settings {

@@ -13,7 +13,7 @@ use super::{
     schedule::Decision,
     scopes::Scopes,
 };
-use crate::{clock::Clock, jwks::Moment};
+use crate::{clock::Clock, jwks::Moment, metrics};
 
 /// Sets of scopes whose tokens are held at a time; beyond that, the one that was not used for longest is dropped.
 const MAX_SCOPE_SETS: u64 = 256;
@@ -139,6 +139,10 @@ impl TokenSource {
         let ended = self.now();
         let jitter = (self.settings.jitter)();
         let duration = ended.monotonic.saturating_sub(started.monotonic);
+        let outcome = reply
+            .as_ref()
+            .map_or_else(TokenError::reason, |_| "obtained");
+        metrics::token_requested(&self.settings.client_id, outcome, duration);
         Arc::new(match reply {
             Ok(reply) => {
                 tracing::debug!(
@@ -154,7 +158,7 @@ impl TokenSource {
                 tracing::warn!(
                     client_id = self.settings.client_id,
                     scopes = scopes.as_str(),
-                    outcome = error.reason(),
+                    outcome,
                     error = %error,
                     ?duration,
                     "obtaining an access token failed"

@@ -34,8 +34,6 @@ mod source;
 mod status;
 mod waiting;
 
-#[cfg(feature = "client")]
-pub(crate) use self::source::jitter;
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,

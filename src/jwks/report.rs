@@ -1,10 +1,12 @@
-//! What the log says of a key source: one event per fetch, and one per change of state.
+//! What operators are told of a key source: one event per fetch, with a count in the same words, and one per change of state.
 //!
-//! A subscriber is foreign code, which may ask for the key status; so nothing is reported while the ledger is locked.
+//! Subscribers and recorders are foreign code, which may ask for the key status; so nothing is reported while the ledger is
+//! locked.
 
 use std::time::Duration;
 
 use super::{FetchError, KeyState, policy::FetchReason, refresh::KeyChange};
+use crate::metrics::{self, FetchLabels};
 
 /// The keys went from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +42,29 @@ pub(super) enum FetchOutcome {
     Superseded,
 }
 
+impl FetchOutcome {
+    /// A fixed label: of a failure, its [`FetchError::reason`].
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Succeeded(change) if change.is_none() => "unchanged",
+            Self::Succeeded(_) => "changed",
+            Self::Failed(error) => error.reason(),
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
 impl FetchReport {
     pub(super) fn report(&self, jwks_url: &str) {
         let reason = self.reason.label();
+        let outcome = self.outcome.label();
         let duration = self.duration;
         match &self.outcome {
             FetchOutcome::Succeeded(change) if change.is_none() => {
                 tracing::debug!(
                     jwks_url,
                     reason,
-                    outcome = "unchanged",
+                    outcome,
                     ?duration,
                     added = 0,
                     removed = 0,
@@ -60,7 +75,7 @@ impl FetchReport {
                 tracing::info!(
                     jwks_url,
                     reason,
-                    outcome = "changed",
+                    outcome,
                     ?duration,
                     added,
                     removed,
@@ -71,7 +86,7 @@ impl FetchReport {
                 tracing::warn!(
                     jwks_url,
                     reason,
-                    outcome = error.reason(),
+                    outcome,
                     ?duration,
                     %error,
                     "fetching keys failed"
@@ -81,11 +96,17 @@ impl FetchReport {
                 tracing::debug!(
                     jwks_url,
                     reason,
-                    outcome = "superseded",
+                    outcome,
                     ?duration,
                     "a fetch ended too late"
                 );
             }
         }
+        metrics::keys_fetched(FetchLabels {
+            jwks_url,
+            reason,
+            outcome,
+            duration,
+        });
     }
 }

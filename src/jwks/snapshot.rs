@@ -74,6 +74,14 @@ impl Snapshot {
         }
     }
 
+    /// When the endpoint was asked for the keys that it last confirmed.
+    pub(super) fn confirmed_at(&self) -> Option<SystemTime> {
+        match &self.kind {
+            Kind::Pinned | Kind::Seeded { .. } => None,
+            Kind::Fetched { at, .. } => Some(at.wall),
+        }
+    }
+
     pub(super) fn state(
         &self,
         now: &Moment,

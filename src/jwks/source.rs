@@ -1,9 +1,10 @@
 //! The key source: carries out what [`policy`](super::policy) decides. Clock, lock, task and wait are here and nowhere
 //! else.
 
+mod attempt;
+
 use std::{
     fmt,
-    hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,23 +13,24 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, watch},
-};
+use tokio::sync::{Semaphore, watch};
 
+use self::attempt::{Afterwards, FetchNotStarted};
 use super::{
     FetchError, KeyState, KeyStatus,
     fetch::DynFetchJwks,
     key_set::KeySet,
     ledger::{AttemptNumber, Ledger},
     policy::{self, Attempt, Decision, FetchReason, Kid, View},
-    refresh::{Fetched, KeyChange, Refresh},
-    report::{FetchOutcome, FetchReport, StateChange},
     snapshot::{Generation, Kind, Moment, Snapshot},
     waiting::{Waited, Waiting},
 };
-use crate::{clock::Clock, crypto::VerifyingKey, error::AuthError};
+use crate::{
+    clock::Clock,
+    crypto::VerifyingKey,
+    error::AuthError,
+    metrics::{self, KeySetReading},
+};
 
 /// Requests that may wait for a fetch at a time. Beyond that they get 503 at once.
 const MAX_WAITING: usize = 1024;
@@ -84,13 +86,11 @@ pub(crate) struct FoundKey {
 
 impl KeySource {
     pub(crate) fn new(config: KeySourceConfig, keys: Keys) -> Self {
+        let now = Moment::read(&*config.clock);
         let initial = match keys {
             Keys::None => None,
             Keys::Pinned(keys) => Some((keys, Kind::Pinned)),
-            Keys::Seeded(keys) => {
-                let at = Moment::read(&*config.clock);
-                Some((keys, Kind::Seeded { at }))
-            }
+            Keys::Seeded(keys) => Some((keys, Kind::Seeded { at: now })),
         };
         let initial_state = match initial {
             None => KeyState::Empty,
@@ -104,6 +104,10 @@ impl KeySource {
                 kind,
             })
         });
+        metrics::key_set(
+            &config.jwks_url,
+            reading(initial_state, snapshot.as_deref(), &now),
+        );
         Self {
             published: ArcSwapOption::new(snapshot),
             quiet_until: AtomicU64::new(0),
@@ -198,11 +202,12 @@ impl KeySource {
         let ledger = self.lock();
         let snapshot = self.snapshot();
         let state = self.state(&ledger, snapshot.as_deref(), &now);
+        let reading = reading(state, snapshot.as_deref(), &now);
         let keys = snapshot.as_ref().map(|snapshot| &snapshot.keys);
-        KeyStatus {
+        let status = KeyStatus {
             jwks_url: self.config.jwks_url.clone(),
             state,
-            age: snapshot.as_ref().and_then(|snapshot| snapshot.age(&now)),
+            age: reading.age,
             kids: keys
                 .map(|keys| keys.kids().map(str::to_owned).collect())
                 .unwrap_or_default(),
@@ -211,7 +216,10 @@ impl KeySource {
             next_attempt: ledger
                 .next_attempt(state)
                 .map(|at| at.saturating_sub(now.monotonic)),
-        }
+        };
+        drop(ledger);
+        metrics::key_set(&self.config.jwks_url, reading);
+        status
     }
 
     /// Whether a key of this snapshot may be used. A request that finds it due for a refresh starts one on the way.
@@ -316,109 +324,6 @@ impl KeySource {
         })
     }
 
-    /// Takes the slot for a fetch, which is then carried out in a task of its own on the runtime of whoever caused it.
-    fn start(
-        self: &Arc<Self>,
-        ledger: &mut Ledger,
-        reason: FetchReason,
-        now: &Moment,
-        afterwards: &mut Afterwards,
-    ) -> Result<AttemptNumber, FetchNotStarted> {
-        let (Ok(runtime), Some(fetcher)) = (Handle::try_current(), self.config.fetcher.clone())
-        else {
-            return Err(FetchNotStarted);
-        };
-        let number = ledger
-            .claim(ledger.started(), reason, now.monotonic)
-            .ok_or(FetchNotStarted)?;
-        self.be_quiet(ledger, KeyState::Due);
-        afterwards.fetch = Some(Fetch {
-            refresh: Refresh::new(Arc::clone(self), number, reason, *now),
-            fetcher,
-            runtime,
-        });
-        Ok(number)
-    }
-
-    /// Does what had to wait for the lock to be released.
-    fn carry_out(&self, afterwards: Afterwards) {
-        let Afterwards { change, fetch } = afterwards;
-        if let Some(change) = change {
-            change.report(&self.config.jwks_url);
-        }
-        if let Some(Fetch {
-            refresh,
-            fetcher,
-            runtime,
-        }) = fetch
-        {
-            drop(runtime.spawn(refresh.run(fetcher, self.config.fetch_timeout)));
-        }
-    }
-
-    /// The time at which the task of an attempt got to run, unless the attempt has been given up by then.
-    pub(super) fn set_off(&self, number: AttemptNumber) -> Option<Moment> {
-        let now = Moment::read(&*self.config.clock);
-        let mut ledger = self.lock();
-        let still_wanted = ledger.set_off(number, now.monotonic);
-        self.be_quiet(&ledger, KeyState::Due);
-        still_wanted.then_some(now)
-    }
-
-    /// Takes in how a fetch ended.
-    pub(super) fn end(&self, refresh: &Refresh, result: Result<Fetched, FetchError>) {
-        let now = Moment::read(&*self.config.clock);
-        let mut afterwards = Afterwards::default();
-        let mut ledger = self.lock();
-        let held_slot = ledger.release(refresh.number);
-        let outcome = match result {
-            Ok(fetched) if ledger.is_current(refresh.number) => {
-                let change = self.publish(fetched, refresh.started);
-                if !change.is_none() {
-                    ledger.missing.clear();
-                }
-                ledger.succeed(refresh.number);
-                FetchOutcome::Succeeded(change)
-            }
-            Err(error) if held_slot => {
-                ledger.fail(error.clone(), now.monotonic, jitter());
-                FetchOutcome::Failed(error)
-            }
-            Ok(_) | Err(_) => FetchOutcome::Superseded,
-        };
-        let snapshot = self.snapshot();
-        let view = self.view(&mut ledger, snapshot.as_deref(), &now, &mut afterwards);
-        self.be_quiet(&ledger, view.state);
-        drop(ledger);
-        // Whoever waited finds the ledger as it is now, or as something later left it.
-        self.ended
-            .send_modify(|ended| *ended = refresh.number.max(*ended));
-        let report = FetchReport {
-            reason: refresh.reason,
-            duration: now.monotonic.saturating_sub(refresh.started.monotonic),
-            outcome,
-        };
-        report.report(&self.config.jwks_url);
-        self.carry_out(afterwards);
-    }
-
-    /// Replaces the snapshot. The caller holds the lock.
-    fn publish(&self, fetched: Fetched, at: Moment) -> KeyChange {
-        let before = self.snapshot();
-        let refresh_after =
-            policy::refresh_after(self.config.refresh_after, fetched.max_age, jitter());
-        let (snapshot, change) = fetched.follow(before.as_deref(), at, refresh_after);
-        self.published.store(Some(Arc::new(snapshot)));
-        change
-    }
-
-    /// Lets requests that find their key pass without the lock for as long as no refresh could be started. The caller holds
-    /// the lock.
-    fn be_quiet(&self, ledger: &Ledger, state: KeyState) {
-        self.quiet_until
-            .store(nanos(ledger.quiet_until(state)), Ordering::Relaxed);
-    }
-
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.published.load_full()
     }
@@ -440,6 +345,9 @@ impl KeySource {
     ) -> View {
         let state = self.state(ledger, snapshot, now);
         afterwards.change = ledger.take_change(state);
+        if afterwards.change.is_some() {
+            afterwards.reading = Some(reading(state, snapshot, now));
+        }
         View {
             state,
             attempt: ledger.attempt(state, now.monotonic),
@@ -462,24 +370,6 @@ impl fmt::Debug for KeySource {
     }
 }
 
-/// There is no runtime to fetch in, nothing to fetch with, or another attempt has the slot.
-struct FetchNotStarted;
-
-/// What is left to do once the lock is released: a runtime that is shut down ends a task while it is being spawned, and a
-/// log subscriber may ask for the key status, and both need the lock.
-#[derive(Default)]
-struct Afterwards {
-    change: Option<StateChange>,
-    fetch: Option<Fetch>,
-}
-
-/// A fetch that has the slot and is to be spawned.
-struct Fetch {
-    refresh: Refresh,
-    fetcher: Arc<dyn DynFetchJwks>,
-    runtime: Handle,
-}
-
 fn find(snapshot: Option<&Snapshot>, kid: &str) -> Option<FoundKey> {
     let snapshot = snapshot?;
     Some(FoundKey {
@@ -488,16 +378,18 @@ fn find(snapshot: Option<&Snapshot>, kid: &str) -> Option<FoundKey> {
     })
 }
 
+fn reading(state: KeyState, snapshot: Option<&Snapshot>, now: &Moment) -> KeySetReading {
+    KeySetReading {
+        state,
+        age: snapshot.and_then(|snapshot| snapshot.age(now)),
+        confirmed_at: snapshot.and_then(Snapshot::confirmed_at),
+    }
+}
+
 const fn unavailable(retry_after: Duration) -> AuthError {
     AuthError::KeysUnavailable { retry_after }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A random share in `0.0..1.0`, from the seed that std draws for each hasher: enough to spread a fleet.
-#[allow(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
-pub(crate) fn jitter() -> f64 {
-    (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }

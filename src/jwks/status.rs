@@ -23,8 +23,8 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 6] = [
+    #[cfg(any(test, feature = "metrics"))]
+    pub(crate) const ALL: [Self; 6] = [
         Self::Degraded,
         Self::Due,
         Self::Empty,

@@ -10,6 +10,7 @@ use crate::{
     error::{ConfigError, Denied},
     expect::{Expectations, ExpectedDates, ExpectedPool},
     jwks::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
+    metrics,
     token_cache::{TokenCache, VerifiedTokens},
     user_pool::UserPool,
 };
@@ -243,6 +244,7 @@ impl VerifierBuilder {
     /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
+        metrics::describe();
         let clock = self
             .clock
             .clone()

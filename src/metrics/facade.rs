@@ -1,0 +1,182 @@
+//! The only file that names the `metrics` facade.
+//!
+//! Names and labels that are literals cost no memory per call. So what happens with every request that is let in has its
+//! labels written out; what happens less often passes them as values, for which the facade allocates.
+
+#[cfg(feature = "client")]
+use std::time::Duration;
+use std::time::SystemTime;
+
+use metrics::{
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
+use crate::jwks::KeyState;
+
+/// Says what each metric means and in which unit it is. A recorder that is installed later does not hear of it.
+pub(crate) fn describe() {
+    describe_counter!(
+        "tower_cognito_requests_total",
+        Unit::Count,
+        "Requests that a BearerAuthLayer judged, by what it found."
+    );
+    describe_counter!(
+        "tower_cognito_guard_refusals_total",
+        Unit::Count,
+        "Requests that a RequireScopesLayer refused, or would have beneath a report-only layer."
+    );
+    describe_counter!(
+        "tower_cognito_token_cache_lookups_total",
+        Unit::Count,
+        "Tokens looked up among those verified before, by whether they were there."
+    );
+    describe_counter!(
+        "tower_cognito_key_fetches_total",
+        Unit::Count,
+        "Fetches of a JWK Set that ended, by why they were started and how they ended."
+    );
+    describe_histogram!(
+        "tower_cognito_key_fetch_duration_seconds",
+        Unit::Seconds,
+        "How long fetches of a JWK Set took."
+    );
+    describe_gauge!(
+        "tower_cognito_key_set_state",
+        Unit::Count,
+        "1 for the state that the key set is in, 0 for the others."
+    );
+    describe_gauge!(
+        "tower_cognito_key_set_age_seconds",
+        Unit::Seconds,
+        "How long ago the key set was confirmed, when it was last looked at."
+    );
+    describe_gauge!(
+        "tower_cognito_key_set_last_success_timestamp_seconds",
+        Unit::Seconds,
+        "Unix time at which the last successful fetch of the key set was started."
+    );
+    describe_counter!(
+        "tower_cognito_client_token_requests_total",
+        Unit::Count,
+        "Times that an app client asked for a token, by how that ended."
+    );
+    describe_histogram!(
+        "tower_cognito_client_token_request_duration_seconds",
+        Unit::Seconds,
+        "How long it took to ask for a token."
+    );
+}
+
+/// A layer judged a request.
+pub(crate) fn request_judged(labels: VerdictLabels) {
+    /// The same with literals only.
+    macro_rules! counted {
+        ($reason:literal, $verified:literal, $enforcement:literal) => {
+            counter!(
+                "tower_cognito_requests_total",
+                "reason" => $reason,
+                "verified" => $verified,
+                "enforcement" => $enforcement
+            )
+        };
+    }
+    let counter = match (labels.reason, labels.enforcement) {
+        ("accepted", "enforced") => counted!("accepted", "true", "enforced"),
+        ("accepted", "report_only") => counted!("accepted", "true", "report_only"),
+        ("anonymous", "enforced") => counted!("anonymous", "false", "enforced"),
+        ("anonymous", "report_only") => counted!("anonymous", "false", "report_only"),
+        _ => verdict_counter("tower_cognito_requests_total", labels),
+    };
+    counter.increment(1);
+}
+
+/// A guard refused a request.
+pub(crate) fn guard_refused(labels: VerdictLabels) {
+    verdict_counter("tower_cognito_guard_refusals_total", labels).increment(1);
+}
+
+fn verdict_counter(name: &'static str, labels: VerdictLabels) -> Counter {
+    let verified = if labels.verified { "true" } else { "false" };
+    counter!(
+        name,
+        "reason" => labels.reason,
+        "verified" => verified,
+        "enforcement" => labels.enforcement
+    )
+}
+
+/// A token was looked up among those that were verified before.
+pub(crate) fn token_looked_up(outcome: TokenLookup) {
+    macro_rules! counted {
+        ($outcome:literal) => {
+            counter!("tower_cognito_token_cache_lookups_total", "outcome" => $outcome)
+        };
+    }
+    let counter = match outcome {
+        TokenLookup::Hit => counted!("hit"),
+        TokenLookup::Miss => counted!("miss"),
+        TokenLookup::Stale => counted!("stale"),
+    };
+    counter.increment(1);
+}
+
+/// A fetch ended.
+pub(crate) fn keys_fetched(fetch: FetchLabels<'_>) {
+    counter!(
+        "tower_cognito_key_fetches_total",
+        "jwks_url" => fetch.jwks_url.to_owned(),
+        "reason" => fetch.reason,
+        "outcome" => fetch.outcome
+    )
+    .increment(1);
+    histogram!(
+        "tower_cognito_key_fetch_duration_seconds",
+        "jwks_url" => fetch.jwks_url.to_owned(),
+        "outcome" => fetch.outcome
+    )
+    .record(fetch.duration);
+}
+
+/// An app client of this process asked for a token.
+#[cfg(feature = "client")]
+pub(crate) fn token_requested(client_id: &str, outcome: &'static str, duration: Duration) {
+    counter!(
+        "tower_cognito_client_token_requests_total",
+        "client_id" => client_id.to_owned(),
+        "outcome" => outcome
+    )
+    .increment(1);
+    histogram!(
+        "tower_cognito_client_token_request_duration_seconds",
+        "client_id" => client_id.to_owned(),
+        "outcome" => outcome
+    )
+    .record(duration);
+}
+
+/// A key set was looked at. What there is none of (the age of keys that never came) is not set, rather than set to a number
+/// that says something else.
+pub(crate) fn key_set(jwks_url: &str, reading: KeySetReading) {
+    for state in KeyState::ALL {
+        gauge!(
+            "tower_cognito_key_set_state",
+            "jwks_url" => jwks_url.to_owned(),
+            "state" => state.label()
+        )
+        .set(if state == reading.state { 1.0 } else { 0.0 });
+    }
+    if let Some(age) = reading.age {
+        gauge!("tower_cognito_key_set_age_seconds", "jwks_url" => jwks_url.to_owned()).set(age);
+    }
+    let since_epoch = reading
+        .confirmed_at
+        .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    if let Some(since_epoch) = since_epoch {
+        gauge!(
+            "tower_cognito_key_set_last_success_timestamp_seconds",
+            "jwks_url" => jwks_url.to_owned()
+        )
+        .set(since_epoch);
+    }
+}

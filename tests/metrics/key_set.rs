@@ -1,0 +1,151 @@
+//! The gauges of a key set: which state, how old, and when they are set.
+
+use std::time::SystemTime;
+
+use tower_cognito::{FetchError, testing::ManualClock};
+
+use crate::{
+    recorded::{Recorded, Sample},
+    rig::{HOUR, Rig, SECOND, bounded, settle},
+};
+
+const STATE: &str = "tower_cognito_key_set_state";
+const AGE: &str = "tower_cognito_key_set_age_seconds";
+const SUCCESS: &str = "tower_cognito_key_set_last_success_timestamp_seconds";
+
+/// The state whose gauge is 1, or none if the gauges were not set. One at the most.
+fn state(samples: &[Sample]) -> Option<String> {
+    let set: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.name == STATE && sample.values == [1.0])
+        .map(|sample| sample.label("state").unwrap().to_owned())
+        .collect();
+    assert!(set.len() < 2, "{set:?}");
+    set.into_iter().next()
+}
+
+fn gauge(samples: &[Sample], name: &str) -> Option<f64> {
+    let found = samples.iter().find(|sample| sample.name == name);
+    found.map(|sample| sample.values[0])
+}
+
+fn start() -> f64 {
+    let since_epoch = ManualClock::start().duration_since(SystemTime::UNIX_EPOCH);
+    since_epoch.unwrap().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_verifier_says_in_which_state_it_begins_and_nothing_that_it_does_not_know() {
+    let seed = tower_cognito::testing::TestPool::new().jwks();
+    for (name, age) in [("empty", None), ("pinned", None), ("due", Some(0.0))] {
+        let recorded = Recorded::new();
+        let _guard = recorded.listen();
+        let _rig = Rig::configured(|builder| match name {
+            "pinned" => builder.jwks(&seed),
+            "due" => builder.seed_jwks(&seed),
+            _ => builder,
+        });
+        let samples = recorded.take();
+        assert_eq!(state(&samples).as_deref(), Some(name));
+        assert_eq!(gauge(&samples, AGE), age, "{name}");
+        assert_eq!(gauge(&samples, SUCCESS), None, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gauges_are_set_when_a_fetch_ends() {
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    let rig = Rig::new();
+    rig.advance(HOUR);
+    let reply = rig.fetcher.held(rig.keys());
+    let waiting = rig.begin(&rig.token()).await;
+    recorded.take();
+    rig.advance(2 * SECOND);
+    reply.release();
+    assert!(bounded(waiting).await.unwrap().is_ok());
+    let samples = recorded.take();
+    assert_eq!(state(&samples).as_deref(), Some("fresh"));
+    assert_eq!(
+        gauge(&samples, AGE),
+        Some(2.0),
+        "counted from where the fetch was started"
+    );
+    assert_eq!(gauge(&samples, SUCCESS), Some(start() + 3600.0));
+
+    // A failure changes the state and not the time of the last success.
+    rig.advance(2 * HOUR);
+    rig.fetcher.fail(FetchError::Connect);
+    assert!(rig.verify(&rig.token()).await.is_ok());
+    settle().await;
+    let samples = recorded.take();
+    assert_eq!(state(&samples).as_deref(), Some("degraded"));
+    assert_eq!(gauge(&samples, AGE), Some(7202.0));
+    assert_eq!(gauge(&samples, SUCCESS), Some(start() + 3600.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gauges_are_set_when_a_request_finds_the_state_changed() {
+    let rig = Rig::warm().await;
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    let token = rig.token();
+    assert!(rig.verify(&token).await.is_ok());
+    assert_eq!(state(&recorded.take()), None, "nothing changed");
+
+    rig.advance(HOUR);
+    rig.fetcher.hang();
+    assert!(rig.verify(&token).await.is_ok());
+    let samples = recorded.take();
+    assert_eq!(state(&samples).as_deref(), Some("due"));
+    assert_eq!(gauge(&samples, AGE), Some(3600.0));
+    assert!(rig.verify(&token).await.is_ok());
+    assert_eq!(state(&recorded.take()), None, "reported already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gauges_are_set_when_somebody_asks_for_the_status() {
+    let rig = Rig::warm().await;
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    for (advance, expected, age) in [
+        (SECOND, "fresh", 1.0),
+        (HOUR, "due", 3601.0),
+        (24 * HOUR, "expired", 90_001.0),
+    ] {
+        rig.advance(advance);
+        assert_eq!(state(&recorded.take()), None, "nobody looked");
+        assert_eq!(rig.verifier.key_status().state().label(), expected);
+        let samples = recorded.take();
+        assert_eq!(state(&samples).as_deref(), Some(expected));
+        assert_eq!(gauge(&samples, AGE), Some(age));
+        assert_eq!(gauge(&samples, SUCCESS), Some(start()));
+    }
+    let _ = rig.verifier.key_statuses();
+    assert_eq!(state(&recorded.take()).as_deref(), Some("expired"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_are_told_apart_by_their_jwks_url() {
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    let other = tower_cognito::testing::TestPool::with_id("eu-west-1_TestOnly2").unwrap();
+    let clients = tower_cognito::AllowedClients::any();
+    let rig = Rig::configured(|builder| builder.pool(other.user_pool(), clients));
+    let mut urls: Vec<_> = rig
+        .verifier
+        .key_statuses()
+        .iter()
+        .map(|status| status.jwks_url().to_owned())
+        .collect();
+    urls.sort();
+    let samples = recorded.take();
+    let mut labels: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.name == STATE && sample.values == [1.0])
+        .map(|sample| sample.label("jwks_url").unwrap().to_owned())
+        .collect();
+    labels.sort();
+    assert_eq!(labels, urls);
+    assert_eq!(urls.len(), 2);
+}
