@@ -29,7 +29,7 @@ use tower_cognito::{
     AllowedClients, AuthError, BearerAuthLayer, Claims, JwksReply, RequireScopesLayer, Verifier,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
-use tower_http::{ServiceBuilderExt, normalize_path::NormalizePathLayer, services::ServeDir};
+use tower_http::{normalize_path::NormalizePathLayer, services::ServeDir};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -144,14 +144,13 @@ async fn a_path_that_is_normalized_outside_has_the_guard_of_the_route_that_it_be
     }
 }
 
-/// A refusal needs a body that is `Default`. That of `ServeDir` is not; `map_response_body` makes it one that is.
+/// Around `ServeDir` itself, a refusal has a body of tower-http's own type.
 #[tokio::test]
 async fn a_directory_can_be_guarded() {
     let pool = TestPool::new();
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
     let service = ServiceBuilder::new()
         .layer(pool.verifier().layer())
-        .map_response_body(Body::new)
         .service(ServeDir::new(directory));
     let guarded_in_the_router = Router::new()
         .nest_service("/docs", ServeDir::new(directory))
