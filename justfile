@@ -40,6 +40,7 @@ examples:
     cargo run --quiet --example report_only_rollout -- --check
     cargo run --quiet --example queue_consumer -- --check
     cargo run --quiet --example lambda -- --check
+    cargo run --quiet --example openapi -- --check
     cargo run --quiet --example grpc_tonic -- --check
     cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
