@@ -116,6 +116,27 @@ async fn everything_on_the_page_can_occur() {
     assert_eq!(listed, occurred);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_verifier_and_an_app_client_each_describe_what_they_record() {
+    let assert_described = |recorded: &Recorded| {
+        let samples = recorded.take();
+        assert!(!samples.is_empty());
+        for sample in samples {
+            assert_ne!(sample.description, "", "{}", sample.name);
+        }
+    };
+    let by_verifier = Recorded::new();
+    let guard = by_verifier.listen();
+    verdicts().await;
+    assert_described(&by_verifier);
+    drop(guard);
+
+    let by_client = Recorded::new();
+    let _guard = by_client.listen();
+    token_requests().await;
+    assert_described(&by_client);
+}
+
 async fn send<S, B>(service: S, token: Option<&str>)
 where
     S: Service<Request<()>, Response = http::Response<B>, Error = Infallible>,

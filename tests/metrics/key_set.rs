@@ -1,8 +1,20 @@
 //! The gauges of a key set: which state, how old, and when they are set.
 
-use std::time::SystemTime;
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
 
-use tower_cognito::{FetchError, testing::ManualClock};
+use metrics::{
+    Counter, Gauge, Histogram, Key as MetricKey, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use tower_cognito::{
+    FetchError, Verifier,
+    testing::{Key, ManualClock},
+};
 
 use crate::{
     recorded::{Recorded, Sample},
@@ -85,6 +97,20 @@ async fn the_gauges_are_set_when_a_fetch_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fetch_that_leaves_the_state_as_it_was_sets_them_too() {
+    let rig = Rig::warm().await;
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    rig.advance(60 * SECOND);
+    rig.fetcher.reply(rig.keys());
+    assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_err());
+    let samples = recorded.take();
+    assert_eq!(state(&samples).as_deref(), Some("fresh"));
+    assert_eq!(gauge(&samples, AGE), Some(0.0));
+    assert_eq!(gauge(&samples, SUCCESS), Some(start() + 60.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_gauges_are_set_when_a_request_finds_the_state_changed() {
     let rig = Rig::warm().await;
     let recorded = Recorded::new();
@@ -148,4 +174,61 @@ async fn pools_are_told_apart_by_their_jwks_url() {
     labels.sort();
     assert_eq!(labels, urls);
     assert_eq!(urls.len(), 2);
+}
+
+/// A recorder that looks at the verifier, which must not be locked by then.
+#[derive(Default)]
+struct Asking {
+    verifier: OnceLock<Verifier>,
+    depth: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl Asking {
+    fn ask(&self) {
+        // Asking is itself recorded.
+        if self.depth.fetch_add(1, Ordering::Relaxed) == 0
+            && let Some(verifier) = self.verifier.get()
+        {
+            let _ = verifier.key_status();
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Recorder for Asking {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &MetricKey, _: &Metadata<'_>) -> Counter {
+        self.ask();
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &MetricKey, _: &Metadata<'_>) -> Gauge {
+        self.ask();
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &MetricKey, _: &Metadata<'_>) -> Histogram {
+        self.ask();
+        Histogram::noop()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_may_ask_for_the_key_status() {
+    let recorder = Asking::default();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let rig = Rig::new();
+    assert!(recorder.verifier.set(rig.verifier.clone()).is_ok());
+    rig.warm_up().await;
+    rig.advance(HOUR);
+    rig.fetcher.fail(FetchError::Connect);
+    assert!(rig.verify(&rig.token()).await.is_ok());
+    settle().await;
+    assert_eq!(rig.state().label(), "degraded");
+    assert!(recorder.asked.load(Ordering::Relaxed) > 20);
 }

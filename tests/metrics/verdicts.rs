@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    BearerAuthLayer, Denied, FetchError, RequireScopesLayer, ScopePolicy, Verdict,
+    AuthError, BearerAuthLayer, Denied, FetchError, RequireScopesLayer, ScopePolicy, Verdict,
     testing::{TestPool, TokenBuilder},
 };
 
@@ -268,25 +268,40 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
     }
 }
 
-/// A handler beneath a guard sees the same verdict as whoever sees the response.
+/// A handler sees the verdict that whoever sees the response does: that of the outermost that would refuse.
 #[tokio::test]
-async fn a_handler_is_told_what_a_guard_found() {
+async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
     let pool = TestPool::new();
     let service = ServiceBuilder::new()
-        .layer(pool.verifier().layer().report_only())
-        .layer(guard("profiles/get"))
+        .layer(
+            pool.verifier()
+                .layer()
+                .require(ScopePolicy::all_of(["layer"]).unwrap())
+                .report_only(),
+        )
+        .layer(guard("outer"))
+        .layer(guard("inner"))
         .service(service_fn(async |request: Request<()>| {
-            let verdict = request.extensions().get::<Verdict>().unwrap();
-            let reason = verdict.refused().map(|error| error.reason());
-            Ok::<_, Infallible>(Response::new(reason.unwrap_or_default().to_owned()))
+            let verdict = request.extensions().get::<Verdict>().cloned();
+            Ok::<_, Infallible>(Response::new(verdict))
         }));
-    for (token, reason) in [
-        (pool.token().scopes(["profiles/get"]), ""),
-        (pool.token(), "insufficient_scope"),
-        (pool.token().expired(), "expired"),
+    let lacks = |scope| {
+        let required = ScopePolicy::all_of([scope]).unwrap();
+        Some(AuthError::InsufficientScope { required })
+    };
+    let token = pool.token();
+    for (token, refused) in [
+        (token.clone().scopes(["layer", "outer", "inner"]), None),
+        (token.clone().scopes(["layer", "outer"]), lacks("inner")),
+        (token.clone().scopes(["layer"]), lacks("outer")),
+        (token.clone(), lacks("layer")),
+        (token.expired(), Some(AuthError::Expired)),
     ] {
         let response = service.clone().oneshot(request(Some(&token))).await;
-        assert_eq!(response.unwrap().into_body(), reason);
+        let response = response.unwrap();
+        let verdict = response.body().as_ref().unwrap();
+        assert_eq!(verdict.refused(), refused.as_ref());
+        assert_eq!(response.extensions().get::<Verdict>(), Some(verdict));
     }
 }
 
