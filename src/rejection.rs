@@ -48,6 +48,7 @@ use crate::{challenge::Challenges, error::AuthError};
     message = "`{Self}` cannot answer refused requests with a `{B}` body",
     note = "implement `RejectionResponse<{B}>`, or give a closure `Fn(&AuthError) -> Response<{B}>`",
     note = "`BearerChallenge`, the default, and `Grpc` need the body to be `Default`",
+    note = "a service whose body is not (that of tower-http's `TraceLayer`) can be given another by `map_response_body`",
     note = "`ProblemJson` needs the body to be `From<String>`"
 )]
 pub trait RejectionResponse<B> {

@@ -1,13 +1,13 @@
 //! Routes and their description, from one source.
 
-use std::{collections::BTreeSet, iter};
+use std::collections::BTreeSet;
 
 use axum::{
     Router,
     handler::Handler,
     routing::{MethodFilter, on},
 };
-use tower_cognito::{ConfigError, RequireScopesLayer, ScopePolicy};
+use tower_cognito::{RequireScopesLayer, ScopePolicy};
 use utoipa::openapi::{
     ComponentsBuilder, HttpMethod, InfoBuilder, OpenApi, Paths, Response,
     path::OperationBuilder,
@@ -34,39 +34,32 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// An operation for callers that have all scopes of the first list, or all of one of the others.
+    /// An operation for callers that meet the policy.
     ///
-    /// OpenAPI puts it the same way: an operation lists alternatives, and an alternative lists scopes that are all needed.
+    /// OpenAPI puts it as the policy does: an operation lists alternatives, and an alternative lists scopes that are all needed.
     pub(crate) fn operation<H: Handler<T, ()>, T: 'static>(
         mut self,
         (method, path, summary): (HttpMethod, &str, &str),
-        first: &[&str],
-        others: &[&[&str]],
+        policy: ScopePolicy,
         handler: H,
-    ) -> Result<Self, ConfigError> {
-        let first = ScopePolicy::all_of(first)?;
-        let others = others
-            .iter()
-            .map(|scopes| ScopePolicy::all_of(*scopes))
-            .collect::<Result<Vec<_>, _>>()?;
+    ) -> Self {
         let mut operation = OperationBuilder::new().summary(Some(summary));
         for (status, description) in ANSWERS {
             operation = operation.response(status, Response::new(description));
         }
-        for policy in iter::once(&first).chain(&others) {
-            operation = operation.security(SecurityRequirement::new("cognito", policy.scopes()));
-            self.scopes.extend(policy.scopes().map(str::to_owned));
+        for scopes in policy.alternatives() {
+            operation = operation.security(SecurityRequirement::new("cognito", scopes));
         }
+        self.scopes.extend(policy.scopes().map(str::to_owned));
         self.paths
             .add_path_operation(path, vec![method.clone()], operation);
         let filter = match method {
             HttpMethod::Post => MethodFilter::POST,
             _ => MethodFilter::GET,
         };
-        let guard = RequireScopesLayer::new(others.into_iter().fold(first, ScopePolicy::or));
-        let route = on(filter, handler).route_layer(guard);
+        let route = on(filter, handler).route_layer(RequireScopesLayer::new(policy));
         self.routes = self.routes.route(path, route);
-        Ok(self)
+        self
     }
 
     pub(crate) fn document(&self, token_url: &str) -> OpenApi {

@@ -26,7 +26,7 @@ use http::{
 };
 use reqwest::Client;
 use tokio::net::TcpListener;
-use tower_cognito::{AllowedClients, Claims, Verifier, testing::LocalIssuer};
+use tower_cognito::{AllowedClients, Claims, ScopePolicy, Verifier, testing::LocalIssuer};
 use utoipa::openapi::HttpMethod;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -43,10 +43,13 @@ fn app(verifier: &Verifier, issuer: &LocalIssuer) -> Outcome<Router> {
     let get_orders = (HttpMethod::Get, "/orders", "List the orders");
     let post_order = (HttpMethod::Post, "/orders", "Place an order");
     let get_report = (HttpMethod::Get, "/report", "Sum the orders up");
+    let read = ScopePolicy::all_of(["orders/get"])?;
+    let write = ScopePolicy::all_of(["orders/get", "orders/post"])?;
+    let report = read.clone().or(ScopePolicy::all_of(["admin/orders"])?);
     let api = Api::default()
-        .operation(get_orders, &["orders/get"], &[], list)?
-        .operation(post_order, &["orders/get", "orders/post"], &[], create)?
-        .operation(get_report, &["orders/get"], &[&["admin/orders"]], list)?;
+        .operation(get_orders, read, list)
+        .operation(post_order, write, create)
+        .operation(get_report, report, list);
     let token = post(token).with_state((client()?, issuer.token_url()));
     let page = SwaggerUi::new("/docs").url("/openapi.json", api.document(TOKEN_PATH));
     Ok(api
