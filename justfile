@@ -6,11 +6,27 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt clippy doc features no-fixture-keys examples bench-quick instructions-check package differential interop-local e2e interop
+ci: fmt typos deny unused-deps clippy doc public-api features no-fixture-keys examples bench-quick instructions-check package differential interop-local e2e interop
 
 # Formatting.
 fmt:
     cargo fmt --check
+
+# Spelling.
+typos:
+    typos
+
+# Licences, banned and doubled crates, where they come from. Not advisories: their database is a repository of its own.
+deny:
+    cargo deny check -D warnings licenses bans sources
+
+# No dependency that nothing uses.
+unused-deps:
+    cargo shear --deny-warnings
+
+# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
+public-api *ARGS:
+    tests/public_api/run.sh {{ARGS}}
 
 # Lints, warnings as errors.
 clippy:
