@@ -28,6 +28,10 @@ unused-deps:
 public-api *ARGS:
     tests/public_api/run.sh {{ARGS}}
 
+# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+flow:
+    docs/flow.sh
+
 # Lints, warnings as errors.
 clippy:
     cargo clippy --all-targets --all-features -- -D warnings
