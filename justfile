@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps clippy doc public-api features no-fixture-keys examples bench-quick instructions-check package differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
 
 # Formatting.
 fmt:
@@ -32,6 +32,10 @@ public-api *ARGS:
 flow:
     docs/flow.sh
 
+# Common mistakes do not compile, and the messages name them.
+compile-fail:
+    cargo test --test compile_fail -- --ignored
+
 # Lints, warnings as errors.
 clippy:
     cargo clippy --all-targets --all-features -- -D warnings
@@ -39,6 +43,18 @@ clippy:
 # The documentation, warnings as errors.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+
+# No dependency needs a newer Rust than Cargo.toml says.
+msrv:
+    tests/msrv.py
+
+# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in tests/coverage/below.txt.
+coverage:
+    tests/coverage/run.py
+
+# Each fuzz target for some seconds. Needs cargo-fuzz.
+fuzz SECONDS="20":
+    fuzz/run.sh {{SECONDS}}
 
 # Each feature alone, none, and all. Needs cargo-hack.
 features:
