@@ -53,7 +53,7 @@ def llvm_tools():
 def build():
     """The instrumented test programs."""
     environment = os.environ | {
-        "RUSTC_WORKSPACE_WRAPPER": str(HERE / "instrumented.sh"),
+        "RUSTC_WORKSPACE_WRAPPER": str(HERE / "instrument.sh"),
         "CARGO_INCREMENTAL": "0",
     }
     command = ["cargo", "test", "--no-run", "--message-format=json-render-diagnostics", "--quiet", "--lib"]
