@@ -6,11 +6,35 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt clippy doc features no-fixture-keys examples bench-quick instructions-check package differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
 
 # Formatting.
 fmt:
     cargo fmt --check
+
+# Spelling.
+typos:
+    typos
+
+# Licences, banned and doubled crates, where they come from. Not advisories: their database is a repository of its own.
+deny:
+    cargo deny check -D warnings licenses bans sources
+
+# No dependency that nothing uses.
+unused-deps:
+    cargo shear --deny-warnings
+
+# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
+public-api *ARGS:
+    tests/public_api/run.sh {{ARGS}}
+
+# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+flow:
+    docs/flow.sh
+
+# Common mistakes do not compile, and the messages name them.
+compile-fail:
+    cargo test --test compile_fail -- --ignored
 
 # Lints, warnings as errors.
 clippy:
@@ -19,6 +43,18 @@ clippy:
 # The documentation, warnings as errors.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+
+# No dependency needs a newer Rust than Cargo.toml says.
+msrv:
+    tests/msrv.py
+
+# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in tests/coverage/below.txt.
+coverage:
+    tests/coverage/run.py
+
+# Each fuzz target for some seconds. Needs cargo-fuzz.
+fuzz SECONDS="20":
+    fuzz/run.sh {{SECONDS}}
 
 # Each feature alone, none, and all. Needs cargo-hack.
 features:

@@ -33,6 +33,10 @@ use std::{
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no clock",
+    note = "implement `Clock` for it, or take `SystemClock`, or in tests `testing::ManualClock`"
+)]
 pub trait Clock: Send + Sync + 'static {
     /// The wall-clock time.
     fn now(&self) -> SystemTime;

@@ -11,6 +11,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderValue;
+use serde::Serialize;
 use serde_json::Value;
 
 pub(super) use self::members::random_uuid;
@@ -169,8 +170,13 @@ impl TokenBuilder {
     }
 
     /// Sets a claim, whatever the shape says: a custom one, or another value of a known one.
-    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.claims.insert(name.into(), Some(value.into()));
+    ///
+    /// # Panics
+    ///
+    /// If the value cannot be written as JSON (a map whose keys are no strings): a mistake of the test.
+    #[track_caller]
+    pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+        self.claims.insert(name.into(), Some(json(value)));
         self
     }
 
@@ -181,8 +187,13 @@ impl TokenBuilder {
     }
 
     /// Sets a member of the header. Cognito writes `alg` and `kid`.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.header.insert(name.into(), Some(value.into()));
+    ///
+    /// # Panics
+    ///
+    /// As [`claim`](Self::claim).
+    #[track_caller]
+    pub fn header(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+        self.header.insert(name.into(), Some(json(value)));
         self
     }
 
@@ -302,6 +313,14 @@ impl TokenBuilder {
 impl fmt::Debug for TokenBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenBuilder").finish_non_exhaustive()
+    }
+}
+
+#[track_caller]
+fn json(value: impl Serialize) -> Value {
+    match serde_json::to_value(value) {
+        Ok(value) => value,
+        Err(error) => panic!("this cannot be written as JSON: {error}"),
     }
 }
 

@@ -1,0 +1,13 @@
+//! The closure answers with a `String`, and the router's bodies are axum's.
+use axum::{Router, routing::get};
+use http::Response;
+use tower_cognito::{AuthError, Verifier};
+
+fn app(verifier: &Verifier) -> Router {
+    let refused = |_: &AuthError| Response::new(String::from("no"));
+    Router::new()
+        .route("/", get(|| async {}))
+        .route_layer(verifier.layer().rejection(refused))
+}
+
+fn main() {}
