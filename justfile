@@ -34,6 +34,14 @@ examples:
     cargo run --quiet --example local_issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
+    cargo run --quiet --example axum_scopes -- --check
+    cargo run --quiet --example tower_hyper -- --check
+    cargo run --quiet --example multi_pool -- --check
+    cargo run --quiet --example report_only_rollout -- --check
+    cargo run --quiet --example queue_consumer -- --check
+    cargo run --quiet --example lambda -- --check
+    cargo run --quiet --example openapi -- --check
+    cargo run --quiet --example grpc_tonic -- --check
     cargo run --quiet --example metrics -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet --example make_cases -- --check
@@ -41,6 +49,7 @@ examples:
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench --bench verify -- --quick
+    cargo bench --bench cache -- --quick
     cargo bench --bench memory -- --quick
 
 # What verification costs, as ratios from one interleaved run.

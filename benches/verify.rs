@@ -21,7 +21,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode};
 use tower::Service;
-use tower_cognito::{TokenCache, Verifier};
+use tower_cognito::{ScopePolicy, TokenCache, Verifier};
 
 use self::support::{InsertArc, Issuer, request};
 
@@ -52,6 +52,7 @@ fn main() {
         refused(&mut table, &issuer, &expired, &unknown_kid, repeat);
         routers(&mut table, &issuer, &tokens, repeat, &runtime);
         two_threads(&mut table, &issuer, &tokens, repeat * 4);
+        beside_tokens(&mut table, &issuer, &tokens[0], repeat);
     }
     table.print();
 }
@@ -119,6 +120,27 @@ fn refused(table: &mut Table, issuer: &Issuer, expired: &str, unknown_kid: &str,
             }
         });
     }
+}
+
+/// What a guard adds to a request, and what a fetch of keys costs after the network.
+fn beside_tokens(table: &mut Table, issuer: &Issuer, token: &str, repeat: usize) {
+    let claims = issuer
+        .verifier(TokenCache::disabled())
+        .verify_cached(token)
+        .unwrap()
+        .unwrap();
+    let policy = ScopePolicy::all_of(["orders/get", "profiles/get"]).unwrap();
+    table.time("scope check, two of three", repeat, || {
+        for _ in 0..repeat {
+            assert!(black_box(&policy).is_met_by(black_box(&claims).scopes()));
+        }
+    });
+    let repeat = repeat.div_ceil(20);
+    table.time("verifier with a key set of one key", repeat, || {
+        for _ in 0..repeat {
+            black_box(issuer.verifier(TokenCache::disabled()));
+        }
+    });
 }
 
 fn two_threads(table: &mut Table, issuer: &Issuer, tokens: &[String], repeat: usize) {
@@ -259,6 +281,8 @@ impl Table {
             ("axum: seen before", "axum: no auth"),
             ("axum: first sight", "axum: no auth"),
             ("seen, each of two threads", "seen, one thread"),
+            ("scope check, two of three", "first sight"),
+            ("verifier with a key set of one key", "first sight"),
         ] {
             println!("{:<62} {:>8.4}", format!("{of} / {to}"), self.ratio(of, to));
         }

@@ -2,10 +2,7 @@
 
 use http::HeaderValue;
 
-use crate::{
-    error::{AuthError, ConfigError},
-    scope::ScopePolicy,
-};
+use crate::{answer::Answer, error::ConfigError, scope::ScopePolicy};
 
 /// What every challenge of a layer says of the service.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +24,7 @@ impl QuotableText {
         Self::parse("resource_metadata", text)
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -47,12 +44,12 @@ impl QuotableText {
 /// Every challenge that a layer can send. No byte of a request is in them.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenges {
-    missing: HeaderValue,
+    expired_token: HeaderValue,
+    forbidden: HeaderValue,
+    insufficient_scope: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
-    expired: HeaderValue,
-    insufficient_scope: HeaderValue,
-    forbidden: HeaderValue,
+    missing_token: HeaderValue,
 }
 
 impl Challenges {
@@ -60,81 +57,38 @@ impl Challenges {
     pub(crate) fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
         let scope = required.map(|policy| policy.challenge_scopes().collect::<Vec<_>>().join(" "));
         let scope = scope.as_deref();
-        let challenge = |scope, error| challenge(parameters, scope, error);
+        let challenge = |answer, scope| challenge(parameters, scope, answer);
         Self {
-            missing: challenge(scope, None),
-            invalid_request: challenge(
-                None,
-                Some((
-                    "invalid_request",
-                    "the request must carry exactly one well-formed bearer token",
-                )),
-            ),
-            invalid_token: challenge(
-                None,
-                Some(("invalid_token", "the access token is not valid")),
-            ),
-            expired: challenge(None, Some(("invalid_token", "the access token expired"))),
-            insufficient_scope: challenge(
-                scope,
-                Some((
-                    "insufficient_scope",
-                    "the access token lacks a required scope",
-                )),
-            ),
-            forbidden: challenge(
-                None,
-                Some((
-                    "insufficient_scope",
-                    "the access token does not permit this request",
-                )),
-            ),
+            expired_token: challenge(Answer::ExpiredToken, None),
+            forbidden: challenge(Answer::Forbidden, None),
+            insufficient_scope: challenge(Answer::InsufficientScope, scope),
+            invalid_request: challenge(Answer::InvalidRequest, None),
+            invalid_token: challenge(Answer::InvalidToken, None),
+            missing_token: challenge(Answer::MissingToken, scope),
         }
     }
 
     /// `None` where the trouble is ours, which no token could cure.
-    pub(crate) const fn of(&self, error: &AuthError) -> Option<&HeaderValue> {
-        match error {
-            AuthError::MissingToken => Some(&self.missing),
-            AuthError::MalformedCredentials
-            | AuthError::MultipleCredentials
-            | AuthError::TokenTooLarge => Some(&self.invalid_request),
-            AuthError::Expired => Some(&self.expired),
-            AuthError::AlgorithmNotAllowed
-            | AuthError::AudienceNotAllowed
-            | AuthError::ClientNotAllowed
-            | AuthError::HeaderNotSupported
-            | AuthError::InvalidSignature
-            | AuthError::IssuedInFuture
-            | AuthError::IssuerNotAllowed
-            | AuthError::KeyUnknown
-            | AuthError::MalformedClaims
-            | AuthError::MalformedHeader
-            | AuthError::MalformedToken
-            | AuthError::NotYetValid
-            | AuthError::Revoked
-            | AuthError::TokenTooOld
-            | AuthError::TokenUseNotAllowed => Some(&self.invalid_token),
-            AuthError::InsufficientScope { .. } => Some(&self.insufficient_scope),
-            AuthError::Forbidden => Some(&self.forbidden),
-            AuthError::KeysUnavailable { .. } | AuthError::LayerMissing => None,
+    pub(crate) const fn of(&self, answer: Answer) -> Option<&HeaderValue> {
+        match answer {
+            Answer::ExpiredToken => Some(&self.expired_token),
+            Answer::Forbidden => Some(&self.forbidden),
+            Answer::InsufficientScope => Some(&self.insufficient_scope),
+            Answer::InvalidRequest => Some(&self.invalid_request),
+            Answer::InvalidToken => Some(&self.invalid_token),
+            Answer::MissingToken => Some(&self.missing_token),
+            Answer::Misconfigured | Answer::Unavailable => None,
         }
     }
 }
 
-fn challenge(
-    parameters: &ChallengeParameters,
-    scope: Option<&str>,
-    error: Option<(&str, &str)>,
-) -> HeaderValue {
+fn challenge(parameters: &ChallengeParameters, scope: Option<&str>, answer: Answer) -> HeaderValue {
+    let error = answer.error_code();
     let named = [
         ("realm", parameters.realm.as_ref().map(QuotableText::as_str)),
         ("scope", scope),
-        ("error", error.map(|(code, _)| code)),
-        (
-            "error_description",
-            error.map(|(_, description)| description),
-        ),
+        ("error", error),
+        ("error_description", error.map(|_| answer.description())),
         (
             "resource_metadata",
             parameters

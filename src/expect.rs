@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
+    allowed_clients::AllowedClients,
     claims::{Audience, Registration, Times, TokenUse},
     error::AuthError,
     numeric_date::NumericDate,
-    user_pool::AllowedClients,
 };
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.

@@ -59,7 +59,14 @@
 //! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
 //!
 //! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`] gives answers
-//! another form.
+//! another form: a problem document ([`ProblemJson`]), a gRPC status ([`Grpc`]), or whatever a closure makes.
+//!
+//! A client that knows only the service's URL finds issuer and scopes by [`ResourceMetadata`] (RFC 9728).
+//!
+//! # Rolling it out
+//!
+//! [`BearerAuthLayer::report_only`] lets everything through and records what would have happened; [`BearerAuthLayer::optional`] lets
+//! requests without a token pass, and no others.
 //!
 //! # Key freshness
 //!
@@ -75,7 +82,8 @@
 //!
 //! * **Clock.** `exp` is compared with the machine's clock, with 10 seconds of leeway.
 //! * **`route_layer`, not `layer`.** Under `Router::route_layer` unknown paths stay 404; under `layer` they are 401. No method or path is
-//!   exempt: `OPTIONS` needs a token too, so put a CORS layer outside.
+//!   exempt: `OPTIONS` needs a token too, so put a CORS layer outside, or let preflight requests pass with
+//!   [`pass_cors_preflight`](BearerAuthLayer::pass_cors_preflight).
 //! * **Proxies.** The key fetch honours the proxy variables of the environment, except for a JWKS URL on loopback.
 //! * **Several replicas** each fetch keys for themselves, an hour apart less jitter.
 //! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
@@ -107,6 +115,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod allowed_clients;
+mod answer;
 mod bearer;
 mod bearer_auth;
 mod challenge;
@@ -120,13 +130,18 @@ mod error;
 mod expect;
 #[cfg(feature = "axum")]
 mod extract;
+mod jitter;
 mod json;
 mod jwks;
 mod jws;
 mod metrics;
 mod numeric_date;
+mod protected_url;
 mod rejection;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod reply_headers;
 mod require_scopes;
+mod resource_metadata;
 mod scope;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -138,6 +153,7 @@ mod verifier;
 #[cfg(feature = "axum")]
 pub use self::extract::CustomClaims;
 pub use self::{
+    allowed_clients::AllowedClients,
     bearer_auth::{BearerAuth, BearerAuthLayer, ResponseFuture, Verdict},
     claims::{Claims, CustomClaimsError, Principal, TokenUse},
     clock::{Clock, SystemClock},
@@ -146,11 +162,12 @@ pub use self::{
         FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, KeyState, KeyStatus,
         MAX_JWKS_BYTES, SkipReason, SkippedKey,
     },
-    rejection::{BearerChallenge, Rejection, RejectionResponse},
+    rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     require_scopes::{GuardedFuture, RequireScopes, RequireScopesLayer},
+    resource_metadata::{ResourceMetadata, ResourceMetadataService},
     scope::ScopePolicy,
     token_cache::TokenCache,
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},
 };
 

@@ -1,5 +1,8 @@
 //! From a refusal to a response.
 
+mod grpc;
+mod problem_json;
+
 use std::time::Duration;
 
 use http::{
@@ -7,12 +10,18 @@ use http::{
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+pub use self::{grpc::Grpc, problem_json::ProblemJson};
 use crate::{challenge::Challenges, error::AuthError};
 
 /// Makes the response to a refused request.
 ///
-/// [`BearerChallenge`] is the default. A closure `Fn(&AuthError) -> Response<B>` is one, too; it answers for the whole
-/// response, but a 401 that it leaves without a challenge gets one (RFC 9110 §15.5.2).
+/// | form | what it answers with |
+/// | --- | --- |
+/// | [`BearerChallenge`], the default | status, challenge, no body |
+/// | [`ProblemJson`] | the same with a problem document (RFC 9457) |
+/// | [`Grpc`] | a gRPC status to gRPC requests, another form to the others |
+/// | a closure `Fn(&AuthError) -> Response<B>` | whatever it makes; a 401 that it leaves without a challenge gets one (RFC 9110 §15.5.2) |
+/// | a type of your own | as below |
 ///
 /// # Examples
 ///
@@ -38,7 +47,9 @@ use crate::{challenge::Challenges, error::AuthError};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot answer refused requests with a `{B}` body",
     note = "implement `RejectionResponse<{B}>`, or give a closure `Fn(&AuthError) -> Response<{B}>`",
-    note = "`BearerChallenge`, the default, needs the body to be `Default`"
+    note = "`BearerChallenge`, the default, and `Grpc` need the body to be `Default`",
+    note = "a service whose body is not (that of tower-http's `TraceLayer`) can be given another by `map_response_body`",
+    note = "`ProblemJson` needs the body to be `From<String>`"
 )]
 pub trait RejectionResponse<B> {
     /// The response.
@@ -138,7 +149,7 @@ pub(crate) fn refuse<Q, B>(
     request: &Request<Q>,
     error: AuthError,
 ) -> Response<B> {
-    let challenge = challenges.of(&error);
+    let challenge = challenges.of(error.answer());
     let mut response = form.response(Rejection {
         error: &error,
         challenge,

@@ -127,8 +127,11 @@ impl<R: Clone> RequireScopesLayer<R> {
     ///
     /// [`ConfigError::InvalidChallengeParameter`].
     pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
-        let url = QuotableText::resource_metadata(url)?;
-        Ok(self.describe(|parameters| parameters.resource_metadata = Some(url)))
+        QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
+    }
+
+    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
+        self.describe(|parameters| parameters.resource_metadata = Some(url))
     }
 
     fn describe(self, change: impl FnOnce(&mut ChallengeParameters)) -> Self {

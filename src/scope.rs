@@ -100,22 +100,39 @@ impl ScopePolicy {
         })
     }
 
+    /// The alternatives, each with the scopes that it needs all of: for whatever describes the policy elsewhere.
+    ///
+    /// # Examples
+    ///
+    /// An OpenAPI operation lists alternatives in the same way:
+    ///
+    /// ```
+    /// use tower_cognito::ScopePolicy;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let policy = ScopePolicy::all_of(["orders/get", "orders/post"])?.or(ScopePolicy::all_of(["admin/orders"])?);
+    /// let security: Vec<Vec<&str>> = policy.alternatives().map(Iterator::collect).collect();
+    /// assert_eq!(security, [vec!["orders/get", "orders/post"], vec!["admin/orders"]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn alternatives(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+        self.alternatives
+            .iter()
+            .map(|scopes| scopes.iter().map(AsRef::as_ref))
+    }
+
     /// The scopes that a challenge names (RFC 6750 §3): those of the alternative given first.
     ///
     /// A challenge is a flat list and cannot say "or". A caller that obtains the first alternative gets in; one that
     /// asked for every scope of every alternative would ask for rights it need not have.
     pub fn challenge_scopes(&self) -> impl Iterator<Item = &str> {
-        self.alternatives
-            .first()
-            .into_iter()
-            .flat_map(|scopes| scopes.iter().map(AsRef::as_ref))
+        self.alternatives().take(1).flatten()
     }
 
     /// Every scope that the policy names, in the order given; a scope in several alternatives comes several times.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.alternatives
-            .iter()
-            .flat_map(|scopes| scopes.iter().map(AsRef::as_ref))
+        self.alternatives().flatten()
     }
 }
 

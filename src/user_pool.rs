@@ -1,10 +1,8 @@
-//! Which issuer is trusted, and for which of its app clients.
-
-use std::net::IpAddr;
+//! Which issuer is trusted.
 
 use http::Uri;
 
-use crate::error::ConfigError;
+use crate::{error::ConfigError, protected_url};
 
 /// A Cognito user pool as a token issuer: the issuers it may write into tokens, and where its keys are.
 ///
@@ -187,109 +185,11 @@ fn checked_issuer(issuer: &str) -> Result<String, ConfigError> {
 }
 
 fn checked_jwks_url(url: &str) -> Result<String, ConfigError> {
-    let acceptable = url.len() <= 2048
-        && url.bytes().all(|byte| byte.is_ascii_graphic())
-        && !url.contains('#')
-        && url.parse::<Uri>().is_ok_and(|uri| {
-            let no_user_name = uri
-                .authority()
-                .is_some_and(|authority| !authority.as_str().contains('@'));
-            let host = uri.host().unwrap_or_default();
-            no_user_name
-                && !host.is_empty()
-                && match uri.scheme_str() {
-                    Some("https") => true,
-                    Some("http") => is_loopback(host),
-                    _ => false,
-                }
-        });
-    if acceptable {
-        Ok(url.to_owned())
-    } else {
-        Err(ConfigError::InvalidJwksUrl {
+    match protected_url::host_of(url) {
+        Some(_) => Ok(url.to_owned()),
+        None => Err(ConfigError::InvalidJwksUrl {
             given: url.to_owned(),
-        })
-    }
-}
-
-/// Whether traffic to this host stays on the machine, so that plain http gives nothing away.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-/// Which app clients' tokens are accepted: the audience decision of Cognito, whose access tokens have no `aud`.
-///
-/// It is a constructor argument of the verifier because neither answer is a safe default: a pool is often shared by
-/// many services, and then [`any`](Self::any) lets in every client that was made for another of them, guarded by scopes
-/// alone.
-///
-/// # Examples
-///
-/// ```
-/// use tower_cognito::AllowedClients;
-///
-/// # fn main() -> Result<(), tower_cognito::ConfigError> {
-/// let two_callers = AllowedClients::only(["1example23456789", "2example23456789"])?;
-/// let whoever_has_the_scopes = AllowedClients::any();
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedClients {
-    /// `None` is any client; a list is never empty.
-    only: Option<Vec<String>>,
-}
-
-impl AllowedClients {
-    /// Only the tokens of these app clients.
-    ///
-    /// # Errors
-    ///
-    /// 1. [`ConfigError::EmptyList`] if there is none: an empty list must not silently mean "any".
-    /// 2. [`ConfigError::InvalidClientId`] if one is not 1 to 128 printable ASCII characters.
-    pub fn only<I>(ids: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        let ids = ids
-            .into_iter()
-            .map(|id| checked_client_id(id.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
-        if ids.is_empty() {
-            return Err(ConfigError::EmptyList {
-                what: "app clients",
-                instead: "name at least one, or write `AllowedClients::any()`",
-            });
-        }
-        Ok(Self { only: Some(ids) })
-    }
-
-    /// Every app client of the pool. Scopes alone decide.
-    #[must_use]
-    pub const fn any() -> Self {
-        Self { only: None }
-    }
-
-    pub(crate) fn allows(&self, client_id: &str) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|only| only.iter().any(|id| id == client_id))
-    }
-}
-
-/// Cognito's pattern is `[\w+]+` of 1 to 128; emulators and other issuers also use `-`, `.` and more.
-pub(crate) fn checked_client_id(id: &str) -> Result<String, ConfigError> {
-    if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(id.to_owned())
-    } else {
-        Err(ConfigError::InvalidClientId {
-            given: id.to_owned(),
-        })
+        }),
     }
 }
 
@@ -409,29 +309,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(pool.clone().with_jwks_url(url).is_ok(), accepted, "{url}");
-        }
-    }
-
-    #[test]
-    fn an_empty_list_of_clients_does_not_mean_any() {
-        let none: [&str; 0] = [];
-        assert!(matches!(
-            AllowedClients::only(none),
-            Err(ConfigError::EmptyList { .. })
-        ));
-        for id in ["", "a b", "ä", "a\n"] {
-            assert_eq!(
-                AllowedClients::only([id]),
-                Err(ConfigError::InvalidClientId {
-                    given: id.to_owned()
-                })
-            );
-        }
-        let only = AllowedClients::only(["caller"]).unwrap();
-        assert!(only.allows("caller"));
-        for other in ["", "calle", "callers", "Caller"] {
-            assert!(!only.allows(other), "{other}");
-            assert!(AllowedClients::any().allows(other), "{other}");
         }
     }
 }

@@ -8,6 +8,7 @@ use tracing::{Span, level_filters::LevelFilter};
 
 pub use self::builder::VerifierBuilder;
 use crate::{
+    allowed_clients::AllowedClients,
     bearer,
     bearer_auth::BearerAuthLayer,
     claims::{Claims, ExpectedClaims, UnverifiedClaims},
@@ -19,7 +20,7 @@ use crate::{
     metrics::{self, TokenLookup},
     numeric_date::NumericDate,
     token_cache::{VerifiedToken, VerifiedTokens},
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
 };
 
 /// Verifies access tokens of one or more user pools.
@@ -144,6 +145,14 @@ impl Verifier {
             .iter()
             .map(|source| source.status())
             .collect()
+    }
+
+    /// Every issuer whose tokens may be accepted.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        let pools = &self.shared.expectations.pools;
+        pools
+            .iter()
+            .flat_map(|pool| pool.issuers.iter().map(String::as_str))
     }
 
     /// Everything that can be done without waiting.

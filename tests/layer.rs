@@ -12,7 +12,7 @@ use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
@@ -218,6 +218,69 @@ async fn an_optional_layer_lets_only_the_absence_of_a_token_pass() {
         let mut question = without_token();
         question.headers_mut().insert(AUTHORIZATION, authorization);
         assert_eq!(answer(layer.clone(), question).await.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_request_passes_only_where_it_may_and_only_as_what_it_is() {
+    const PREFLIGHT: [(&str, &str); 2] = [
+        ("origin", "https://shop.example"),
+        ("access-control-request-method", "GET"),
+    ];
+    fn options(fields: &[(&'static str, &'static str)]) -> Request<OwnBody> {
+        let mut request = without_token();
+        *request.method_mut() = Method::OPTIONS;
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        request
+    }
+    let pool = TestPool::new();
+    let passing = || pool.verifier().layer().pass_cors_preflight();
+
+    let response = answer(passing(), options(&PREFLIGHT)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(*response.body(), OwnAnswer(None), "it has no claims");
+
+    let mut posted = options(&PREFLIGHT);
+    *posted.method_mut() = Method::POST;
+    let mut with_a_bad_token = options(&PREFLIGHT);
+    let token = pool.token().expired().authorization();
+    with_a_bad_token.headers_mut().insert(AUTHORIZATION, token);
+    for (what, request) in [
+        ("no origin", options(&PREFLIGHT[1..])),
+        ("no method asked for", options(&PREFLIGHT[..1])),
+        ("another method", posted),
+        ("a bad token", with_a_bad_token),
+    ] {
+        let response = answer(passing(), request).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{what}");
+    }
+    let response = answer(pool.verifier().layer(), options(&PREFLIGHT)).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "the default");
+
+    // A guard beneath has no claims to look at, and refuses.
+    let guard = RequireScopesLayer::all_of(["profiles/get"]).unwrap();
+    let guarded = ServiceBuilder::new()
+        .layer(passing())
+        .layer(guard)
+        .service_fn(echo_client);
+    let response = guarded.oneshot(options(&PREFLIGHT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        response.extensions().get::<AuthError>(),
+        Some(&AuthError::MissingToken)
+    );
+
+    // What passes more already still does.
+    for layer in [
+        passing().optional(),
+        pool.verifier().layer().optional().pass_cors_preflight(),
+    ] {
+        assert_eq!(
+            answer(layer, without_token()).await.status(),
+            StatusCode::OK
+        );
     }
 }
 

@@ -393,7 +393,7 @@ fn look_for(attempt: &Attempt, text: &str) {
 
 /// Every reason there is, but for the one that no request can cause.
 fn reasons() -> BTreeSet<&'static str> {
-    let (_, labels) = include_str!("../src/error.rs")
+    let (_, labels) = include_str!("../src/error/auth.rs")
         .split_once("pub const fn reason")
         .unwrap();
     let (labels, _) = labels.split_once("\n    }\n").unwrap();

@@ -15,7 +15,7 @@ done
 
 rounds=5 seconds=4
 [ "${1-}" = --quick ] && rounds=1 seconds=1
-PEERS=${PEERS-"none ours from-fn tower-oauth2-resource-server axum-jwks"}
+PEERS=${PEERS-"none ours from-fn tower-oauth2-resource-server aliri-tower axum-jwks jwt-authorizer jwt-verify axum-jwt-auth"}
 export CARGO_TARGET_DIR="$PWD/target"
 source ./peers.sh
 

@@ -2,11 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{
-    BearerAuth,
-    rules::{Absent, Rules},
-    standing::Enforcement,
-};
+use super::{BearerAuth, rules::Rules, standing::Enforcement};
 use crate::{
     challenge::QuotableText, error::ConfigError, rejection::BearerChallenge, scope::ScopePolicy,
     verifier::Verifier,
@@ -71,7 +67,20 @@ impl<R: Clone> BearerAuthLayer<R> {
     ///
     /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
     pub fn optional(self) -> Self {
-        self.change(|rules| rules.absent = Absent::Pass)
+        self.change(Rules::pass_absent)
+    }
+
+    /// Lets CORS preflight requests pass, without claims. Browsers send them without a token, whatever the page's script does.
+    ///
+    /// A preflight request is an `OPTIONS` request with `Origin` and `Access-Control-Request-Method` and without a token
+    /// (Fetch standard, "CORS-preflight request"). One with a token is judged by it.
+    ///
+    /// Needed only where the CORS layer stands *inside* of this one. It is better *outside*: then it answers
+    /// preflight requests itself, and puts `Access-Control-Allow-Origin` on refusals too, without which a script
+    /// cannot read them. Guards beneath refuse what has no claims, preflight or not; in a method router's `route_layer` they do not
+    /// see it.
+    pub fn pass_cors_preflight(self) -> Self {
+        self.change(Rules::pass_preflight)
     }
 
     /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
@@ -102,14 +111,17 @@ impl<R: Clone> BearerAuthLayer<R> {
     }
 
     /// Names the URL of the resource's metadata in challenges (RFC 9728 §5.1). None by default.
+    /// [`ResourceMetadata`](crate::ResourceMetadata) does this by itself, and serves the metadata.
     ///
     /// # Errors
     ///
     /// As [`realm`](Self::realm).
     pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
-        let url = QuotableText::resource_metadata(url)?;
-        Ok(self
-            .change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url))))
+        QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
+    }
+
+    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
+        self.change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url)))
     }
 
     fn change(self, change: impl FnOnce(&mut Rules<R>)) -> Self {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response,
+    header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
+};
 
 use super::{
     report::{Finding, request_judged},
@@ -27,7 +30,7 @@ pub(super) struct Rules<R> {
     /// Written whenever what they say changes.
     challenges: Challenges,
     required: Option<ScopePolicy>,
-    pub(super) absent: Absent,
+    absent: Absent,
     pub(super) enforcement: Enforcement,
     rejection: R,
 }
@@ -36,6 +39,8 @@ pub(super) struct Rules<R> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Absent {
     Refuse,
+    /// Passes if it is a CORS preflight request, and is refused otherwise.
+    PassPreflight,
     Pass,
 }
 
@@ -77,6 +82,17 @@ impl<R> Rules<R> {
         self.write_challenges();
     }
 
+    pub(super) fn pass_absent(&mut self) {
+        self.absent = Absent::Pass;
+    }
+
+    pub(super) fn pass_preflight(&mut self) {
+        self.absent = match self.absent {
+            Absent::Refuse | Absent::PassPreflight => Absent::PassPreflight,
+            Absent::Pass => Absent::Pass,
+        };
+    }
+
     pub(super) fn with_rejection<R2>(self, rejection: R2) -> Rules<R2> {
         Rules {
             verifier: self.verifier,
@@ -93,15 +109,13 @@ impl<R> Rules<R> {
         self.challenges = Challenges::new(&self.parameters, self.required.as_ref());
     }
 
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Admission {
-        let credentials = match bearer::credentials(headers) {
+    pub(super) fn admit<B>(&self, request: &Request<B>) -> Admission {
+        let credentials = match bearer::credentials(request.headers()) {
             Ok(Some(credentials)) => credentials,
-            Ok(None) => {
-                return Admission::Done(match self.absent {
-                    Absent::Pass => Ok(Admitted::Anonymous),
-                    Absent::Refuse => Err(AuthError::MissingToken),
-                });
+            Ok(None) if self.absent.passes(request) => {
+                return Admission::Done(Ok(Admitted::Anonymous));
             }
+            Ok(None) => return Admission::Done(Err(AuthError::MissingToken)),
             Err(refused) => return Admission::Done(Err(refused)),
         };
         let token = bearer::token(credentials).unwrap_or_default();
@@ -167,6 +181,23 @@ impl<R> Rules<R> {
     {
         refuse(&self.rejection, &self.challenges, request, error)
     }
+}
+
+impl Absent {
+    fn passes<B>(self, request: &Request<B>) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::PassPreflight => is_cors_preflight(request.method(), request.headers()),
+            Self::Pass => true,
+        }
+    }
+}
+
+/// As the Fetch standard says, "CORS-preflight request".
+fn is_cors_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Waits for the key and verifies. (Not a method of the layer, whose type parameter need not be `Send`.)

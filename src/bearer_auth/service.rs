@@ -64,7 +64,7 @@ where
         // Whatever an outer layer or a careless client of this service put there, it is not ours.
         request.extensions_mut().remove::<Claims>();
         request.extensions_mut().remove::<Standing>();
-        match self.rules.admit(request.headers()) {
+        match self.rules.admit(&request) {
             Admission::Done(outcome) => match self.rules.let_in(&mut request, outcome) {
                 Ok(report) => ResponseFuture::inner(self.inner.call(request), report),
                 Err(refused) => ResponseFuture::refused(self.rules.refuse(&request, refused)),

@@ -11,11 +11,12 @@ use super::{
     source::{Settings, TokenSource},
 };
 use crate::{
+    allowed_clients::checked_client_id,
     clock::{Clock, SystemClock},
     error::ConfigError,
-    jwks::jitter,
+    jitter::jitter,
     metrics,
-    user_pool::{checked_client_id, is_region},
+    user_pool::is_region,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises tokens alone may take 5 s.

@@ -2,7 +2,7 @@
 
 use http::{Uri, uri::Scheme};
 
-use crate::{error::ConfigError, user_pool::is_loopback};
+use crate::{error::ConfigError, protected_url::is_loopback};
 
 /// Scheme, host and port. Two URLs with the same are served by the same party.
 #[derive(Clone, Debug, PartialEq, Eq)]

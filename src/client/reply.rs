@@ -109,13 +109,6 @@ pub(super) fn refusal(
     }
 }
 
-/// `Retry-After` as a number of seconds. Its other form, a date, is ignored: back-off is then our own.
-pub(super) fn retry_after(field: Option<&HeaderValue>) -> Option<Duration> {
-    let digits = field?.to_str().ok()?.trim_ascii();
-    let well_formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    well_formed.then(|| Duration::from_secs(digits.parse::<u32>().unwrap_or(u32::MAX).into()))
-}
-
 /// `expires_in`: a number of seconds, or a string of digits, as some issuers write. Anything else says nothing; it does not
 /// make the token worse.
 ///
@@ -288,25 +281,5 @@ mod tests {
                 "{code} {body}"
             );
         }
-    }
-
-    #[test]
-    fn retry_after_is_a_number_of_seconds() {
-        for (field, seconds) in [
-            ("0", Some(0)),
-            (" 120 ", Some(120)),
-            ("99999999999999", Some(u64::from(u32::MAX))),
-            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
-            ("-1", None),
-            ("1.5", None),
-            ("", None),
-        ] {
-            assert_eq!(
-                retry_after(Some(&HeaderValue::from_static(field))),
-                seconds.map(Duration::from_secs),
-                "{field:?}"
-            );
-        }
-        assert_eq!(retry_after(None), None);
     }
 }

@@ -128,7 +128,10 @@ pub enum FetchError {
     #[error("the reply's body could not be read")]
     Body,
     /// No connection could be made: name resolution, TCP or TLS.
-    #[error("no connection to the JWKS endpoint could be made")]
+    #[error(
+        "no connection to the JWKS endpoint could be made: name resolution, TCP or TLS failed; from a private network \
+         it takes a NAT gateway or a proxy"
+    )]
     Connect,
     /// A JWK Set that must not replace the one we have.
     #[error("the document was refused: {0}")]
@@ -137,10 +140,10 @@ pub enum FetchError {
     #[error("the endpoint answered 304, but was not asked whether anything was modified")]
     NothingToKeep,
     /// There is no tokio runtime to fetch in.
-    #[error("there is no tokio runtime to fetch in")]
+    #[error("there is no tokio runtime to fetch in; verify within one")]
     NoRuntime,
     /// Any other status than 200 and 304. Redirects are not followed.
-    #[error("the endpoint answered with status {status}")]
+    #[error("the endpoint answered with status {status}{}", advice(*status))]
     Status {
         /// The status.
         status: StatusCode,
@@ -177,6 +180,17 @@ impl FetchError {
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
         }
+    }
+}
+
+/// What to look at when the endpoint is there, but has no such document.
+fn advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+            "; is there a pool of this id in this region?"
+        }
+        status if status.is_redirection() => "; redirects are not followed",
+        _ => "",
     }
 }
 

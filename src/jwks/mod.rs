@@ -20,8 +20,6 @@
 //! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out,
 //! [`refresh`] is one fetch, and [`report`] what the log says of it.
 
-#[cfg(feature = "reqwest")]
-mod cache_control;
 mod fetch;
 mod gate;
 mod key_set;
@@ -36,8 +34,6 @@ mod source;
 mod status;
 mod waiting;
 
-#[cfg(feature = "client")]
-pub(crate) use self::source::jitter;
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, StatusCode, Uri,
+    HeaderMap, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER},
 };
 use reqwest::{Client, Response, redirect::Policy};
 
-use super::{
-    FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, MAX_JWKS_BYTES, cache_control,
+use super::{FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, MAX_JWKS_BYTES};
+use crate::{
+    error::ConfigError,
+    protected_url::{self, HostIs},
+    reply_headers,
 };
-use crate::{error::ConfigError, user_pool::is_loopback};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// For one attempt, headers and body together.
@@ -26,9 +28,7 @@ pub(crate) struct ReqwestFetcher {
 
 impl ReqwestFetcher {
     pub(crate) fn new(jwks_url: &str) -> Result<Self, ConfigError> {
-        let loopback = jwks_url
-            .parse::<Uri>()
-            .is_ok_and(|url| url.host().is_some_and(is_loopback));
+        let loopback = protected_url::host_of(jwks_url) == Some(HostIs::Loopback);
         let mut builder = Client::builder()
             .https_only(!loopback)
             .redirect(Policy::none())
@@ -68,12 +68,12 @@ impl ReqwestFetcher {
             status => {
                 return Err(FetchError::Status {
                     status,
-                    retry_after: cache_control::retry_after(text(response.headers(), &RETRY_AFTER)),
+                    retry_after: reply_headers::retry_after(text(response.headers(), &RETRY_AFTER)),
                 });
             }
         };
         let etag = text(response.headers(), &ETAG).map(str::to_owned);
-        let max_age = cache_control::max_age(text(response.headers(), &CACHE_CONTROL));
+        let max_age = reply_headers::max_age(text(response.headers(), &CACHE_CONTROL));
         let mut reply = match reply {
             Some(not_modified) => not_modified,
             None => JwksReply::document(read_body(response).await?),

@@ -8,9 +8,10 @@ use super::{
     token::TokenBuilder,
 };
 use crate::{
+    allowed_clients::AllowedClients,
     claims::{Claims, TokenUse},
     error::{AuthError, ConfigError},
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},
 };
 

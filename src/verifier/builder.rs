@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Check, Shared, Verifier};
 use crate::{
+    allowed_clients::AllowedClients,
     claims::{Claims, TokenUse},
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
@@ -11,7 +12,7 @@ use crate::{
     jwks::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
     metrics,
     token_cache::{TokenCache, VerifiedTokens},
-    user_pool::{AllowedClients, UserPool},
+    user_pool::UserPool,
 };
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use axum_jwt_auth::{Claims, JwtDecoderState, RemoteJwksDecoder};
+use axum_jwt_auth::{Claims, Decoder, RemoteJwksDecoder};
 use harness::Guard;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
@@ -32,8 +32,7 @@ fn main() {
             .unwrap();
         let decoder = Arc::new(decoder);
         std::mem::forget(decoder.initialize().await.unwrap());
-        Router::new()
-            .route("/", get(handler))
-            .with_state(JwtDecoderState::<TokenClaims> { decoder })
+        let decoder: Decoder<TokenClaims> = decoder;
+        Router::new().route("/", get(handler)).with_state(decoder)
     });
 }

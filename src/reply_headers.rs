@@ -1,9 +1,13 @@
-//! The two reply headers that steer when we come back (RFC 9111 §5.2, RFC 9110 §10.2.3).
+//! The two header fields of a reply that say when to come back (RFC 9111 §5.2, RFC 9110 §10.2.3).
 
 use std::time::Duration;
 
 /// `max-age` of a `Cache-Control` field; zero where the reply says that it must not be kept at all.
-pub(super) fn max_age(cache_control: Option<&str>) -> Option<Duration> {
+#[cfg_attr(
+    not(feature = "reqwest"),
+    allow(dead_code, reason = "only keys are refreshed by it")
+)]
+pub(crate) fn max_age(cache_control: Option<&str>) -> Option<Duration> {
     let directives = cache_control?.split(',').map(str::trim);
     let mut shortest = None;
     for directive in directives {
@@ -27,7 +31,7 @@ pub(super) fn max_age(cache_control: Option<&str>) -> Option<Duration> {
 }
 
 /// `Retry-After` as a number of seconds. Its other form, a date, is ignored: back-off is then our own.
-pub(super) fn retry_after(field: Option<&str>) -> Option<Duration> {
+pub(crate) fn retry_after(field: Option<&str>) -> Option<Duration> {
     delta_seconds(field?.trim())
 }
 
@@ -71,8 +75,11 @@ mod tests {
     #[test]
     fn retry_after_is_a_number_of_seconds() {
         for (field, seconds) in [
+            ("0", Some(0)),
             ("120", Some(120)),
             (" 120 ", Some(120)),
+            ("99999999999999", Some(u64::from(u32::MAX))),
+            ("1.5", None),
             ("Fri, 31 Dec 1999 23:59:59 GMT", None),
             ("-1", None),
             ("", None),

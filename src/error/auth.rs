@@ -1,0 +1,222 @@
+//! A request that is refused.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::{answer::Answer, scope::ScopePolicy};
+
+/// Why a request is refused.
+///
+/// The variant decides the answer, see [`status`](Self::status). It is put into the extensions of the response that
+/// refuses, where an outer layer or a test finds it. No variant holds a byte of the request.
+///
+/// # Examples
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_cognito::AuthError;
+///
+/// assert_eq!(AuthError::Expired.status(), StatusCode::UNAUTHORIZED);
+/// assert_eq!(AuthError::Expired.reason(), "expired");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The header's `alg` is not `RS256` (RFC 8725 §3.1).
+    #[error("the token's algorithm is not RS256")]
+    AlgorithmNotAllowed,
+    /// The token is bound to another audience (RFC 7519 §4.1.3).
+    #[error("the token's audience is not this service")]
+    AudienceNotAllowed,
+    /// The token was issued to an app client that is not among the allowed ones.
+    #[error("the token's app client is not allowed")]
+    ClientNotAllowed,
+    /// `exp` has passed (RFC 7519 §4.1.4).
+    #[error("the token expired")]
+    Expired,
+    /// The service's own check forbids the request.
+    #[error("the service's check forbids the request")]
+    Forbidden,
+    /// The header carries `crit`, `b64` or `zip`, none of which is implemented (RFC 7515 §4.1.11).
+    #[error("the token's header asks for an extension that is not implemented")]
+    HeaderNotSupported,
+    /// The token is good, but lacks a scope.
+    #[error("the token lacks a required scope")]
+    InsufficientScope {
+        /// What was required.
+        required: ScopePolicy,
+    },
+    /// The signature is not the issuer's.
+    #[error("the token's signature does not verify")]
+    InvalidSignature,
+    /// `iat` lies in the future (RFC 7519 §4.1.6).
+    #[error("the token is issued in the future")]
+    IssuedInFuture,
+    /// `iss` is none of the accepted issuers, byte for byte (RFC 8725 §3.8).
+    #[error("the token's issuer is not accepted")]
+    IssuerNotAllowed,
+    /// The issuer's current key set has no usable key of this `kid`.
+    #[error("the token's key is not one of the issuer's")]
+    KeyUnknown,
+    /// The issuer's keys cannot be had at the moment. The token may be good.
+    #[error("the issuer's keys cannot be fetched at the moment")]
+    KeysUnavailable {
+        /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
+        retry_after: Duration,
+    },
+    /// A guard or an extractor found that no `BearerAuth` service stands outside of it.
+    #[error("no BearerAuthLayer is outside of this route; add `verifier.layer()` around it")]
+    LayerMissing,
+    /// The payload is no JSON object, or a claim in it cannot be read.
+    #[error("the token's claims are malformed")]
+    MalformedClaims,
+    /// The `Authorization` field says `Bearer`, but no token68 follows (RFC 6750 §2.1).
+    #[error("the Authorization field holds no well-formed bearer token")]
+    MalformedCredentials,
+    /// The header is no JSON object, or `alg` or `kid` in it cannot be read.
+    #[error("the token's header is malformed")]
+    MalformedHeader,
+    /// The token is not three strictly encoded base64url parts (RFC 7515 §7.1).
+    #[error("the token is not a compact JWS")]
+    MalformedToken,
+    /// There is no bearer token.
+    #[error("the request carries no bearer token")]
+    MissingToken,
+    /// There are two or more `Authorization` fields.
+    #[error("the request carries more than one Authorization field")]
+    MultipleCredentials,
+    /// `nbf` lies in the future (RFC 7519 §4.1.5).
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// The service's own check says that the token was revoked.
+    #[error("the service's check says the token was revoked")]
+    Revoked,
+    /// The token is longer than `max_token_bytes`.
+    #[error("the token is longer than is accepted")]
+    TokenTooLarge,
+    /// `iat` is longer ago than `max_token_age`, or absent although an age is demanded.
+    #[error("the token is older than is accepted")]
+    TokenTooOld,
+    /// `token_use` is not the one that is accepted.
+    #[error("the token is of another kind than is accepted")]
+    TokenUseNotAllowed,
+}
+
+impl AuthError {
+    /// The status of the answer.
+    ///
+    /// | status | when |
+    /// | --- | --- |
+    /// | 400 | the request is not well-formed: two `Authorization` fields, no token68, too long (RFC 6750 §3.1) |
+    /// | 401 | there is no token, or the token is not accepted |
+    /// | 403 | the token is good, but does not permit the request |
+    /// | 500 | the service is put together wrongly |
+    /// | 503 | the keys cannot be had; never 401, which would make a caller throw a good token away |
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.answer().status()
+    }
+
+    /// What the caller is told.
+    pub(crate) const fn answer(&self) -> Answer {
+        match self {
+            Self::Expired => Answer::ExpiredToken,
+            Self::Forbidden => Answer::Forbidden,
+            Self::InsufficientScope { .. } => Answer::InsufficientScope,
+            Self::KeysUnavailable { .. } => Answer::Unavailable,
+            Self::LayerMissing => Answer::Misconfigured,
+            Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
+                Answer::InvalidRequest
+            }
+            Self::MissingToken => Answer::MissingToken,
+            Self::AlgorithmNotAllowed
+            | Self::AudienceNotAllowed
+            | Self::ClientNotAllowed
+            | Self::HeaderNotSupported
+            | Self::InvalidSignature
+            | Self::IssuedInFuture
+            | Self::IssuerNotAllowed
+            | Self::KeyUnknown
+            | Self::MalformedClaims
+            | Self::MalformedHeader
+            | Self::MalformedToken
+            | Self::NotYetValid
+            | Self::Revoked
+            | Self::TokenTooOld
+            | Self::TokenUseNotAllowed => Answer::InvalidToken,
+        }
+    }
+
+    /// A fixed label of the reason, one per variant: fit for a metric or a log field.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::AudienceNotAllowed => "audience_not_allowed",
+            Self::ClientNotAllowed => "client_not_allowed",
+            Self::Expired => "expired",
+            Self::Forbidden => "forbidden",
+            Self::HeaderNotSupported => "header_not_supported",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InvalidSignature => "invalid_signature",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::IssuerNotAllowed => "issuer_not_allowed",
+            Self::KeyUnknown => "key_unknown",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::LayerMissing => "layer_missing",
+            Self::MalformedClaims => "malformed_claims",
+            Self::MalformedCredentials => "malformed_credentials",
+            Self::MalformedHeader => "malformed_header",
+            Self::MalformedToken => "malformed_token",
+            Self::MissingToken => "missing_token",
+            Self::MultipleCredentials => "multiple_credentials",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+            Self::TokenTooLarge => "token_too_large",
+            Self::TokenTooOld => "token_too_old",
+            Self::TokenUseNotAllowed => "token_use_not_allowed",
+        }
+    }
+}
+
+/// What a service's own check may answer, see `VerifierBuilder::check`.
+///
+/// # Examples
+///
+/// ```
+/// use tower_cognito::{AuthError, Denied};
+///
+/// assert_eq!(AuthError::from(Denied::revoked()), AuthError::Revoked);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied(DeniedKind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DeniedKind {
+    Forbidden,
+    Revoked,
+}
+
+impl Denied {
+    /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps its token.
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self(DeniedKind::Forbidden)
+    }
+
+    /// The token is no longer good: 401 with `invalid_token`. The caller gets a new one.
+    #[must_use]
+    pub const fn revoked() -> Self {
+        Self(DeniedKind::Revoked)
+    }
+}
+
+impl From<Denied> for AuthError {
+    fn from(denied: Denied) -> Self {
+        match denied.0 {
+            DeniedKind::Forbidden => Self::Forbidden,
+            DeniedKind::Revoked => Self::Revoked,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A configuration that cannot be right.
+
+use std::time::Duration;
+
+/// A configuration that cannot be right. It quotes what was given and says what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Two durations contradict each other.
+    #[error("{shorter} ({shorter_value:?}) must be shorter than {longer} ({longer_value:?})")]
+    DurationOrder {
+        /// The setting that must be the shorter one.
+        shorter: &'static str,
+        /// Its value.
+        shorter_value: Duration,
+        /// The setting that must be the longer one.
+        longer: &'static str,
+        /// Its value.
+        longer_value: Duration,
+    },
+    /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any", so it is refused.
+    #[error("the list of {what} is empty; {instead}")]
+    EmptyList {
+        /// What was listed.
+        what: &'static str,
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the system has no TLS roots.
+    #[error("the HTTP client cannot be set up: {reason}")]
+    HttpClient {
+        /// What the HTTP client says.
+        reason: String,
+    },
+    /// A challenge parameter that could not be sent safely.
+    #[error(
+        "{given:?} cannot be the {parameter} of a challenge: printable ASCII without `\"` and `\\` is accepted"
+    )]
+    InvalidChallengeParameter {
+        /// The parameter of `WWW-Authenticate`.
+        parameter: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// An app client id that no token could carry.
+    #[error(
+        "{given:?} is not an app client id: 1 to 128 printable ASCII characters without space are accepted"
+    )]
+    InvalidClientId {
+        /// What was given.
+        given: String,
+    },
+    /// A client secret that no token endpoint could have issued. It is never quoted.
+    #[error(
+        "the secret given to `{setting}` is no client secret: 1 to 1024 printable ASCII characters are accepted; \
+         look for a line break at its end"
+    )]
+    InvalidClientSecret {
+        /// The builder method.
+        setting: &'static str,
+    },
+    /// A domain prefix that would make a wrong URL.
+    #[error(
+        "{given:?} is not the prefix of a Cognito domain: 1 to 63 lower-case letters, digits and inner hyphens are \
+         accepted; for a domain of another form give the token URL to `ClientCredentials::builder`"
+    )]
+    InvalidDomainPrefix {
+        /// What was given.
+        given: String,
+    },
+    /// An issuer that no token could carry.
+    #[error(
+        "{given:?} is not an issuer: an absolute http or https URL without query, fragment or white space is accepted"
+    )]
+    InvalidIssuer {
+        /// What was given.
+        given: String,
+    },
+    /// A JWK Set document that cannot be used.
+    #[error("the JWK Set given to `{setting}` cannot be used: {reason}")]
+    InvalidJwks {
+        /// The builder method.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A JWKS URL that must not be fetched.
+    #[error(
+        "{given:?} is not a JWKS URL: https, or http on a loopback address, without user name and fragment, is accepted"
+    )]
+    InvalidJwksUrl {
+        /// What was given.
+        given: String,
+    },
+    /// An origin that tokens must not be sent to, or that is none.
+    #[error(
+        "{given:?} is not an origin for tokens: scheme, host and port are accepted, as `https://profiles.example.com`; \
+         http only on a loopback address, or where the method says that it is unencrypted"
+    )]
+    InvalidOrigin {
+        /// What was given, without user name and password.
+        given: String,
+    },
+    /// An AWS region that would make a wrong issuer.
+    #[error("{given:?} is not an AWS region: a form like `eu-west-1` is accepted")]
+    InvalidRegion {
+        /// What was given.
+        given: String,
+    },
+    /// A resource identifier that no metadata could be published under (RFC 9728 §1.2).
+    #[error(
+        "{given:?} is not a resource identifier: https, or http on a loopback address, without query, fragment and user \
+         name, is accepted, as `https://api.example.com/orders`"
+    )]
+    InvalidResource {
+        /// What was given.
+        given: String,
+    },
+    /// A scope that no token could carry (RFC 6749 §3.3).
+    #[error(
+        "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`"
+    )]
+    InvalidScope {
+        /// What was given.
+        given: String,
+    },
+    /// A token URL that a client secret must not be sent to.
+    #[error(
+        "{given:?} is not a token URL: https, or http on a loopback address, without user name and fragment, is accepted"
+    )]
+    InvalidTokenUrl {
+        /// What was given, without user name and password.
+        given: String,
+    },
+    /// A user pool id that would make a wrong URL.
+    #[error(
+        "{given:?} is not a user pool id: a region, `_`, and letters or digits are accepted, as `eu-west-1_AbCdEf123`; \
+         for an emulator or a region of another form use `UserPool::external`"
+    )]
+    InvalidUserPoolId {
+        /// What was given.
+        given: String,
+    },
+    /// Two pools claim the same issuer, so a token could not be told apart.
+    #[error("the issuer {issuer:?} belongs to two of the pools given")]
+    IssuerTwice {
+        /// The issuer.
+        issuer: String,
+    },
+    /// No way to fetch keys: the `reqwest` feature is off and no fetcher was given.
+    #[error(
+        "nothing can fetch {jwks_url:?}: turn on the `reqwest` feature, or give `fetcher` or `jwks`"
+    )]
+    NoFetcher {
+        /// The URL that would be fetched.
+        jwks_url: String,
+    },
+    /// A duration or size lies outside of its bounds.
+    #[error("{setting} is {given}, but must be {accepted}")]
+    OutOfRange {
+        /// The builder method.
+        setting: &'static str,
+        /// What was given.
+        given: String,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// `with_replica_region` on a pool whose issuers were given exactly.
+    #[error(
+        "{given:?} cannot be added as a replica region: this pool accepts exactly the issuer it was given"
+    )]
+    ReplicaOfExactIssuer {
+        /// The region.
+        given: String,
+    },
+}

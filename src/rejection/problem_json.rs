@@ -1,0 +1,87 @@
+//! Problem details (RFC 9457).
+
+use http::{HeaderValue, Method, Response, header::CONTENT_TYPE};
+
+use super::{Rejection, RejectionResponse};
+use crate::answer::Answer;
+
+/// Answers with the status, the challenge, and a problem document that says the same (RFC 9457).
+///
+/// ```json
+/// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"the access token expired"}
+/// ```
+///
+/// `title` is the name of the status, as `about:blank` demands (RFC 9457 §4.2.1). `detail` is one of eight fixed texts; it says no
+/// more than the challenge does, and which check failed only of an expired token. A `HEAD` request gets the header fields
+/// without the document.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_cognito::{AllowedClients, ProblemJson, RequireScopesLayer, UserPool, Verifier};
+///
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let guard = RequireScopesLayer::all_of(["profiles/get"])?.rejection(ProblemJson);
+/// let app: Router = Router::new()
+///     .route("/profiles", get(|| async {}).route_layer(guard))
+///     .route_layer(verifier.layer().rejection(ProblemJson));
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProblemJson;
+
+impl<B: From<String>> RejectionResponse<B> for ProblemJson {
+    fn response(&self, rejection: Rejection<'_>) -> Response<B> {
+        let document = if rejection.request_method() == Method::HEAD {
+            String::new()
+        } else {
+            document(rejection.error().answer())
+        };
+        let mut response = rejection.into_response(B::from(document));
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+/// No text in it needs escaping: the names of statuses and the descriptions are plain.
+fn document(answer: Answer) -> String {
+    let status = answer.status();
+    format!(
+        r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}"}}"#,
+        status.canonical_reason().unwrap_or_default(),
+        status.as_u16(),
+        answer.description(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn every_document_is_json_and_says_what_the_status_says() {
+        for answer in Answer::ALL {
+            let read: Value = serde_json::from_str(&document(answer)).unwrap();
+            let status = answer.status();
+            assert_eq!(
+                read,
+                json!({
+                    "type": "about:blank",
+                    "title": status.canonical_reason().unwrap(),
+                    "status": status.as_u16(),
+                    "detail": answer.description(),
+                })
+            );
+        }
+    }
+}
