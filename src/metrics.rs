@@ -39,7 +39,7 @@ pub(crate) enum TokenLookup {
     Stale,
 }
 
-/// How a fetch ended, as labels.
+/// How a fetch ended, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchLabels<'a> {
     pub(crate) jwks_url: &'a str,
