@@ -34,7 +34,7 @@ flow:
 
 # Common mistakes do not compile, and the messages name them.
 compile-fail:
-    cargo test --test compile_fail -- --ignored
+    cargo test --test compile_fail
 
 # Lints, warnings as errors.
 clippy:

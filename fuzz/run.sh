@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
 
-SEEDS=$PWD/fuzz/corpus cargo test --quiet --test fuzz_seeds -- --ignored write_seeds > /dev/null
+cargo test --quiet --test write_fuzz_seeds -- "$PWD/fuzz/corpus"
 host=$(rustc -vV | sed -n 's/^host: //p')
 # libFuzzer needs compiler flags that are not stable.
 RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none --target "$host"

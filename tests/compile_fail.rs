@@ -2,7 +2,6 @@
 
 /// `just compile-fail` runs it; `TRYBUILD=overwrite just compile-fail` writes the messages anew. Each says which compiler's they are.
 #[test]
-#[ignore = "messages differ between compilers; run by `just compile-fail`"]
 fn common_mistakes_are_named() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
 }
