@@ -36,7 +36,7 @@ const OF_TYPES: [OfType; 3] = [
     OfType {
         label: "reason",
         metrics: &["tower_cognito_requests_total"],
-        source: include_str!("../../src/error.rs"),
+        source: include_str!("../../src/error/auth.rs"),
         more: &["accepted", "anonymous"],
         // Only a guard or an extractor finds that.
         less: &["layer_missing"],

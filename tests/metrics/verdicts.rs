@@ -153,6 +153,28 @@ async fn a_request_that_passes_without_a_token_is_anonymous() {
 }
 
 #[tokio::test]
+async fn a_cors_preflight_that_passes_is_anonymous_too() {
+    let pool = TestPool::new();
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    let layer = pool.verifier().layer().pass_cors_preflight();
+    for (method, status, row) in [
+        ("OPTIONS", 200, "anonymous false enforced 1"),
+        ("GET", 401, "missing_token false enforced 1"),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "GET")
+            .body(())
+            .unwrap();
+        let answer = layer.layer(service_fn(handler)).oneshot(request).await;
+        assert_eq!(answer.unwrap().status(), status);
+        assert_eq!(counted(&recorded).0, [row]);
+    }
+}
+
+#[tokio::test]
 async fn a_report_only_layer_counts_what_it_would_have_refused() {
     let pool = TestPool::new();
     let recorded = Recorded::new();
