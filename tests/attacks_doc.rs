@@ -64,10 +64,11 @@ fn problem(file: &str, name: &str) -> Option<String> {
         table::group(stem).iter().any(|case| case.name == name)
     } else {
         // A test, and not just any function: its attributes are between it and what comes before.
-        text.split_once(&format!("fn {name}(")).is_some_and(|(before, _)| {
-            let attributes = before.rsplit(['}', '{', ';']).next().unwrap_or_default();
-            attributes.contains("#[test]") || attributes.contains("#[tokio::test")
-        })
+        text.split_once(&format!("fn {name}("))
+            .is_some_and(|(before, _)| {
+                let attributes = before.rsplit(['}', '{', ';']).next().unwrap_or_default();
+                attributes.contains("#[test]") || attributes.contains("#[tokio::test")
+            })
     };
     (!exists).then(|| format!("{file} has no {name}"))
 }
@@ -118,7 +119,10 @@ fn a_name_that_does_not_exist_is_noticed() {
         .collect::<Vec<_>>();
     let header = "fixtures/cases/header.json";
     let layer = ("tests/layer.rs", "claims_from_outside_are_removed");
-    assert_eq!(names, [(header, "alg_none_0"), (header, "no_such_row"), layer]);
+    assert_eq!(
+        names,
+        [(header, "alg_none_0"), (header, "no_such_row"), layer]
+    );
     assert_eq!(problem(header, "alg_none_0"), None);
     assert!(problem(header, "no_such_row").is_some());
     assert_eq!(problem(layer.0, layer.1), None);
