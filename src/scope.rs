@@ -260,6 +260,9 @@ mod tests {
             assert_eq!(policy.is_met_by(split(claim)), met, "{claim:?}");
         }
         assert_eq!(policy.to_string(), "(a and b) or c or d");
+        assert_eq!(format!("{policy:?}"), format!("ScopePolicy({policy})"));
+        let one = ScopePolicy::all_of(["a", "b"]).unwrap();
+        assert_eq!(one.to_string(), "a and b");
         assert_eq!(policy.challenge_scopes().collect::<Vec<_>>(), ["a", "b"]);
     }
 
