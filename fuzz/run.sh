@@ -29,7 +29,8 @@ for target in $(cargo fuzz list); do
             failed=1
         fi
     else
-        tail -n 40 "$log" >&2
+        grep -A 1 -m 1 "panicked at" "$log" >&2 || true
+        tail -n 20 "$log" >&2
         echo "$target broke a promise; put the input into fuzz/regressions/$target/" >&2
         failed=1
     fi
