@@ -66,6 +66,8 @@ impl<B: Default> RejectionResponse<B> for BearerChallenge {
     }
 }
 
+// Otherwise the compiler would ask for a closure where the form of answers is a type that does not answer in this body.
+#[diagnostic::do_not_recommend]
 impl<F, B> RejectionResponse<B> for F
 where
     F: Fn(&AuthError) -> Response<B>,

@@ -159,3 +159,84 @@ impl Weighter<Token, VerifiedToken> for Bytes {
         (token.0.len() + verified.claims.memory() + ENTRY_OVERHEAD) as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+    use crate::testing::TestPool;
+
+    fn verified() -> (Vec<u8>, VerifiedToken) {
+        let pool = TestPool::new();
+        let token = pool.token();
+        let verified = VerifiedToken {
+            claims: pool.claims(&token),
+            pool: PoolIndex(0),
+            generation: Generation::default(),
+        };
+        (token.build().into_bytes(), verified)
+    }
+
+    #[test]
+    fn a_token_is_found_again_by_all_of_its_bytes() {
+        let (token, verified) = verified();
+        let tokens = VerifiedTokens::new(TokenCache::default());
+        assert!(tokens.get(&token).is_none());
+        tokens.insert(&token, verified.clone());
+        let found = tokens.get(&token).unwrap();
+        assert_eq!(found.claims.token_id(), verified.claims.token_id());
+        // The hash is that of the last bytes, and these are the same.
+        let mut forged = token.clone();
+        forged[0] ^= 1;
+        assert!(tokens.get(&forged).is_none());
+        assert!(tokens.get(&token[1..]).is_none());
+        tokens.remove(&forged);
+        assert!(tokens.get(&token).is_some());
+        tokens.remove(&token);
+        assert!(tokens.get(&token).is_none());
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_last_32_bytes() {
+        let state = foldhash::fast::RandomState::default();
+        let hash = |token: &[u8]| {
+            let sought = state.hash_one(Seen(token));
+            assert_eq!(sought, state.hash_one(Token(token.into())));
+            sought
+        };
+        let tail = |first| [&[first][..], &[b's'; 31]].concat();
+        let token = |head, first| [head, tail(first).as_slice()].concat();
+        assert_eq!(hash(&token(b"a.b.", 1)), hash(&token(b"longer.b.", 1)));
+        assert_ne!(hash(&token(b"a.b.", 1)), hash(&token(b"a.b.", 2)));
+        assert_ne!(hash(b"short"), hash(b"shorter"));
+    }
+
+    #[test]
+    fn tokens_take_the_bytes_that_were_given_and_no_more() {
+        let (_, verified) = verified();
+        let token = |number: u32| format!("{number:01000}").into_bytes();
+        let each = 1000 + verified.claims.memory() + ENTRY_OVERHEAD;
+        let weight = Bytes.weight(&Token(token(0).into()), &verified);
+        assert_eq!(weight, each as u64);
+
+        let room = 1 << 20;
+        let tokens = VerifiedTokens::new(TokenCache::with_max_bytes(room));
+        for number in 0..2000 {
+            tokens.insert(&token(number), verified.clone());
+        }
+        let entries = tokens.entries.unwrap();
+        let taken = entries.len() * each;
+        assert!(taken <= room && taken > room / 2, "{taken}");
+    }
+
+    #[test]
+    fn eight_mebibytes_are_kept_unless_set_and_nothing_when_disabled() {
+        let default = TokenCache::with_max_bytes(8_388_608);
+        assert_eq!(TokenCache::default(), default);
+        let (token, verified) = verified();
+        let tokens = VerifiedTokens::new(TokenCache::disabled());
+        tokens.insert(&token, verified);
+        assert!(tokens.get(&token).is_none());
+    }
+}

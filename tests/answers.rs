@@ -12,13 +12,13 @@ use std::{convert::Infallible, fmt::Debug};
 use axum::body::HttpBody;
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerChallenge, Denied, FetchError, Grpc, ProblemJson,
+    AllowedClients, AuthError, BearerChallenge, Denied, FetchError, Grpc, ProblemJson, Rejection,
     RejectionResponse, RequireScopesLayer, ScopePolicy, TokenCache, Verifier,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
@@ -298,5 +298,44 @@ async fn the_forms_fit_the_bodies_of_axum_hyper_and_plain_services() {
     ] {
         assert!(problem.starts_with(br#"{"type":"about:blank""#));
         assert!(grpc.is_empty());
+    }
+}
+
+/// Writes down what it is told, and answers with nothing of it.
+#[derive(Clone)]
+struct Told;
+
+impl RejectionResponse<String> for Told {
+    fn response(&self, rejection: Rejection<'_>) -> Response<String> {
+        let text =
+            |value: Option<HeaderValue>| value.map(|value| value.to_str().unwrap().to_owned());
+        let told = format!(
+            "{} {} {:?} {:?}",
+            rejection.request_method(),
+            rejection.error().reason(),
+            text(rejection.challenge().cloned()),
+            text(rejection.retry_after()),
+        );
+        Response::new(told)
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_the_services_own_is_told_what_there_is_to_say() {
+    let challenge = r#"Some("Bearer error=\"invalid_token\", error_description=\"the access token is not valid\"")"#;
+    let table = [
+        (
+            "invalid",
+            get(),
+            format!("GET invalid_signature {challenge} None"),
+        ),
+        (
+            "unavailable",
+            head(),
+            r#"HEAD keys_unavailable None Some("1")"#.to_owned(),
+        ),
+    ];
+    for (case, request, expected) in table {
+        assert_eq!(answer(case, Told, request).await.into_body(), expected);
     }
 }

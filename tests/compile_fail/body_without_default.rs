@@ -5,12 +5,13 @@ use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_cognito::Verifier;
 
-struct Frames(Vec<u8>);
+struct Frames;
 
-fn serve(verifier: &Verifier, request: Request<()>) {
-    let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Frames(vec![]))));
-    let mut service = verifier.layer().layer(inner);
-    let _ = service.call(request);
+fn serve(_: impl Service<Request<()>>) {}
+
+fn app(verifier: &Verifier) {
+    let frames = |_: Request<()>| async { Ok::<_, Infallible>(Response::new(Frames)) };
+    serve(verifier.layer().layer(service_fn(frames)));
 }
 
 fn main() {}
