@@ -60,13 +60,15 @@ pub trait RejectionResponse<B> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BearerChallenge;
 
+// So that the compiler names what cannot answer, and the trait's notes, and not only the bound of this implementation.
+#[diagnostic::do_not_recommend]
 impl<B: Default> RejectionResponse<B> for BearerChallenge {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
         rejection.into_response(B::default())
     }
 }
 
-// Otherwise the compiler would ask for a closure where the form of answers is a type that does not answer in this body.
+// Otherwise the compiler would ask for a closure where a type was given.
 #[diagnostic::do_not_recommend]
 impl<F, B> RejectionResponse<B> for F
 where

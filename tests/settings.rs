@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower_cognito::{
-    AllowedClients, ConfigError, FetchError, UserPool, Verifier, VerifierBuilder, testing::TestPool,
+    AllowedClients, ConfigError, FetchError, JwksRequest, KeySetError, KeyState, UserPool,
+    Verifier, VerifierBuilder, testing::TestPool,
 };
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -176,6 +177,11 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
         (FetchError::Aborted, "aborted", "ended without a result"),
         (FetchError::Body, "body", "body could not be read"),
         (FetchError::Connect, "connect", "NAT gateway or a proxy"),
+        (
+            FetchError::KeySet(KeySetError::NoUsableKey),
+            "key_set",
+            "none of its keys",
+        ),
         (FetchError::NothingToKeep, "nothing_to_keep", "304"),
         (FetchError::NoRuntime, "no_runtime", "no tokio runtime"),
         (FetchError::Timeout, "timeout", "in time"),
@@ -194,4 +200,30 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
             .to_string()
             .ends_with("500 Internal Server Error")
     );
+}
+
+#[test]
+fn every_state_of_the_keys_has_a_label() {
+    let table = [
+        (KeyState::Empty, "empty"),
+        (KeyState::Fresh, "fresh"),
+        (KeyState::Due, "due"),
+        (KeyState::Degraded, "degraded"),
+        (KeyState::Expired, "expired"),
+        (KeyState::Pinned, "pinned"),
+    ];
+    for (state, label) in table {
+        assert_eq!(state.label(), label);
+    }
+}
+
+/// For those who test a fetcher of their own.
+#[test]
+fn a_request_for_keys_is_conditional_when_there_is_an_etag() {
+    let request = JwksRequest::new("https://example.com/jwks.json");
+    assert_eq!(
+        (request.url, request.etag),
+        ("https://example.com/jwks.json", None)
+    );
+    assert_eq!(request.with_etag("\"1\"").etag, Some("\"1\""));
 }

@@ -62,6 +62,7 @@ impl<F> Grpc<F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, B> RejectionResponse<B> for Grpc<F>
 where
     F: RejectionResponse<B>,

@@ -35,6 +35,7 @@ use crate::answer::Answer;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProblemJson;
 
+#[diagnostic::do_not_recommend]
 impl<B: From<String>> RejectionResponse<B> for ProblemJson {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
         let document = if rejection.request_method() == Method::HEAD {
