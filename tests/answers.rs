@@ -7,10 +7,13 @@
     reason = "tests"
 )]
 
+mod fetching;
+
 use std::{convert::Infallible, fmt::Debug};
 
 use axum::body::HttpBody;
 use bytes::Bytes;
+use fetching::fetching;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -18,8 +21,8 @@ use http::{
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerChallenge, Denied, FetchError, Grpc, ProblemJson, Rejection,
-    RejectionResponse, RequireScopesLayer, ScopePolicy, TokenCache, Verifier,
+    AuthError, BearerChallenge, Denied, FetchError, Grpc, ProblemJson, Rejection,
+    RejectionResponse, RequireScopesLayer, ScopePolicy, Verifier,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 
@@ -85,12 +88,7 @@ fn verifier(case: &str, pool: &TestPool) -> Verifier {
         "unavailable" => {
             let fetcher = ScriptedFetcher::new();
             fetcher.always_fail(FetchError::Connect);
-            Verifier::builder(pool.user_pool(), AllowedClients::any())
-                .clock(pool.clock())
-                .fetcher(fetcher)
-                .token_cache(TokenCache::disabled())
-                .build()
-                .unwrap()
+            fetching(pool, &fetcher)
         }
         "forbidden" => pool
             .verifier_builder()

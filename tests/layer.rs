@@ -8,17 +8,19 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "time is paused")]
 
+mod fetching;
+
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
+use fetching::fetching;
 use http::{
     Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerAuthLayer, Claims, JwksReply, RequireScopesLayer, ScopePolicy,
-    TokenCache, Verdict, Verifier,
+    AuthError, BearerAuthLayer, Claims, JwksReply, RequireScopesLayer, ScopePolicy, Verdict,
     testing::{ScriptedFetcher, TestPool, WithClaims},
 };
 use tower_test::mock;
@@ -542,14 +544,4 @@ fn found(response: &Response<OwnAnswer>) -> Option<AuthError> {
         .expect("a report-only layer leaves a verdict")
         .refused()
         .cloned()
-}
-
-/// A verifier of the pool that has to fetch its keys.
-fn fetching(pool: &TestPool, fetcher: &ScriptedFetcher) -> Verifier {
-    Verifier::builder(pool.user_pool(), AllowedClients::any())
-        .clock(pool.clock())
-        .fetcher(fetcher.clone())
-        .token_cache(TokenCache::disabled())
-        .build()
-        .unwrap()
 }

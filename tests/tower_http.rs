@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod fetching;
+
 use std::{
     convert::Infallible,
     fmt::Debug,
@@ -11,6 +13,7 @@ use std::{
 };
 
 use axum::body::{Body, Bytes, HttpBody};
+use fetching::fetching;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
@@ -22,8 +25,8 @@ use http::{
 use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, FetchError, JwksReply, ProblemJson, RequireScopesLayer,
-    TokenCache, Verifier,
+    AuthError, Claims, FetchError, JwksReply, ProblemJson, RequireScopesLayer, TokenCache,
+    Verifier,
     testing::{ScriptedFetcher, TestPool},
 };
 use tower_http::{
@@ -116,16 +119,6 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET])
         .allow_headers([AUTHORIZATION])
         .expose_headers([WWW_AUTHENTICATE])
-}
-
-/// A verifier that has to fetch its keys.
-fn fetching(pool: &TestPool, fetcher: &ScriptedFetcher) -> Verifier {
-    Verifier::builder(pool.user_pool(), AllowedClients::any())
-        .clock(pool.clock())
-        .fetcher(fetcher.clone())
-        .token_cache(TokenCache::disabled())
-        .build()
-        .unwrap()
 }
 
 #[tokio::test]

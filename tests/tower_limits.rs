@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod fetching;
+
 use std::{convert::Infallible, sync::Arc};
 
 use axum::body::Body;
+use fetching::fetching;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tokio::sync::Semaphore;
 use tokio_test::{assert_pending, assert_ready_ok, task::spawn};
@@ -16,7 +19,7 @@ use tower::{
     util::{BoxCloneService, BoxCloneServiceLayer, BoxCloneSyncService, BoxService},
 };
 use tower_cognito::{
-    AllowedClients, JwksReply, TokenCache, Verifier,
+    JwksReply,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 use tower_test::mock::Spawn;
@@ -33,16 +36,6 @@ fn with_token(pool: &TestPool) -> Request<Body> {
     Request::get("/")
         .header(AUTHORIZATION, pool.token().authorization())
         .body(Body::empty())
-        .unwrap()
-}
-
-/// A verifier that has to fetch its keys.
-fn fetching(pool: &TestPool, fetcher: &ScriptedFetcher) -> Verifier {
-    Verifier::builder(pool.user_pool(), AllowedClients::any())
-        .clock(pool.clock())
-        .fetcher(fetcher.clone())
-        .token_cache(TokenCache::disabled())
-        .build()
         .unwrap()
 }
 
