@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The public API with all features: it is what listing.txt says, and names no crates but those of external_types.txt.
-# With --write, writes listing.txt. Stable Rust writes the JSON when RUSTC_BOOTSTRAP=1 lets it take the unstable option.
+# With --write, writes listing.txt.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=tests/public_api
 out=target/public-api
 mkdir -p "$out"
 
-RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib --all-features --target-dir target -- \
+RUSTDOC="$PWD/$here/rustdoc.sh" cargo rustdoc --quiet --lib --all-features --target-dir target -- \
     -Z unstable-options --output-format json --cap-lints allow
 if ! cargo run --quiet --locked --manifest-path "$here/Cargo.toml" --target-dir "$out" \
     -- target/doc/tower_cognito.json > "$out/listing.txt"; then
