@@ -165,7 +165,10 @@ mod tests {
     use std::hash::BuildHasher;
 
     use super::*;
-    use crate::testing::TestPool;
+    use crate::{
+        json::Text,
+        testing::{TestPool, TokenBuilder},
+    };
 
     fn verified() -> (Vec<u8>, VerifiedToken) {
         let pool = TestPool::new();
@@ -228,6 +231,22 @@ mod tests {
         let entries = tokens.entries.unwrap();
         let taken = entries.len() * each;
         assert!(taken <= room && taken > room / 2, "{taken}");
+    }
+
+    #[test]
+    fn the_claims_count_with_their_payload_and_their_groups() {
+        let pool = TestPool::new();
+        let memory = |token: &TokenBuilder| pool.claims(token).memory();
+        let plain = memory(&pool.token());
+        assert!((500..2000).contains(&plain), "{plain}");
+        let long = memory(&pool.token().claim("note", "x".repeat(10_000)));
+        assert!((10_000..15_000).contains(&(long - plain)), "{long}");
+
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        let user = || pool.token().user("somebody").groups([""; 0]);
+        let in_groups = memory(&user().claim("cognito:groups", names));
+        let not_in_groups = memory(&user().claim("cognito:grouqs", names));
+        assert_eq!(in_groups - not_in_groups, 10 * size_of::<Text>());
     }
 
     #[test]
