@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CompactJws, SignatureBuffer, decode_strictly};
+use super::{CompactJws, SignatureBuffer, decode_strictly, into_texts};
 use crate::{crypto::VerifyingKey, error::AuthError, jwks::KeySet};
 
 /// A vector file, which lies beside the project where it is developed and is not published with it.
@@ -253,4 +253,16 @@ fn the_decoder_agrees_on_every_short_part() {
             }
         }
     }
+}
+
+#[test]
+fn text_that_is_none_is_blamed_on_the_part_that_it_is_in() {
+    let texts = |header: &[u8], payload: &[u8]| {
+        into_texts([header, payload].concat(), header.len()).map_err(|error| error.reason())
+    };
+    assert_eq!(texts(b"{}", b"{}").unwrap(), "{}{}");
+    assert_eq!(texts(b"{\xff", b"{}"), Err("malformed_header"));
+    assert_eq!(texts(b"{}", b"\xff}"), Err("malformed_claims"));
+    assert_eq!(texts(b"{}", b"{\xff"), Err("malformed_claims"));
+    assert_eq!(texts(b"{\xc3", b"\xa4}"), Err("malformed_header"));
 }
