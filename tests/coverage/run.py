@@ -23,7 +23,7 @@ OUT = ROOT / "target/coverage"
 FLOOR = 90.0
 
 # Left out: what stresses, counts allocations, or runs the same code many times over at random.
-TESTS = ["answers", "axum", "cases", "client", "client_layer", "client_redaction", "fetcher_sockets", "key_source", "layer",
+TESTS = ["answers", "axum", "cases", "claims", "client", "client_layer", "client_redaction", "fetcher_sockets", "key_source", "layer",
          "local_issuer", "no_leak", "resource_metadata", "scripted_fetcher", "settings", "testing_kit", "token_cache_equivalence"]
 
 # A token's way from the header to the answer. The test kit, the caller's half and lists of error texts are shown only.

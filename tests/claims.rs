@@ -1,4 +1,4 @@
-//! A payload that does not have the shape that a service asked for: who may see what of it.
+//! What a handler can rely on of claims, and who may see what of a payload that is not as the service expected.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -30,4 +30,26 @@ fn only_the_detail_quotes_a_claim() {
     );
     let shown = format!("{odd:?}");
     assert_eq!(shown, "Claims { .. }");
+}
+
+#[test]
+fn a_scope_is_there_only_as_a_whole() {
+    let pool = TestPool::new();
+    let claims = pool.claims(&pool.token().scopes(["profiles/get", "orders/post"]));
+    for scope in ["profiles/get", "orders/post"] {
+        assert!(claims.has_scope(scope), "{scope:?}");
+    }
+    for scope in [
+        "",
+        " ",
+        "profiles",
+        "profiles/ge",
+        "profiles/get ",
+        "Profiles/get",
+        "profiles/get orders/post",
+    ] {
+        assert!(!claims.has_scope(scope), "{scope:?}");
+    }
+    let none = pool.claims(&pool.token().without_claim("scope"));
+    assert!(!none.has_scope("profiles/get"));
 }
