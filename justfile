@@ -10,7 +10,7 @@ ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features 
 
 # Formatting.
 fmt:
-    cargo fmt --check
+    cargo fmt --all --check
 
 # Spelling.
 typos:
@@ -38,7 +38,7 @@ compile-fail:
 
 # Lints, warnings as errors.
 clippy:
-    cargo clippy --all-targets --all-features -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # The documentation, warnings as errors.
 doc:
@@ -64,10 +64,11 @@ features:
 no-fixture-keys:
     tests/no_fixture_keys.sh
 
-# The examples that check themselves.
+# The examples and tools: their tests, and those that check themselves.
 examples:
+    cargo test --quiet --workspace --exclude tower-cognito
     cargo run --quiet --example quickstart -- --check
-    cargo run --quiet --example local_issuer -- --check
+    cargo run --quiet -p local-issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
     cargo run --quiet --example axum_scopes -- --check
@@ -75,26 +76,26 @@ examples:
     cargo run --quiet --example multi_pool -- --check
     cargo run --quiet --example report_only_rollout -- --check
     cargo run --quiet --example queue_consumer -- --check
-    cargo run --quiet --example lambda -- --check
-    cargo run --quiet --example openapi -- --check
-    cargo run --quiet --example grpc_tonic -- --check
-    cargo run --quiet --example metrics -- --check
+    cargo run --quiet -p example-lambda -- --check
+    cargo run --quiet -p example-openapi -- --check
+    cargo run --quiet -p example-grpc -- --check
+    cargo run --quiet -p example-metrics -- --check
     cargo run --quiet --example testing_your_service
-    cargo run --quiet --example make_cases -- --check
+    cargo run --quiet -p cases -- --check
 
 # Every benchmark once, to see that it still works.
 bench-quick:
-    cargo bench --bench verify -- --quick
-    cargo bench --bench cache -- --quick
-    cargo bench --bench memory -- --quick
+    cargo bench -p benches --bench verify -- --quick
+    cargo bench -p benches --bench cache -- --quick
+    cargo bench -p benches --bench memory -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
-    cargo bench --bench verify
+    cargo bench -p benches --bench verify
 
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
-    cargo bench --bench memory
+    cargo bench -p benches --bench memory
 
 # Other crates and ours, in process, side by side. Builds each by itself.
 bench-peers *ARGS:

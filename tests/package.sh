@@ -19,7 +19,7 @@ if grep -vE '^(\.cargo_vcs_info\.json|\.gitignore|Cargo\.(lock|toml|toml\.orig)|
     exit 1
 fi
 # Programs of the maintainers, which need what is not in it; secrets; what tools leave behind.
-if grep -E '^examples/make_cases/|\.(secret|env|dot|sh\.orig)$|venv|__pycache__' <<< "$listed"; then
+if grep -E '^tools/|\.(secret|env|dot|sh\.orig)$|venv|__pycache__' <<< "$listed"; then
     echo "does not belong into the package" >&2
     exit 1
 fi

@@ -11,5 +11,5 @@ cd "$(dirname "$0")/../.."
 venv=target/cognito-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/e2e/requirements.txt
-cargo build --quiet --example cognito --example explain
+cargo build --quiet -p example-cognito -p explain
 exec "$venv/bin/python" tests/e2e/main.py

@@ -21,8 +21,8 @@ npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
 
-program="$(cargo build --quiet --example local_issuer --message-format=json |
-    sed -n 's/.*"name":"local_issuer".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+program="$(cargo build --quiet -p local-issuer --message-format=json |
+    sed -n 's/.*"name":"local-issuer".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
 
 # Once as a pool on AWS names itself, once under its own URL.
 run_with() {

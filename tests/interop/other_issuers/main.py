@@ -23,7 +23,7 @@ from http_call import call  # noqa: E402
 from report import Report  # noqa: E402
 from service import Service  # noqa: E402
 
-BINARY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/examples/cognito"
+BINARY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/cognito"
 SECONDS_IN_ALL = 180
 
 

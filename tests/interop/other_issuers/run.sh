@@ -12,5 +12,5 @@ venv=target/interop-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null)
-cargo build --quiet --example cognito
+cargo build --quiet -p example-cognito
 exec "$venv/bin/python" "$here/main.py"

@@ -284,7 +284,7 @@ fn unusable() -> Vec<(&'static str, String)> {
 
 fn key(name: &str) -> Value {
     static KEYS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        serde_json::from_str(include_str!("../../fixtures/foreign/keys.json")).unwrap()
+        serde_json::from_str(include_str!("../../../fixtures/foreign/keys.json")).unwrap()
     });
     KEYS[name].clone()
 }

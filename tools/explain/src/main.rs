@@ -1,13 +1,15 @@
 //! Why is this token refused? For a person at 3 a.m., with a token from a log or a bug report.
 //!
 //! ```text
-//! cargo run --example explain -- --pool eu-west-1_AbCdEf123 --scope profiles/get < token
+//! cargo run -p explain -- --pool eu-west-1_AbCdEf123 --scope profiles/get < token
 //! ```
 //!
-//! The verdict is that of the crate's own `Verifier`; this example only tells it. It prints claims, which the crate itself
+//! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims, which the crate itself
 //! never does: keep the output to yourself.
 
 mod explanation;
+#[cfg(test)]
+mod tests;
 
 use std::{
     env,

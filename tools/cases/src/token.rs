@@ -179,7 +179,7 @@ pub(crate) fn parts(token: &str) -> [String; 3] {
 /// A token that the crate's own signer could not make: see `fixtures/foreign/`.
 pub(crate) fn foreign(name: &str) -> String {
     static TOKENS: LazyLock<serde_json::Value> = LazyLock::new(|| {
-        serde_json::from_str(include_str!("../../fixtures/foreign/tokens.json")).unwrap()
+        serde_json::from_str(include_str!("../../../fixtures/foreign/tokens.json")).unwrap()
     });
     let token = TOKENS[name].as_str();
     token
@@ -190,9 +190,9 @@ pub(crate) fn foreign(name: &str) -> String {
 fn sign(message: &[u8], key: Key) -> String {
     static KEYS: LazyLock<[EncodingKey; 3]> = LazyLock::new(|| {
         [
-            &include_bytes!("../../fixtures/keys/test-only-access.pem")[..],
-            include_bytes!("../../fixtures/keys/test-only-id.pem"),
-            include_bytes!("../../fixtures/keys/test-only-unpublished.pem"),
+            &include_bytes!("../../../fixtures/keys/test-only-access.pem")[..],
+            include_bytes!("../../../fixtures/keys/test-only-id.pem"),
+            include_bytes!("../../../fixtures/keys/test-only-unpublished.pem"),
         ]
         .map(|pem| EncodingKey::from_rsa_pem(pem).unwrap())
     });

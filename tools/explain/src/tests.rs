@@ -1,9 +1,6 @@
-//! What `examples/explain` tells a person: the failing step of each refusal, what to do, and never the signature.
+//! What the program tells a person: the failing step of each refusal, what to do, and never the signature.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-#[path = "../examples/explain/explanation/mod.rs"]
-mod explanation;
 
 use std::time::Duration;
 
@@ -13,7 +10,7 @@ use tower_cognito::{
     testing::{Key, TestPool, TokenBuilder},
 };
 
-use explanation::{Expected, Explanation, Keys, Paint, explain};
+use crate::explanation::{Expected, Explanation, Keys, Paint, explain};
 
 async fn explained(pool: &TestPool, expected: &Expected, input: &str) -> Explanation {
     let keys = Keys::Given(pool.jwks());

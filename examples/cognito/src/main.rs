@@ -1,7 +1,7 @@
 //! A guarded axum service on a real user pool, ready to deploy.
 //!
 //! ```text
-//! cargo run --release --example cognito -- --pool eu-west-1_AbCdEf123 --clients 1example23456789
+//! cargo run --release -p example-cognito -- --pool eu-west-1_AbCdEf123 --clients 1example23456789
 //! ```
 //!
 //! `cognito/provision.sh` makes a pool, a client and a domain to try it with; `--help` tells the settings.

@@ -1,6 +1,6 @@
 //! A service whose verdicts and keys can be watched: Prometheus metrics on `/metrics`, and a span that names the caller.
 //!
-//! `cargo run --example metrics` sends itself a few requests, prints what a scrape then shows, and serves until it is stopped;
+//! `cargo run -p example-metrics` sends itself a few requests, prints what a scrape then shows, and serves until it is stopped;
 //! with `-- --check` it asserts the lines that it expects, and ends.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]

@@ -1,6 +1,6 @@
 //! Writes `fixtures/cases/` and `fixtures/jwks/`: the tables that the tests replay, made from the fixture keys.
 //!
-//! `cargo run --example make_cases` writes them, `-- --check` fails if they differ. RS256 has no randomness, so a run on
+//! `cargo run -p cases` writes them, `-- --check` fails if they differ. RS256 has no randomness, so a run on
 //! any machine writes the same bytes.
 
 #![allow(
@@ -19,7 +19,7 @@ mod issuer;
 mod jwks;
 mod key_sets;
 mod profiles;
-#[path = "../../tests/table/row.rs"]
+#[path = "../../../tests/table/row.rs"]
 mod row;
 mod scopes;
 mod settings;
@@ -35,7 +35,7 @@ use table::Table;
 
 fn main() -> ExitCode {
     let check = env::args().any(|argument| argument == "--check");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     let mut stale = Vec::new();
     let mut rows = 0;
     for (file, text) in files(&mut rows) {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
     println!("{rows} cases, {} files differed", stale.len());
     if check && !stale.is_empty() {
-        println!("run `cargo run --example make_cases`, and look at what changed: {stale:?}");
+        println!("run `cargo run -p cases`, and look at what changed: {stale:?}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

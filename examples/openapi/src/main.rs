@@ -1,6 +1,6 @@
 //! An OpenAPI document whose scopes are those that the routes enforce, and a page to try the API in a browser.
 //!
-//! `cargo run --example openapi` serves until it is stopped: open the URL that it prints, press "Authorize", and enter the client id
+//! `cargo run -p example-openapi` serves until it is stopped: open the URL that it prints, press "Authorize", and enter the client id
 //! and the secret. With `-- --check` it calls every operation with and without each scope that the document names, asserts the
 //! answers, and ends.
 //!

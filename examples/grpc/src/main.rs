@@ -1,6 +1,6 @@
 //! A tonic server whose answers to bad tokens are gRPC statuses, and a tonic client with tokens of its own.
 //!
-//! `cargo run --example grpc_tonic` starts a local issuer and the server, and makes one call of each kind. `-- --check` asserts what
+//! `cargo run -p example-grpc` starts a local issuer and the server, and makes one call of each kind. `-- --check` asserts what
 //! came back. The service is gRPC's own health check, whose generated code tonic-health has, so that no protoc is needed.
 
 #![allow(clippy::print_stdout, reason = "an example")]

@@ -1,7 +1,7 @@
 //! An AWS Lambda function behind an API Gateway HTTP API, with the layer around its handler.
 //!
 //! In Lambda (`AWS_LAMBDA_RUNTIME_API` is set) it serves events, for tokens of the pool that `USER_POOL_ID` names. Elsewhere
-//! `cargo run --example lambda` gives the same service an event of the gateway (payload format 2.0, `event.json`) with tokens of a
+//! `cargo run -p example-lambda` gives the same service an event of the gateway (payload format 2.0, `event.json`) with tokens of a
 //! pool in memory, and prints the answers; `-- --check` asserts them.
 
 #![allow(clippy::print_stdout, reason = "an example")]

@@ -1,6 +1,6 @@
 //! `examples/cognito/get-token.sh` in Rust: prints a client-credentials token, which is its purpose.
 //!
-//! `cargo run --example get_token -- [SCOPE…]`, with `TOKEN_URL`, `CLIENT_ID` and `CLIENT_SECRET_FILE` as
+//! `cargo run -p example-cognito --bin get-token -- [SCOPE…]`, with `TOKEN_URL`, `CLIENT_ID` and `CLIENT_SECRET_FILE` as
 //! `provision.sh` prints them. A service does not print its token: it hands `credentials.layer(…)` or
 //! `token.header_value()` to its HTTP client.
 

@@ -233,7 +233,7 @@ fn confusion(t: &mut Table) {
 fn embedded_keys(t: &mut Table) {
     const RULE: &str = "RFC 8725 §3.10; RFC 7515 §4.1.2-4.1.8; CVE-2018-0114; CVE-2026-27962";
     let attackers =
-        serde_json::from_str::<serde_json::Value>(include_str!("../../fixtures/foreign/keys.json"))
+        serde_json::from_str::<serde_json::Value>(include_str!("../../../fixtures/foreign/keys.json"))
             .unwrap()["unpublished"]
             .to_string();
     for (name, json) in [

@@ -1,7 +1,7 @@
 //! A Cognito user pool on this machine, for the development of a whole system without AWS.
 //!
 //! ```text
-//! cargo run --example local_issuer -- --client caller --scope profiles/get --scope profiles/post
+//! cargo run -p local-issuer -- --client caller --scope profiles/get --scope profiles/post
 //! ```
 //!
 //! It prints lines for a shell to `eval`, and serves until it is interrupted. Its keys are new at each start unless
@@ -35,7 +35,7 @@ use tower_cognito::{
 const USAGE: &str = "\
 A Cognito user pool on loopback, for development only.
 
-usage: local_issuer [FLAGS]
+usage: local-issuer [FLAGS]
 
   --pool-id ID           user pool id [eu-west-1_LocalOnly1]
   --port PORT            port on 127.0.0.1 [any that is free]
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("local_issuer: {error}");
+            eprintln!("local-issuer: {error}");
             ExitCode::FAILURE
         }
     }
