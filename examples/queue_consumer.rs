@@ -13,7 +13,7 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use tokio::sync::mpsc;
 use tower_cognito::{
-    AllowedClients, AuthError, FetchError, JwksReply, ScopePolicy, Verifier,
+    AllowedClients, AuthError, FetchError, JwksResponse, ScopePolicy, Verifier,
     testing::{ScriptedFetcher, TestPool},
 };
 
@@ -68,7 +68,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     // The first fetch of keys fails, and the second one does not.
     let keys = ScriptedFetcher::new()
         .fail(FetchError::Connect)
-        .reply(JwksReply::document(pool.jwks()));
+        .reply(JwksResponse::document(pool.jwks()));
     let consumer = Consumer {
         verifier: Verifier::builder(pool.user_pool(), AllowedClients::any())
             .fetcher(keys)

@@ -1,6 +1,6 @@
 //! Authentication for a service that is in use, in three steps and without a refusal that nobody expected.
 //!
-//! 1. A layer with `report_only()` lets every request through and leaves a `Verdict`; a middleware outside counts the reasons.
+//! 1. A layer with `report_only()` lets every request through and leaves a `ReportOnlyVerdict`; a middleware outside counts the reasons.
 //! 2. The counts say who still calls without a good token. Those callers are mended, while nothing else has changed.
 //! 3. When no refusal is counted any more, `report_only()` is deleted. The same middleware counts refusals from then on.
 //!
@@ -26,7 +26,7 @@ use axum::{
 use http::header::AUTHORIZATION;
 use tower::ServiceExt;
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, ConfigError, RequireScopesLayer, Verdict,
+    AuthError, BearerAuthLayer, Claims, ConfigError, ReportOnlyVerdict, RequireScopesLayer,
     testing::{TestPool, TokenBuilder},
 };
 
@@ -47,12 +47,14 @@ impl Reasons {
     }
 }
 
-/// Outside of the layer. A report-only layer leaves a `Verdict` with every response, an enforcing one an `AuthError` with each
+/// Outside of the layer. A report-only layer leaves a `ReportOnlyVerdict` with every response, an enforcing one an `AuthError` with each
 /// refusal.
 async fn count_reasons(State(reasons): State<Reasons>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let extensions = response.extensions();
-    let found = extensions.get::<Verdict>().and_then(Verdict::refused);
+    let found = extensions
+        .get::<ReportOnlyVerdict>()
+        .and_then(ReportOnlyVerdict::refused);
     let refused = found.or_else(|| extensions.get::<AuthError>());
     reasons.count(refused.map_or("accepted", AuthError::reason));
     response

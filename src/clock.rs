@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher, RandomState},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -88,5 +89,34 @@ impl Clock for SystemClock {
 impl fmt::Debug for SystemClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SystemClock")
+    }
+}
+
+/// A random share in `0.0..1.0`, from the seed that std draws for each hasher: enough to spread a fleet.
+#[allow(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
+pub(crate) fn jitter() -> f64 {
+    (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// A reading of both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) wall: SystemTime,
+    pub(crate) monotonic: Duration,
+}
+
+impl Moment {
+    pub(crate) fn read(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may stand still while the
+    /// machine sleeps. Erring towards "longer" refreshes too early, which harms nobody.
+    pub(crate) fn since(&self, earlier: &Self) -> Duration {
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        wall.max(self.monotonic.saturating_sub(earlier.monotonic))
     }
 }

@@ -9,11 +9,14 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    bearer_auth::Standing,
-    challenge::{ChallengeParameters, Challenges},
-    claims::Claims,
+    bearer_auth::OuterLayer,
     error::AuthError,
-    rejection::{BearerChallenge, refuse},
+    rejection::{
+        BearerChallenge,
+        challenge::{ChallengeParameters, Challenges},
+        refuse,
+    },
+    token::claims::Claims,
 };
 
 /// The claims of the request's token.
@@ -29,7 +32,7 @@ impl<S: Sync> FromRequestParts<S> for Claims {
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| Standing::why_no_claims(&parts.extensions))
+            .ok_or_else(|| OuterLayer::why_no_claims(&parts.extensions))
     }
 }
 
@@ -39,8 +42,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for Claims {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         match parts.extensions.get::<Self>() {
             Some(claims) => Ok(Some(claims.clone())),
-            None => match Standing::why_no_claims(&parts.extensions) {
-                error @ AuthError::LayerMissing => Err(error),
+            None => match OuterLayer::why_no_claims(&parts.extensions) {
+                error @ AuthError::MissingLayer => Err(error),
                 _ => Ok(None),
             },
         }

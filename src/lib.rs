@@ -118,37 +118,28 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allowed_clients;
-mod answer;
-mod bearer;
 mod bearer_auth;
-mod challenge;
-mod claims;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
 mod clock;
 mod crypto;
 mod error;
-mod expect;
 #[cfg(feature = "axum")]
 mod extract;
-mod jitter;
-mod json;
-mod jwks;
-mod jws;
+mod keys;
 mod metrics;
-mod numeric_date;
 mod protected_url;
 mod rejection;
-#[cfg(any(feature = "client", feature = "reqwest"))]
-mod reply_headers;
 mod require_scopes;
 mod resource_metadata;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod response_headers;
 mod scope;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-mod token_cache;
+mod token;
 mod user_pool;
 mod verifier;
 
@@ -156,21 +147,20 @@ mod verifier;
 pub use self::extract::CustomClaims;
 pub use self::{
     allowed_clients::AllowedClients,
-    bearer_auth::{BearerAuth, BearerAuthLayer, ResponseFuture, Verdict},
-    claims::{Claims, CustomClaimsError, Principal, TokenUse},
+    bearer_auth::{BearerAuth, BearerAuthLayer, ReportOnlyVerdict, ResponseFuture},
     clock::{Clock, SystemClock},
     error::{AuthError, ConfigError, Denied},
-    jwks::{
-        FetchError, FetchJwks, JwksReply, JwksRequest, KeySetError, KeyState, KeyStatus,
+    keys::{
+        FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, KeyState, KeyStatus,
         MAX_JWKS_BYTES, SkipReason, SkippedKey,
     },
     rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     require_scopes::{GuardedFuture, RequireScopes, RequireScopesLayer},
     resource_metadata::{ResourceMetadata, ResourceMetadataService},
     scope::ScopePolicy,
-    token_cache::TokenCache,
+    token::claims::{Claims, CustomClaimsError, Principal, TokenUse},
     user_pool::UserPool,
-    verifier::{Verifier, VerifierBuilder},
+    verifier::{TokenCache, Verifier, VerifierBuilder},
 };
 
 /// The examples of the pages that are not part of this documentation.

@@ -14,12 +14,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::{Enforcement, Standing, Verdict, guard_refused},
-    challenge::{ChallengeParameters, Challenges, QuotableText},
-    claims::Claims,
+    bearer_auth::{Enforcement, OuterLayer, ReportOnlyVerdict, guard_refused},
     error::{AuthError, ConfigError},
-    rejection::{BearerChallenge, RejectionResponse, refuse},
+    rejection::{
+        BearerChallenge, RejectionResponse,
+        challenge::{ChallengeParameters, Challenges, QuotableText},
+        refuse,
+    },
     scope::ScopePolicy,
+    token::claims::Claims,
 };
 
 /// Demands scopes of the requests to a route.
@@ -186,7 +189,7 @@ impl<R> Guard<R> {
             Some(_) => Err(AuthError::InsufficientScope {
                 required: self.required.clone(),
             }),
-            None => Err(Standing::why_no_claims(extensions)),
+            None => Err(OuterLayer::why_no_claims(extensions)),
         }
     }
 }
@@ -215,10 +218,10 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let refused = self.guard.check(&request).err();
-        let enforcement = Standing::enforcement(request.extensions());
+        let enforcement = OuterLayer::enforcement(request.extensions());
         if let Some(error) = &refused
             && (enforcement == Enforcement::Enforce
-                || Verdict::found_by_guard(request.extensions_mut(), error))
+                || ReportOnlyVerdict::found_by_guard(request.extensions_mut(), error))
         {
             guard_refused(error, enforcement);
         }
@@ -272,7 +275,9 @@ where
             StateProj::Inner { future, found } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(error) = found.take() {
-                    response.extensions_mut().insert(Verdict::new(Some(error)));
+                    response
+                        .extensions_mut()
+                        .insert(ReportOnlyVerdict::new(Some(error)));
                 }
                 Poll::Ready(Ok(response))
             }

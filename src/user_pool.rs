@@ -78,7 +78,7 @@ impl UserPool {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidIssuer`] or [`ConfigError::InvalidJwksUrl`], as [`with_issuer`](Self::with_issuer) and
+    /// [`ConfigError::InvalidIssuer`] or [`ConfigError::InvalidJwksUrl`], as [`with_exact_issuer`](Self::with_exact_issuer) and
     /// [`with_jwks_url`](Self::with_jwks_url).
     pub fn external(issuer: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -95,7 +95,7 @@ impl UserPool {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidRegion`] if the region has no form like `us-west-2`.
-    /// 2. [`ConfigError::ReplicaOfExactIssuer`] after [`with_issuer`](Self::with_issuer) or on an
+    /// 2. [`ConfigError::ReplicaOfExactIssuer`] after [`with_exact_issuer`](Self::with_exact_issuer) or on an
     ///    [`external`](Self::external) issuer, whose replicas cannot be named.
     pub fn with_replica_region(mut self, region: &str) -> Result<Self, ConfigError> {
         let given = || region.to_owned();
@@ -118,7 +118,7 @@ impl UserPool {
     /// # Errors
     ///
     /// [`ConfigError::InvalidIssuer`] if it is no absolute http or https URL, or has a query, a fragment or white space.
-    pub fn with_issuer(mut self, issuer: &str) -> Result<Self, ConfigError> {
+    pub fn with_exact_issuer(mut self, issuer: &str) -> Result<Self, ConfigError> {
         self.issuers = vec![checked_issuer(issuer)?];
         self.id = None;
         Ok(self)
@@ -256,7 +256,7 @@ mod tests {
             })
         );
         assert!(matches!(
-            pool.with_issuer("https://id.example.com")
+            pool.with_exact_issuer("https://id.example.com")
                 .unwrap()
                 .with_replica_region("us-west-2"),
             Err(ConfigError::ReplicaOfExactIssuer { .. })
@@ -266,7 +266,10 @@ mod tests {
     #[test]
     fn an_exact_issuer_replaces_those_of_the_pool_id() {
         let pool = UserPool::new("eu-west-1_A").unwrap();
-        let exact = pool.clone().with_issuer("https://id.example.com/").unwrap();
+        let exact = pool
+            .clone()
+            .with_exact_issuer("https://id.example.com/")
+            .unwrap();
         assert_eq!(
             exact.issuers().collect::<Vec<_>>(),
             ["https://id.example.com/"]
@@ -281,7 +284,7 @@ mod tests {
             "https://",
         ] {
             assert_eq!(
-                pool.clone().with_issuer(issuer),
+                pool.clone().with_exact_issuer(issuer),
                 Err(ConfigError::InvalidIssuer {
                     given: issuer.to_owned()
                 })

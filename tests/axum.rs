@@ -167,7 +167,7 @@ async fn without_a_layer_an_extractor_answers_500() {
         assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
         assert_eq!(
             response.extensions().get::<AuthError>(),
-            Some(&AuthError::LayerMissing)
+            Some(&AuthError::MissingLayer)
         );
 
         let token = pool.token().claim("tenant_id", "t-1");

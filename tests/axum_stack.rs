@@ -26,7 +26,7 @@ use http::{
 };
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerAuthLayer, Claims, JwksReply, RequireScopesLayer, Verifier,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, JwksResponse, RequireScopesLayer, Verifier,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tower_http::{normalize_path::NormalizePathLayer, services::ServeDir};
@@ -108,7 +108,7 @@ async fn the_wait_for_keys_counts_only_in_a_timeout_outside() {
     for (place, status) in expected.into_iter().enumerate() {
         let pool = TestPool::new();
         let fetcher =
-            ScriptedFetcher::new().reply_after(2 * SECOND, JwksReply::document(pool.jwks()));
+            ScriptedFetcher::new().reply_after(2 * SECOND, JwksResponse::document(pool.jwks()));
         let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
             .fetcher(fetcher)
             .clock(pool.clock())

@@ -179,7 +179,7 @@ fn every_reason_is_reached() {
         .collect::<BTreeSet<_>>();
     let missing = reasons.difference(&reached).copied().collect::<Vec<_>>();
     // It takes a service that is put together wrongly, see the test below.
-    assert_eq!(missing, ["layer_missing"]);
+    assert_eq!(missing, ["missing_layer"]);
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_guard_without_the_layer_answers_500_and_no_challenge() {
     assert_eq!(response.body(), "");
     assert_eq!(
         response.extensions().get::<AuthError>(),
-        Some(&AuthError::LayerMissing)
+        Some(&AuthError::MissingLayer)
     );
 }
 

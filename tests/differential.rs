@@ -27,7 +27,7 @@ const DECIDED: [&str; 10] = [
     "header_not_supported",
     "invalid_signature",
     "issuer_not_allowed",
-    "key_unknown",
+    "unknown_key",
     "malformed_claims",
     "malformed_header",
     "malformed_token",

@@ -18,7 +18,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use tokio::{task::yield_now, time};
 use tower_cognito::{
-    AllowedClients, AuthError, Clock, FetchError, FetchJwks, JwksReply, JwksRequest, KeyState,
+    AllowedClients, AuthError, Clock, FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState,
     Verifier,
     testing::{Key, ManualClock, TestPool},
 };
@@ -101,7 +101,7 @@ struct Endpoint {
 struct Fetcher(Arc<Mutex<Endpoint>>);
 
 impl FetchJwks for Fetcher {
-    async fn fetch(&self, _: JwksRequest<'_>) -> Result<JwksReply, FetchError> {
+    async fn fetch(&self, _: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
         let (behaviour, pool) = {
             let mut endpoint = self.0.lock().unwrap();
             let clock = endpoint.pool.clock();
@@ -118,9 +118,9 @@ impl FetchJwks for Fetcher {
             (endpoint.behaviour.clone(), endpoint.pool.clone())
         };
         match behaviour {
-            Behaviour::Publish(keys) => Ok(JwksReply::document(pool.jwks_of(keys))),
+            Behaviour::Publish(keys) => Ok(JwksResponse::document(pool.jwks_of(keys))),
             Behaviour::Refuse => Err(FetchError::Connect),
-            Behaviour::Garbage => Ok(JwksReply::document("<html>")),
+            Behaviour::Garbage => Ok(JwksResponse::document("<html>")),
             Behaviour::Hang => pending().await,
             Behaviour::Panic => std::panic::resume_unwind(Box::new("on purpose")),
         }
@@ -225,7 +225,7 @@ impl World {
         }
         match &verdict {
             Ok(_) => assert!(has(&before) || has(&after), "withdrawn, and accepted"),
-            Err(AuthError::KeyUnknown) => {
+            Err(AuthError::UnknownKey) => {
                 assert!(!has(&after), "it was there");
                 let now = self.clock.monotonic();
                 let looked = self.fetches().iter().any(|fetched| {

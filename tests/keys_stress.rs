@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{task::JoinSet, time::timeout};
 use tower_cognito::{
-    AllowedClients, AuthError, FetchError, FetchJwks, JwksReply, JwksRequest, Verifier,
+    AllowedClients, AuthError, FetchError, FetchJwks, JwksRequest, JwksResponse, Verifier,
     testing::{Key, TestPool, TokenBuilder},
 };
 
@@ -32,7 +32,7 @@ struct Endpoint {
 struct Fetcher(Arc<Endpoint>);
 
 impl FetchJwks for Fetcher {
-    async fn fetch(&self, _: JwksRequest<'_>) -> Result<JwksReply, FetchError> {
+    async fn fetch(&self, _: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
         let Self(endpoint) = self;
         endpoint.calls.fetch_add(1, Ordering::SeqCst);
         let published = endpoint.published.lock().unwrap().clone();
@@ -40,7 +40,7 @@ impl FetchJwks for Fetcher {
             tokio::task::yield_now().await;
         }
         let keys = published.ok_or(FetchError::Connect)?;
-        Ok(JwksReply::document(endpoint.pool.jwks_of(keys)))
+        Ok(JwksResponse::document(endpoint.pool.jwks_of(keys)))
     }
 }
 
@@ -101,7 +101,7 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
                     assert!(
                         matches!(
                             verdict,
-                            Err(AuthError::KeyUnknown | AuthError::KeysUnavailable { .. })
+                            Err(AuthError::UnknownKey | AuthError::KeysUnavailable { .. })
                         ),
                         "{verdict:?}"
                     );

@@ -20,7 +20,8 @@ use http::{
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, JwksReply, RequireScopesLayer, ScopePolicy, Verdict,
+    AuthError, BearerAuthLayer, Claims, JwksResponse, ReportOnlyVerdict, RequireScopesLayer,
+    ScopePolicy,
     testing::{ScriptedFetcher, TestPool, WithClaims},
 };
 use tower_test::mock;
@@ -105,7 +106,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 async fn a_request_that_waits_for_a_key_keeps_the_ready_service() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksReply::document(pool.jwks()));
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
     let layer = fetching(&pool, &fetcher).layer();
     let (mut service, mut handle) = mock::spawn_with(
         move |inner: mock::Mock<Request<OwnBody>, Response<OwnAnswer>>| layer.layer(inner),
@@ -411,7 +412,7 @@ async fn a_guard_without_a_layer_outside_is_the_services_own_fault() {
     assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
     assert_eq!(
         response.extensions().get::<AuthError>(),
-        Some(&AuthError::LayerMissing)
+        Some(&AuthError::MissingLayer)
     );
 
     let response = guarded(Some(pool.verifier().layer()))
@@ -539,7 +540,7 @@ async fn a_report_only_layer_outside_does_not_loosen_the_one_inside() {
 
 /// What a report-only layer found.
 fn found(response: &Response<OwnAnswer>) -> Option<AuthError> {
-    let verdict = response.extensions().get::<Verdict>();
+    let verdict = response.extensions().get::<ReportOnlyVerdict>();
     verdict
         .expect("a report-only layer leaves a verdict")
         .refused()

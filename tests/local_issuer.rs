@@ -506,7 +506,7 @@ async fn a_withdrawn_key_is_not_published() {
     assert_eq!(issuer.published_kids(), ["test-only-id"]);
     assert_eq!(
         bounded(verifier(&issuer).verify(&token)).await.unwrap_err(),
-        AuthError::KeyUnknown
+        AuthError::UnknownKey
     );
 }
 
@@ -521,7 +521,7 @@ async fn fresh_keys_are_not_the_fixtures_and_differ_each_time() {
             bounded(verifier(stranger).verify(&token))
                 .await
                 .unwrap_err(),
-            AuthError::KeyUnknown
+            AuthError::UnknownKey
         );
     }
     // As long as Cognito's own names.

@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use serde::Deserialize;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Denied, FetchError, JwksReply, RequireScopesLayer,
+    AllowedClients, AuthError, Claims, Denied, FetchError, JwksResponse, RequireScopesLayer,
     ScopePolicy, Verifier, VerifierBuilder,
     testing::{Key, ScriptedFetcher, TestPool, TokenBuilder},
 };
@@ -188,14 +188,14 @@ fn attempts() -> Vec<Attempt> {
                 .build()),
         ),
         refused(
-            "key_unknown",
+            "unknown_key",
             one(token().kid(text("kid\r\n\u{1b}[31m")).build()),
         ),
         by(
-            "key_unknown",
+            "unknown_key",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksReply::document(pool.jwks()))),
+            Some(ScriptedFetcher::new().always(JwksResponse::document(pool.jwks()))),
         ),
         by(
             "keys_unavailable",
@@ -207,7 +207,7 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksReply::document("{}"))),
+            Some(ScriptedFetcher::new().always(JwksResponse::document("{}"))),
         ),
         by(
             "client_not_allowed",
@@ -399,7 +399,7 @@ fn reasons() -> BTreeSet<&'static str> {
     let (labels, _) = labels.split_once("\n    }\n").unwrap();
     let reasons = labels.split('"').skip(1).step_by(2);
     reasons
-        .filter(|reason| *reason != "layer_missing")
+        .filter(|reason| *reason != "missing_layer")
         .chain(["accepted"])
         .collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tower_cognito::{
-    AllowedClients, FetchError, JwksReply, KeyState, Verifier,
+    AllowedClients, FetchError, JwksResponse, KeyState, Verifier,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -28,8 +28,8 @@ async fn steps_are_taken_in_turn_and_then_the_standing_answer() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new()
         .fail(FetchError::Timeout)
-        .reply(JwksReply::document(pool.jwks()).with_etag("\"1\""))
-        .always(JwksReply::not_modified());
+        .reply(JwksResponse::document(pool.jwks()).with_etag("\"1\""))
+        .always(JwksResponse::not_modified());
     let verifier = verifier(&pool, &fetcher);
 
     assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Timeout));
@@ -82,7 +82,7 @@ async fn a_fetch_can_hang_and_panic() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_can_be_late() {
     let pool = TestPool::new();
-    let document = JwksReply::document(pool.jwks());
+    let document = JwksResponse::document(pool.jwks());
     for (delay, outcome) in [(4, Ok(())), (6, Err(FetchError::Timeout))] {
         let fetcher =
             ScriptedFetcher::new().reply_after(Duration::from_secs(delay), document.clone());
@@ -95,7 +95,7 @@ async fn a_reply_can_be_late() {
 async fn a_held_reply_comes_when_it_is_released_or_dropped() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let first = fetcher.held(JwksReply::document(pool.jwks()));
+    let first = fetcher.held(JwksResponse::document(pool.jwks()));
     let verifier = verifier(&pool, &fetcher);
     let token = pool.token().build();
 
@@ -110,7 +110,7 @@ async fn a_held_reply_comes_when_it_is_released_or_dropped() {
     assert!(bounded(waiting).await.unwrap().is_ok());
 
     pool.clock().advance(Duration::from_secs(60 * 60));
-    let second = fetcher.held(JwksReply::document(pool.jwks_of([Key::Unpublished])));
+    let second = fetcher.held(JwksResponse::document(pool.jwks_of([Key::Unpublished])));
     assert!(verifier.verify(&token).await.is_ok(), "the old keys serve");
     bounded(fetcher.wait_for_calls(2)).await;
     drop(second);

@@ -130,7 +130,7 @@ fn an_issuer_belongs_to_one_pool() {
         .with_replica_region("eu-west-1")
         .unwrap();
     let exact = pool("eu-west-1_Other")
-        .with_issuer("https://cognito-idp.eu-west-1.amazonaws.com/us-east-1_Shared")
+        .with_exact_issuer("https://cognito-idp.eu-west-1.amazonaws.com/us-east-1_Shared")
         .unwrap();
     let error = Verifier::builder(replica, AllowedClients::any())
         .pool(exact, AllowedClients::any())
@@ -182,7 +182,11 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
             "key_set",
             "none of its keys",
         ),
-        (FetchError::NothingToKeep, "nothing_to_keep", "304"),
+        (
+            FetchError::UnexpectedNotModified,
+            "unexpected_not_modified",
+            "304",
+        ),
         (FetchError::NoRuntime, "no_runtime", "no tokio runtime"),
         (FetchError::Timeout, "timeout", "in time"),
         (FetchError::TooLarge, "too_large", "150000 bytes"),

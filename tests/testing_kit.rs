@@ -218,7 +218,7 @@ fn each_fault_is_refused_for_what_it_is() {
         (
             "unknown_key",
             TokenBuilder::unknown_key,
-            AuthError::KeyUnknown,
+            AuthError::UnknownKey,
         ),
         (
             "a forger who knows a published kid",
@@ -407,8 +407,8 @@ fn a_key_that_is_published_later_is_accepted_by_a_verifier_that_has_it() {
         .build()
         .unwrap();
     assert!(verdict(&rotated, &token).is_ok());
-    assert_eq!(refusal(&rotated, &pool.token()), AuthError::KeyUnknown);
-    assert_eq!(refusal(&pool.verifier(), &token), AuthError::KeyUnknown);
+    assert_eq!(refusal(&rotated, &pool.token()), AuthError::UnknownKey);
+    assert_eq!(refusal(&pool.verifier(), &token), AuthError::UnknownKey);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use http::StatusCode;
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use tokio::task::yield_now;
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Denied, FetchError, JwksReply, TokenCache, Verifier,
+    AllowedClients, AuthError, Claims, Denied, FetchError, JwksResponse, TokenCache, Verifier,
     testing::{Key, ManualClock, ScriptedFetcher, TestPool},
 };
 
@@ -134,7 +134,7 @@ impl Side {
         match reply {
             Ok(document) => self
                 .fetcher
-                .always(JwksReply::document(document).with_max_age(Duration::from_secs(300))),
+                .always(JwksResponse::document(document).with_max_age(Duration::from_secs(300))),
             Err(()) => self.fetcher.always_fail(FetchError::Status {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(Duration::from_secs(300)),

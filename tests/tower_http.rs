@@ -25,7 +25,7 @@ use http::{
 use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, Claims, FetchError, JwksReply, ProblemJson, RequireScopesLayer, TokenCache,
+    AuthError, Claims, FetchError, JwksResponse, ProblemJson, RequireScopesLayer, TokenCache,
     Verifier,
     testing::{ScriptedFetcher, TestPool},
 };
@@ -220,7 +220,7 @@ async fn compression_outside_packs_the_body_and_leaves_the_challenge() {
 async fn a_timeout_outside_answers_while_keys_are_fetched_and_a_later_request_finds_them() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksReply::document(pool.jwks()));
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
     let verifier = fetching(&pool, &fetcher);
     let service = ServiceBuilder::new()
         .layer(TimeoutLayer::with_status_code(
@@ -246,7 +246,7 @@ async fn a_timeout_inside_does_not_count_the_wait_for_keys() {
     let pool = TestPool::new();
     for (handler_takes, status) in [(0, StatusCode::OK), (2, StatusCode::GATEWAY_TIMEOUT)] {
         let fetcher = ScriptedFetcher::new()
-            .reply_after(Duration::from_secs(2), JwksReply::document(pool.jwks()));
+            .reply_after(Duration::from_secs(2), JwksResponse::document(pool.jwks()));
         let service = ServiceBuilder::new()
             .layer(fetching(&pool, &fetcher).layer())
             .layer(TimeoutLayer::with_status_code(

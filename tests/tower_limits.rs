@@ -19,7 +19,7 @@ use tower::{
     util::{BoxCloneService, BoxCloneServiceLayer, BoxCloneSyncService, BoxService},
 };
 use tower_cognito::{
-    JwksReply,
+    JwksResponse,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 use tower_test::mock::Spawn;
@@ -95,7 +95,7 @@ async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
 async fn a_request_that_waits_for_a_key_holds_one_place_and_is_served_in_it() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksReply::document(pool.jwks()));
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
     let places = Arc::new(Semaphore::new(2));
     let layer = fetching(&pool, &fetcher).layer();
     let inner = ServiceBuilder::new()
@@ -125,7 +125,7 @@ async fn a_request_that_waits_for_a_key_holds_one_place_and_is_served_in_it() {
 async fn a_request_that_is_dropped_while_it_waits_for_a_key_frees_its_place() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksReply::document(pool.jwks()));
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
     let service = ServiceBuilder::new()
         .layer(fetching(&pool, &fetcher).layer())
         .layer(ConcurrencyLimitLayer::new(1))
@@ -182,7 +182,7 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
 #[tokio::test(start_paused = true)]
 async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
     let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new().reply(JwksReply::document(pool.jwks()));
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
     let service = ServiceBuilder::new()
         .buffer(8)
         .layer(fetching(&pool, &fetcher).layer())
@@ -190,7 +190,7 @@ async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
     let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
     assert_eq!(known.status(), StatusCode::OK);
 
-    let held = fetcher.held(JwksReply::document(
+    let held = fetcher.held(JwksResponse::document(
         pool.jwks_of([Key::Access, Key::Unpublished]),
     ));
     let mut of_new_key = with_token(&pool);

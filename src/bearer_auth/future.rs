@@ -11,10 +11,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
+    outer_layer::ReportOnlyVerdict,
     rules::{Admitted, Rules, admit_after},
-    standing::Verdict,
 };
-use crate::{error::AuthError, jwks::Waiting, rejection::RejectionResponse};
+use crate::{error::AuthError, keys::Waiting, rejection::RejectionResponse};
 
 pin_project! {
     /// The response of a [`BearerAuth`](super::BearerAuth) service.
@@ -36,20 +36,20 @@ pin_project! {
         Inner {
             #[pin]
             future: S::Future,
-            report: Option<Verdict>,
+            report: Option<ReportOnlyVerdict>,
         },
         Refused {
             response: Option<Response<ResBody>>,
         },
         Waiting {
             admission: Pin<Box<dyn Future<Output = Result<Admitted, AuthError>> + Send>>,
-            held: Option<Box<Held<S, R, ReqBody>>>,
+            parked: Option<Box<Parked<S, R, ReqBody>>>,
         },
     }
 }
 
 /// What waits for a key: the request, and the service that is ready for it.
-struct Held<S, R, ReqBody> {
+struct Parked<S, R, ReqBody> {
     rules: Arc<Rules<R>>,
     service: S,
     request: Request<ReqBody>,
@@ -59,7 +59,7 @@ impl<S, R, ReqBody, ResBody> ResponseFuture<S, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) const fn inner(future: S::Future, report: Option<Verdict>) -> Self {
+    pub(super) const fn inner(future: S::Future, report: Option<ReportOnlyVerdict>) -> Self {
         Self {
             state: State::Inner { future, report },
         }
@@ -84,7 +84,7 @@ where
         Self {
             state: State::Waiting {
                 admission: Box::pin(admission),
-                held: Some(Box::new(Held {
+                parked: Some(Box::new(Parked {
                     rules,
                     service,
                     request,
@@ -118,10 +118,10 @@ where
                         .take()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
-                StateProj::Waiting { admission, held } => {
+                StateProj::Waiting { admission, parked } => {
                     let outcome = ready!(admission.as_mut().poll(cx));
-                    match held.take() {
-                        Some(held) => held.release(outcome),
+                    match parked.take() {
+                        Some(parked) => parked.release(outcome),
                         None => return Poll::Pending,
                     }
                 }
@@ -131,7 +131,7 @@ where
     }
 }
 
-impl<S, R, ReqBody> Held<S, R, ReqBody> {
+impl<S, R, ReqBody> Parked<S, R, ReqBody> {
     fn release<ResBody>(
         mut self,
         outcome: Result<Admitted, AuthError>,
@@ -153,8 +153,8 @@ impl<S, R, ReqBody> Held<S, R, ReqBody> {
 }
 
 /// A guard beneath may have found something that this layer did not: a refusal outweighs an acceptance.
-fn record<B>(response: &mut Response<B>, verdict: Verdict) {
-    let found_beneath = response.extensions().get::<Verdict>().is_some();
+fn record<B>(response: &mut Response<B>, verdict: ReportOnlyVerdict) {
+    let found_beneath = response.extensions().get::<ReportOnlyVerdict>().is_some();
     if verdict.refused().is_some() || !found_beneath {
         response.extensions_mut().insert(verdict);
     }

@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{BearerAuth, rules::Rules, standing::Enforcement};
+use super::{BearerAuth, outer_layer::Enforcement, rules::Rules};
 use crate::{
-    challenge::QuotableText, error::ConfigError, rejection::BearerChallenge, scope::ScopePolicy,
+    error::ConfigError,
+    rejection::{BearerChallenge, challenge::QuotableText},
+    scope::ScopePolicy,
     verifier::Verifier,
 };
 
@@ -86,7 +88,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
     /// use.
     ///
-    /// The finding is a [`Verdict`](super::Verdict) in the extensions of request and response, and a `tracing` event.
+    /// The finding is a [`ReportOnlyVerdict`](super::ReportOnlyVerdict) in the extensions of request and response, and a `tracing` event.
     /// `Claims` are in the extensions only of a verified token, so handlers take `Option<Claims>` for as long as this is on. Nothing waits for keys: while they have to be fetched, the
     /// finding is `KeysUnavailable`. **It protects nothing.**
     pub fn report_only(self) -> Self {

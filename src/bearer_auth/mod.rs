@@ -2,15 +2,16 @@
 
 mod future;
 mod layer;
+mod outer_layer;
 mod report;
 mod rules;
 mod service;
-mod standing;
 
 pub use self::{
-    future::ResponseFuture, layer::BearerAuthLayer, service::BearerAuth, standing::Verdict,
+    future::ResponseFuture, layer::BearerAuthLayer, outer_layer::ReportOnlyVerdict,
+    service::BearerAuth,
 };
 pub(crate) use self::{
+    outer_layer::{Enforcement, OuterLayer},
     report::guard_refused,
-    standing::{Enforcement, Standing},
 };

@@ -1,6 +1,6 @@
 //! What operators are told of a verdict: one `tracing` event and one count, in the same words.
 
-use super::standing::Enforcement;
+use super::outer_layer::Enforcement;
 use crate::{
     error::AuthError,
     metrics::{self, VerdictLabels},

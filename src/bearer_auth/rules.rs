@@ -8,17 +8,19 @@ use http::{
 };
 
 use super::{
+    outer_layer::{Enforcement, OuterLayer, ReportOnlyVerdict},
     report::{Finding, request_judged},
-    standing::{Enforcement, Standing, Verdict},
 };
 use crate::{
-    bearer,
-    challenge::{ChallengeParameters, Challenges},
-    claims::Claims,
     error::AuthError,
-    jwks::Waiting,
-    rejection::{BearerChallenge, RejectionResponse, refuse},
+    keys::Waiting,
+    rejection::{
+        BearerChallenge, RejectionResponse,
+        challenge::{ChallengeParameters, Challenges},
+        refuse,
+    },
     scope::ScopePolicy,
+    token::{bearer, claims::Claims},
     verifier::{Step, Verifier},
 };
 
@@ -137,7 +139,7 @@ impl<R> Rules<R> {
         &self,
         request: &mut Request<B>,
         outcome: Result<Admitted, AuthError>,
-    ) -> Result<Option<Verdict>, AuthError> {
+    ) -> Result<Option<ReportOnlyVerdict>, AuthError> {
         let let_in_as = match &outcome {
             Ok(Admitted::Anonymous) => Finding::Anonymous,
             Ok(Admitted::With(_)) | Err(_) => Finding::Accepted,
@@ -153,7 +155,7 @@ impl<R> Rules<R> {
 
     fn grant<B>(&self, request: &mut Request<B>, admitted: Admitted) -> Result<(), AuthError> {
         let Admitted::With(claims) = admitted else {
-            request.extensions_mut().insert(Standing {
+            request.extensions_mut().insert(OuterLayer {
                 why_no_claims: Some(AuthError::MissingToken),
                 enforcement: Enforcement::Enforce,
             });
@@ -212,17 +214,17 @@ pub(super) async fn admit_after(
 }
 
 /// Leaves what a report-only layer found with a request that passes in any case.
-fn report<B>(request: &mut Request<B>, refused: Option<AuthError>) -> Verdict {
+fn report<B>(request: &mut Request<B>, refused: Option<AuthError>) -> ReportOnlyVerdict {
     for (name, value) in request.headers_mut().iter_mut() {
         if name == AUTHORIZATION {
             value.set_sensitive(true);
         }
     }
-    let verdict = Verdict::new(refused.clone());
+    let verdict = ReportOnlyVerdict::new(refused.clone());
     let why_no_claims = refused.or(Some(AuthError::MissingToken));
     let extensions = request.extensions_mut();
     extensions.insert(verdict.clone());
-    extensions.insert(Standing {
+    extensions.insert(OuterLayer {
         why_no_claims,
         enforcement: Enforcement::ReportOnly,
     });

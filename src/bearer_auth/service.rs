@@ -9,12 +9,12 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
+    outer_layer::OuterLayer,
     rules::{Admission, Rules},
-    standing::Standing,
 };
 use crate::{
-    claims::Claims,
     rejection::{BearerChallenge, RejectionResponse},
+    token::claims::Claims,
 };
 
 /// The service of a [`BearerAuthLayer`](super::BearerAuthLayer).
@@ -63,7 +63,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Whatever an outer layer or a careless client of this service put there, it is not ours.
         request.extensions_mut().remove::<Claims>();
-        request.extensions_mut().remove::<Standing>();
+        request.extensions_mut().remove::<OuterLayer>();
         match self.rules.admit(&request) {
             Admission::Done(outcome) => match self.rules.let_in(&mut request, outcome) {
                 Ok(report) => ResponseFuture::inner(self.inner.call(request), report),

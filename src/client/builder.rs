@@ -4,17 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     ClientAuthentication, ClientCredentials,
-    endpoint::TokenEndpoint,
-    exchange::AppClient,
+    request_token::AppClient,
     scopes::Scopes,
     secret::{ClientSecret, Secrets},
     source::{Settings, TokenSource},
+    token_endpoint::TokenEndpoint,
 };
 use crate::{
     allowed_clients::checked_client_id,
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, jitter},
     error::ConfigError,
-    jitter::jitter,
     metrics,
     user_pool::is_region,
 };

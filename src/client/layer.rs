@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::{
-    ClientCredentials, Once, RetryCloned, SendBearer,
+    ClientCredentials, CloneBody, NoRetry, SendBearer,
     origin::{Origin, Unencrypted},
 };
 use crate::error::ConfigError;
@@ -51,7 +51,7 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct SendBearerLayer<R = Once> {
+pub struct SendBearerLayer<R = NoRetry> {
     credentials: ClientCredentials,
     origins: Vec<Origin>,
     bodies: R,
@@ -73,7 +73,7 @@ impl SendBearerLayer {
         Self {
             credentials,
             origins: Vec::new(),
-            bodies: Once,
+            bodies: NoRetry,
         }
     }
 }
@@ -105,12 +105,12 @@ impl<R> SendBearerLayer<R> {
     ///
     /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned for every request. A callee
     /// that refuses a token has not acted on the request, so this is for every method.
-    pub fn retry_cloned(self) -> SendBearerLayer<RetryCloned> {
-        self.retry_with(RetryCloned)
+    pub fn retry_cloned(self) -> SendBearerLayer<CloneBody> {
+        self.retry_with(CloneBody)
     }
 
     /// As [`retry_cloned`](Self::retry_cloned), for bodies that are copied in another way, or not always: a
-    /// [`ReplayBody`](super::ReplayBody), such as a closure.
+    /// [`CopyBody`](super::CopyBody), such as a closure.
     pub fn retry_with<R2>(self, bodies: R2) -> SendBearerLayer<R2> {
         SendBearerLayer {
             credentials: self.credentials,

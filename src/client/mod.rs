@@ -67,23 +67,23 @@
 //! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
 
 mod builder;
-mod challenge;
-mod endpoint;
 mod error;
-mod exchange;
-mod held;
 mod layer;
 mod origin;
 mod replay;
-mod reply;
+mod request_token;
 mod schedule;
 mod scopes;
 mod secret;
 mod service;
+mod slot;
 mod source;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_endpoint;
+mod token_response;
+mod www_authenticate;
 
 use std::{fmt, sync::Arc};
 
@@ -91,7 +91,7 @@ pub use self::{
     builder::{ClientCredentialsBuilder, DEFAULT_TIMEOUT},
     error::TokenError,
     layer::SendBearerLayer,
-    replay::{Once, ReplayBody, RetryCloned},
+    replay::{CloneBody, CopyBody, NoRetry},
     secret::ClientAuthentication,
     service::{SendBearer, SendBearerError, SendBearerFuture},
     token::AccessToken,

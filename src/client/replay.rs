@@ -4,13 +4,13 @@ use http::Request;
 
 /// Gives a second copy of a request's body, so that the request can be sent again after its token was refused.
 ///
-/// [`Once`] and [`RetryCloned`] are for most cases. A closure `Fn(&B) -> Option<B>` is one, too, for bodies that can only
+/// [`NoRetry`] and [`CloneBody`] are for most cases. A closure `Fn(&B) -> Option<B>` is one, too, for bodies that can only
 /// sometimes be copied.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::client::ReplayBody;
+/// use tower_cognito::client::CopyBody;
 ///
 /// /// A body that may be a stream.
 /// enum Body {
@@ -22,42 +22,42 @@ use http::Request;
 ///     Body::Empty => Some(Body::Empty),
 ///     Body::Stream(_) => None,
 /// };
-/// assert!(replay.replay_body(&Body::Empty).is_some());
+/// assert!(replay.copy_body(&Body::Empty).is_some());
 /// ```
-pub trait ReplayBody<B> {
+pub trait CopyBody<B> {
     /// A second copy, or `None` if there cannot be one. Called before the request is sent.
-    fn replay_body(&self, body: &B) -> Option<B>;
+    fn copy_body(&self, body: &B) -> Option<B>;
 }
 
-impl<B, F: Fn(&B) -> Option<B>> ReplayBody<B> for F {
-    fn replay_body(&self, body: &B) -> Option<B> {
+impl<B, F: Fn(&B) -> Option<B>> CopyBody<B> for F {
+    fn copy_body(&self, body: &B) -> Option<B> {
         self(body)
     }
 }
 
 /// Sends each request once. A refused token is replaced for the next one. The default.
 #[derive(Clone, Copy, Debug)]
-pub struct Once;
+pub struct NoRetry;
 
-impl<B> ReplayBody<B> for Once {
-    fn replay_body(&self, _: &B) -> Option<B> {
+impl<B> CopyBody<B> for NoRetry {
+    fn copy_body(&self, _: &B) -> Option<B> {
         None
     }
 }
 
 /// Sends a request whose token was refused a second time, with a clone of its body.
 #[derive(Clone, Copy, Debug)]
-pub struct RetryCloned;
+pub struct CloneBody;
 
-impl<B: Clone> ReplayBody<B> for RetryCloned {
-    fn replay_body(&self, body: &B) -> Option<B> {
+impl<B: Clone> CopyBody<B> for CloneBody {
+    fn copy_body(&self, body: &B) -> Option<B> {
         Some(body.clone())
     }
 }
 
 /// A second copy of the whole request, extensions included.
-pub(super) fn replay<B>(request: &Request<B>, bodies: &impl ReplayBody<B>) -> Option<Request<B>> {
-    let mut copy = Request::new(bodies.replay_body(request.body())?);
+pub(super) fn replay<B>(request: &Request<B>, bodies: &impl CopyBody<B>) -> Option<Request<B>> {
+    let mut copy = Request::new(bodies.copy_body(request.body())?);
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();

@@ -11,15 +11,15 @@ use http::{Request, Response, Uri, header::AUTHORIZATION};
 use tower_service::Service;
 
 use super::{
-    AccessToken, ClientCredentials, Once, ReplayBody, TokenError, challenge::is_invalid_token,
-    origin::Origin, replay::replay,
+    AccessToken, ClientCredentials, CopyBody, NoRetry, TokenError, origin::Origin, replay::replay,
+    www_authenticate::is_invalid_token,
 };
 
 /// The service of a [`SendBearerLayer`](super::SendBearerLayer).
 ///
 /// The inner service must be `Clone`, because a request takes the one that was polled ready with it; clients are.
 #[derive(Clone, Debug)]
-pub struct SendBearer<S, R = Once> {
+pub struct SendBearer<S, R = NoRetry> {
     inner: S,
     credentials: ClientCredentials,
     origins: Arc<[Origin]>,
@@ -75,7 +75,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Error: Send,
     S::Future: Send,
-    R: ReplayBody<ReqBody>,
+    R: CopyBody<ReqBody>,
     ReqBody: Send + 'static,
     ResBody: Send + 'static,
 {

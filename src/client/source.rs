@@ -8,12 +8,15 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     AccessToken, TokenError,
-    exchange::AppClient,
-    held::{Claim, Held},
+    request_token::AppClient,
     schedule::Decision,
     scopes::Scopes,
+    slot::{RenewalPermit, TokenSlot},
 };
-use crate::{clock::Clock, jwks::Moment, metrics};
+use crate::{
+    clock::{Clock, Moment},
+    metrics,
+};
 
 /// Sets of scopes whose tokens are held at a time; beyond that, the one that was not used for longest is dropped.
 const MAX_SCOPE_SETS: u64 = 256;
@@ -32,12 +35,12 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 ///
 /// Callers and background renewals alike run that entry operation in a task of its own, so that a caller who goes away
 /// neither cancels the request nor throws its token away. The request itself is one more task inside: a panic in it is a
-/// failed renewal. If the runtime goes away, moka hands the key to whoever waits on another runtime, and a [`Claim`] gives
+/// failed renewal. If the runtime goes away, moka hands the key to whoever waits on another runtime, and a [`RenewalPermit`] gives
 /// itself back.
 ///
 /// moka's own expiry is not used for tokens: it reads the system's clock, and a token's age is a matter of ours.
 pub(super) struct TokenSource {
-    held: Cache<Scopes, Arc<Held>>,
+    held: Cache<Scopes, Arc<TokenSlot>>,
     client: AppClient,
     settings: Settings,
 }
@@ -89,7 +92,7 @@ impl TokenSource {
     async fn wait(
         self: &Arc<Self>,
         scopes: &Scopes,
-        seen: Option<Arc<Held>>,
+        seen: Option<Arc<TokenSlot>>,
     ) -> Result<AccessToken, TokenError> {
         let runtime = Handle::try_current().map_err(|_| TokenError::NoRuntime)?;
         let flight = runtime.spawn(Arc::clone(self).flight(scopes.clone(), seen));
@@ -99,9 +102,9 @@ impl TokenSource {
         }
     }
 
-    fn renew_in_background(self: &Arc<Self>, scopes: &Scopes, held: &Arc<Held>) {
+    fn renew_in_background(self: &Arc<Self>, scopes: &Scopes, held: &Arc<TokenSlot>) {
         // Without a runtime the token stays due, and the next call tries again.
-        let (Ok(runtime), Some(claim)) = (Handle::try_current(), Claim::take(held)) else {
+        let (Ok(runtime), Some(claim)) = (Handle::try_current(), RenewalPermit::take(held)) else {
             return;
         };
         let (source, scopes) = (Arc::clone(self), scopes.clone());
@@ -111,10 +114,14 @@ impl TokenSource {
     }
 
     /// Replaces what was seen, once, however many ask for it.
-    async fn flight(self: Arc<Self>, scopes: Scopes, seen: Option<Arc<Held>>) -> Arc<Held> {
+    async fn flight(
+        self: Arc<Self>,
+        scopes: Scopes,
+        seen: Option<Arc<TokenSlot>>,
+    ) -> Arc<TokenSlot> {
         let renewal = self.renew(&scopes, seen.as_deref());
         let replaces =
-            |current: &Arc<Held>| seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, current));
+            |current: &Arc<TokenSlot>| seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, current));
         self.held
             .entry_by_ref(&scopes)
             .or_insert_with_if(renewal, replaces)
@@ -122,10 +129,14 @@ impl TokenSource {
             .into_value()
     }
 
-    async fn renew(self: &Arc<Self>, scopes: &Scopes, before: Option<&Held>) -> Arc<Held> {
+    async fn renew(
+        self: &Arc<Self>,
+        scopes: &Scopes,
+        before: Option<&TokenSlot>,
+    ) -> Arc<TokenSlot> {
         let started = self.now();
         let of_rejected = before
-            .and_then(Held::token)
+            .and_then(TokenSlot::token)
             .is_some_and(AccessToken::is_rejected);
         let (source, asked) = (Arc::clone(self), scopes.clone());
         let request = tokio::spawn(async move {
@@ -152,7 +163,7 @@ impl TokenSource {
                     ?duration,
                     "obtained an access token"
                 );
-                Held::renewed(AccessToken::new(reply, started, jitter, of_rejected))
+                TokenSlot::renewed(AccessToken::new(reply, started, jitter, of_rejected))
             }
             Err(error) => {
                 tracing::warn!(
@@ -163,7 +174,7 @@ impl TokenSource {
                     ?duration,
                     "obtaining an access token failed"
                 );
-                Held::failed(before, error, of_rejected, &ended, jitter)
+                TokenSlot::failed(before, error, of_rejected, &ended, jitter)
             }
         })
     }
@@ -182,20 +193,24 @@ mod tests {
     use super::*;
     use crate::{
         client::{
-            exchange::{BoxedExchange, Exchange},
-            reply::TokenReply,
+            request_token::{BoxedTokenRequest, RequestToken},
             secret::{ClientSecret, Secrets},
+            token_response::TokenResponse,
         },
         testing::ManualClock,
     };
 
     struct Counting(Arc<AtomicUsize>);
 
-    impl Exchange for Counting {
-        fn exchange<'a>(&'a self, _: &'a ClientSecret, _: &'a Scopes) -> BoxedExchange<'a> {
+    impl RequestToken for Counting {
+        fn request_token<'a>(
+            &'a self,
+            _: &'a ClientSecret,
+            _: &'a Scopes,
+        ) -> BoxedTokenRequest<'a> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Box::pin(async {
-                Ok(TokenReply {
+                Ok(TokenResponse {
                     header_value: HeaderValue::from_static("Bearer a.b.c"),
                     lifetime: Duration::from_secs(3600),
                 })

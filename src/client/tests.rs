@@ -1,4 +1,4 @@
-//! The token source over a scripted exchange and a clock that only the test moves.
+//! The token source over a scripted request_token and a clock that only the test moves.
 
 use std::{
     collections::VecDeque,
@@ -15,11 +15,11 @@ use tokio::{
 
 use super::{
     AccessToken, ClientCredentials, TokenError,
-    exchange::{AppClient, BoxedExchange, Exchange},
-    reply::TokenReply,
+    request_token::{AppClient, BoxedTokenRequest, RequestToken},
     scopes::Scopes,
     secret::{ClientSecret, Secrets},
     source::{Settings, TokenSource},
+    token_response::TokenResponse,
 };
 use crate::testing::ManualClock;
 
@@ -99,8 +99,12 @@ impl Script {
     }
 }
 
-impl Exchange for Script {
-    fn exchange<'a>(&'a self, secret: &'a ClientSecret, scopes: &'a Scopes) -> BoxedExchange<'a> {
+impl RequestToken for Script {
+    fn request_token<'a>(
+        &'a self,
+        secret: &'a ClientSecret,
+        scopes: &'a Scopes,
+    ) -> BoxedTokenRequest<'a> {
         Box::pin(async move {
             let mut number = 0;
             self.0.requests.send_modify(|log| {
@@ -109,7 +113,7 @@ impl Exchange for Script {
             });
             let step = self.0.steps.lock().unwrap().pop_front();
             self.0.gate.acquire().await.unwrap().forget();
-            let reply = |value: String, lifetime| TokenReply {
+            let reply = |value: String, lifetime| TokenResponse {
                 header_value: HeaderValue::try_from(format!("Bearer {value}")).unwrap(),
                 lifetime,
             };

@@ -12,10 +12,10 @@ use std::{
 use http::HeaderValue;
 
 use super::{
-    reply::TokenReply,
     schedule::{Lifespan, Rejection, TokenView},
+    token_response::TokenResponse,
 };
-use crate::jwks::Moment;
+use crate::clock::Moment;
 
 /// An access token, ready to be sent. Clones are cheap and are the same token.
 ///
@@ -51,7 +51,7 @@ struct Obtained {
 impl AccessToken {
     /// A token asked for at this moment. Its lifetime counts from the request, not from the reply: erring towards "older"
     /// renews too early, which harms nobody.
-    pub(super) fn new(reply: TokenReply, at: Moment, jitter: f64, is_replacement: bool) -> Self {
+    pub(super) fn new(reply: TokenResponse, at: Moment, jitter: f64, is_replacement: bool) -> Self {
         Self(Arc::new(Obtained {
             lifespan: Lifespan::new(reply.lifetime, jitter),
             header_value: reply.header_value,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{answer::Answer, scope::ScopePolicy};
+use crate::{rejection::kind::RejectionKind, scope::ScopePolicy};
 
 /// Why a request is refused.
 ///
@@ -58,7 +58,7 @@ pub enum AuthError {
     IssuerNotAllowed,
     /// The issuer's current key set has no usable key of this `kid`.
     #[error("the token's key is not one of the issuer's")]
-    KeyUnknown,
+    UnknownKey,
     /// The issuer's keys cannot be had at the moment. The token may be good.
     #[error("the issuer's keys cannot be fetched at the moment")]
     KeysUnavailable {
@@ -67,7 +67,7 @@ pub enum AuthError {
     },
     /// A guard or an extractor found that no `BearerAuth` service stands outside of it.
     #[error("no BearerAuthLayer is outside of this route; add `verifier.layer()` around it")]
-    LayerMissing,
+    MissingLayer,
     /// The payload is no JSON object, or a claim in it cannot be read.
     #[error("the token's claims are malformed")]
     MalformedClaims,
@@ -115,21 +115,21 @@ impl AuthError {
     /// | 503 | the keys cannot be had; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
-        self.answer().status()
+        self.kind().status()
     }
 
     /// What the caller is told.
-    pub(crate) const fn answer(&self) -> Answer {
+    pub(crate) const fn kind(&self) -> RejectionKind {
         match self {
-            Self::Expired => Answer::ExpiredToken,
-            Self::Forbidden => Answer::Forbidden,
-            Self::InsufficientScope { .. } => Answer::InsufficientScope,
-            Self::KeysUnavailable { .. } => Answer::Unavailable,
-            Self::LayerMissing => Answer::Misconfigured,
+            Self::Expired => RejectionKind::ExpiredToken,
+            Self::Forbidden => RejectionKind::Forbidden,
+            Self::InsufficientScope { .. } => RejectionKind::InsufficientScope,
+            Self::KeysUnavailable { .. } => RejectionKind::Unavailable,
+            Self::MissingLayer => RejectionKind::Misconfigured,
             Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
-                Answer::InvalidRequest
+                RejectionKind::InvalidRequest
             }
-            Self::MissingToken => Answer::MissingToken,
+            Self::MissingToken => RejectionKind::MissingToken,
             Self::AlgorithmNotAllowed
             | Self::AudienceNotAllowed
             | Self::ClientNotAllowed
@@ -137,14 +137,14 @@ impl AuthError {
             | Self::InvalidSignature
             | Self::IssuedInFuture
             | Self::IssuerNotAllowed
-            | Self::KeyUnknown
+            | Self::UnknownKey
             | Self::MalformedClaims
             | Self::MalformedHeader
             | Self::MalformedToken
             | Self::NotYetValid
             | Self::Revoked
             | Self::TokenTooOld
-            | Self::TokenUseNotAllowed => Answer::InvalidToken,
+            | Self::TokenUseNotAllowed => RejectionKind::InvalidToken,
         }
     }
 
@@ -162,9 +162,9 @@ impl AuthError {
             Self::InvalidSignature => "invalid_signature",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerNotAllowed => "issuer_not_allowed",
-            Self::KeyUnknown => "key_unknown",
+            Self::UnknownKey => "unknown_key",
             Self::KeysUnavailable { .. } => "keys_unavailable",
-            Self::LayerMissing => "layer_missing",
+            Self::MissingLayer => "missing_layer",
             Self::MalformedClaims => "malformed_claims",
             Self::MalformedCredentials => "malformed_credentials",
             Self::MalformedHeader => "malformed_header",

@@ -12,7 +12,7 @@ use metrics::{
 };
 
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
-use crate::jwks::KeyState;
+use crate::keys::KeyState;
 
 /// Says what each metric means and in which unit it is. A recorder that is installed later does not hear of it.
 pub(crate) fn describe() {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 
 use super::{BearerChallenge, Rejection, RejectionResponse};
-use crate::{answer::Answer, error::AuthError};
+use crate::{error::AuthError, rejection::kind::RejectionKind};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -90,7 +90,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
-    let answer = error.answer();
+    let answer = error.kind();
     let mut response = Response::new(B::default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -103,14 +103,14 @@ fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
     response
 }
 
-const fn status(answer: Answer) -> u16 {
+const fn status(answer: RejectionKind) -> u16 {
     match answer {
-        Answer::ExpiredToken
-        | Answer::InvalidRequest
-        | Answer::InvalidToken
-        | Answer::MissingToken => 16,
-        Answer::Forbidden | Answer::InsufficientScope => 7,
-        Answer::Misconfigured => 13,
-        Answer::Unavailable => 14,
+        RejectionKind::ExpiredToken
+        | RejectionKind::InvalidRequest
+        | RejectionKind::InvalidToken
+        | RejectionKind::MissingToken => 16,
+        RejectionKind::Forbidden | RejectionKind::InsufficientScope => 7,
+        RejectionKind::Misconfigured => 13,
+        RejectionKind::Unavailable => 14,
     }
 }

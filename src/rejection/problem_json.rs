@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method, Response, header::CONTENT_TYPE};
 
 use super::{Rejection, RejectionResponse};
-use crate::answer::Answer;
+use crate::rejection::kind::RejectionKind;
 
 /// Answers with the status, the challenge, and a problem document that says the same (RFC 9457).
 ///
@@ -41,7 +41,7 @@ impl<B: From<String>> RejectionResponse<B> for ProblemJson {
         let document = if rejection.request_method() == Method::HEAD {
             String::new()
         } else {
-            document(rejection.error().answer())
+            document(rejection.error().kind())
         };
         let mut response = rejection.into_response(B::from(document));
         response.headers_mut().insert(
@@ -53,7 +53,7 @@ impl<B: From<String>> RejectionResponse<B> for ProblemJson {
 }
 
 /// No text in it needs escaping: the names of statuses and the descriptions are plain.
-fn document(answer: Answer) -> String {
+fn document(answer: RejectionKind) -> String {
     let status = answer.status();
     format!(
         r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}"}}"#,
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn every_document_is_json_and_says_what_the_status_says() {
-        for answer in Answer::ALL {
+        for answer in RejectionKind::ALL {
             let read: Value = serde_json::from_str(&document(answer)).unwrap();
             let status = answer.status();
             assert_eq!(

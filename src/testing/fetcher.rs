@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::{oneshot, watch};
 
-use crate::jwks::{FetchError, FetchJwks, JwksReply, JwksRequest};
+use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 
 /// A [`FetchJwks`] that answers what the test says: each call takes the next step of the script, and after the last one the
 /// answer that was set by [`always`](Self::always) or [`always_fail`](Self::always_fail).
@@ -25,7 +25,7 @@ use crate::jwks::{FetchError, FetchJwks, JwksReply, JwksRequest};
 /// use std::time::Duration;
 ///
 /// use tower_cognito::{
-///     AllowedClients, FetchError, JwksReply, Verifier,
+///     AllowedClients, FetchError, JwksResponse, Verifier,
 ///     testing::{ScriptedFetcher, TestPool},
 /// };
 ///
@@ -34,7 +34,7 @@ use crate::jwks::{FetchError, FetchJwks, JwksReply, JwksRequest};
 /// let pool = TestPool::new();
 /// let fetcher = ScriptedFetcher::new()
 ///     .fail(FetchError::Connect)
-///     .reply(JwksReply::document(pool.jwks()));
+///     .reply(JwksResponse::document(pool.jwks()));
 /// let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
 ///     .fetcher(fetcher.clone())
 ///     .clock(pool.clock())
@@ -57,16 +57,16 @@ pub struct ScriptedFetcher {
 #[derive(Default)]
 struct Script {
     steps: VecDeque<Step>,
-    afterwards: Option<Result<JwksReply, FetchError>>,
+    afterwards: Option<Result<JwksResponse, FetchError>>,
     requests: Vec<(String, Option<String>)>,
     unexpected: usize,
 }
 
 enum Step {
-    Answer(Result<JwksReply, FetchError>),
-    After(Duration, JwksReply),
+    Answer(Result<JwksResponse, FetchError>),
+    After(Duration, JwksResponse),
     Hang,
-    Held(oneshot::Receiver<()>, JwksReply),
+    Held(oneshot::Receiver<()>, JwksResponse),
     Panic,
 }
 
@@ -92,17 +92,17 @@ impl ScriptedFetcher {
     }
 
     /// The next call is answered with this.
-    pub fn reply(&self, reply: JwksReply) -> Self {
+    pub fn reply(&self, reply: JwksResponse) -> Self {
         self.then(Step::Answer(Ok(reply)))
     }
 
     /// The next call is answered with this after a time of tokio's clock, which a test can pause.
-    pub fn reply_after(&self, delay: Duration, reply: JwksReply) -> Self {
+    pub fn reply_after(&self, delay: Duration, reply: JwksResponse) -> Self {
         self.then(Step::After(delay, reply))
     }
 
     /// The next call is answered with this, but not before the test releases it.
-    pub fn held(&self, reply: JwksReply) -> HeldReply {
+    pub fn held(&self, reply: JwksResponse) -> HeldReply {
         let (release, released) = oneshot::channel();
         self.then(Step::Held(released, reply));
         HeldReply(release)
@@ -124,7 +124,7 @@ impl ScriptedFetcher {
     }
 
     /// Every call after the last step is answered with this, from now on.
-    pub fn always(&self, reply: JwksReply) -> Self {
+    pub fn always(&self, reply: JwksResponse) -> Self {
         self.script().afterwards = Some(Ok(reply));
         self.clone()
     }
@@ -223,7 +223,7 @@ impl Default for ScriptedFetcher {
 }
 
 impl FetchJwks for ScriptedFetcher {
-    async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksReply, FetchError> {
+    async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
         match self.take_step(request) {
             Some(Step::Answer(answer)) => answer,
             Some(Step::After(delay, reply)) => {

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     allowed_clients::AllowedClients,
-    claims::{Claims, TokenUse},
     error::{AuthError, ConfigError},
+    token::claims::{Claims, TokenUse},
     user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},
 };

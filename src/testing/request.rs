@@ -1,6 +1,6 @@
 //! Claims in a request, for the unit test of a handler.
 
-use crate::claims::Claims;
+use crate::token::claims::Claims;
 
 /// Puts claims into a request, as `BearerAuth` does with those of a good token.
 ///

@@ -5,14 +5,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{Check, Shared, Verifier};
 use crate::{
     allowed_clients::AllowedClients,
-    claims::{Claims, TokenUse},
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
-    expect::{Expectations, ExpectedDates, ExpectedPool},
-    jwks::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
+    keys::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
     metrics,
-    token_cache::{TokenCache, VerifiedTokens},
+    token::{
+        claims::{Claims, TokenUse},
+        expectations::{Expectations, ExpectedDates, ExpectedPool},
+    },
     user_pool::UserPool,
+    verifier::token_cache::{TokenCache, VerifiedTokens},
 };
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
@@ -433,7 +435,7 @@ impl Document {
 
 #[cfg(feature = "reqwest")]
 fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    Ok(Arc::new(crate::jwks::reqwest::ReqwestFetcher::new(
+    Ok(Arc::new(crate::keys::reqwest::ReqwestFetcher::new(
         jwks_url,
     )?))
 }

@@ -78,7 +78,7 @@ const implementations = {
         "header_not_supported",
         "invalid_signature",
         "issuer_not_allowed",
-        "key_unknown",
+        "unknown_key",
         "malformed_claims",
         "malformed_credentials",
         "malformed_header",

@@ -5,8 +5,8 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 // It is no part of the public API, and stands on nothing but std.
-#[path = "../../src/reply_headers.rs"]
-mod reply_headers;
+#[path = "../../src/response_headers.rs"]
+mod response_headers;
 
 use std::{
     convert::Infallible,
@@ -137,11 +137,11 @@ pub(crate) fn cache_control(data: &[u8]) {
     };
     let longest = Duration::from_secs(u32::MAX.into());
     let lower_case = text.to_ascii_lowercase();
-    if let Some(age) = reply_headers::max_age(Some(text)) {
+    if let Some(age) = response_headers::max_age(Some(text)) {
         let directives = ["max-age=", "no-store", "no-cache"];
         assert!(age <= longest && directives.iter().any(|name| lower_case.contains(name)));
     }
-    if let Some(delay) = reply_headers::retry_after(Some(text)) {
+    if let Some(delay) = response_headers::retry_after(Some(text)) {
         assert!(delay <= longest && text.trim().bytes().all(|byte| byte.is_ascii_digit()));
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_cognito::{
-    FetchError, JwksReply, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason,
+    FetchError, JwksResponse, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason,
     testing::{Key, TestPool},
 };
 
@@ -14,8 +14,8 @@ fn entries(keys: impl IntoIterator<Item = Key>) -> Vec<Value> {
     document["keys"].as_array().unwrap().clone()
 }
 
-fn set(entries: &[Value]) -> JwksReply {
-    JwksReply::document(json!({ "keys": entries }).to_string())
+fn set(entries: &[Value]) -> JwksResponse {
+    JwksResponse::document(json!({ "keys": entries }).to_string())
 }
 
 fn with(mut entry: Value, name: &str, value: Value) -> Value {
@@ -35,12 +35,12 @@ fn status(code: u16) -> FetchError {
 }
 
 /// Every bad reply, with what `KeyStatus` says of it.
-fn bad_replies() -> Vec<(&'static str, Result<JwksReply, FetchError>, FetchError)> {
+fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchError)> {
     let not_a_set = FetchError::KeySet(KeySetError::NotAJwkSet);
     let nothing_usable = FetchError::KeySet(KeySetError::NoUsableKey);
     let whole = TestPool::new().jwks();
     let truncated = whole.split_at(whole.len() / 2).0;
-    let document = |text: &str| Ok(JwksReply::document(text));
+    let document = |text: &str| Ok(JwksResponse::document(text));
     let padded = format!("{whole}{}", " ".repeat(MAX_JWKS_BYTES + 1 - whole.len()));
     let many = vec![with(access(), "kid", json!("the same")); 101];
     vec![
@@ -170,7 +170,7 @@ async fn the_longest_set_and_a_hundred_keys_are_taken() {
     let hundred = (0..100)
         .map(|number| with(access(), "kid", json!(format!("kid-{number}"))))
         .collect::<Vec<_>>();
-    for (reply, kids) in [(JwksReply::document(padded), 2), (set(&hundred), 100)] {
+    for (reply, kids) in [(JwksResponse::document(padded), 2), (set(&hundred), 100)] {
         let rig = Rig::new();
         rig.fetcher.reply(reply);
         assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_cognito::{FetchError, JwksReply, KeyState};
+use tower_cognito::{FetchError, JwksResponse, KeyState};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, bounded, settle};
 
@@ -55,7 +55,7 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
     assert!(rig.verify(&seen).await.is_ok());
     for hour in 1..=3 {
         rig.advance(HOUR);
-        rig.fetcher.reply(JwksReply::not_modified());
+        rig.fetcher.reply(JwksResponse::not_modified());
         assert!(rig.verify(&seen).await.is_ok());
         settle().await;
         let status = rig.verifier.key_status();
@@ -67,7 +67,7 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
     // A new name for the same keys replaces the old one; none is remembered for a set that came without.
     rig.advance(HOUR);
     rig.fetcher
-        .reply(JwksReply::not_modified().with_etag("\"2\""));
+        .reply(JwksResponse::not_modified().with_etag("\"2\""));
     assert!(rig.verify(&seen).await.is_ok());
     settle().await;
     rig.advance(HOUR);
@@ -87,18 +87,18 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
 #[tokio::test(start_paused = true)]
 async fn not_modified_without_having_been_asked_is_an_error() {
     let rig = Rig::new();
-    rig.fetcher.reply(JwksReply::not_modified());
+    rig.fetcher.reply(JwksResponse::not_modified());
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
-        Err(FetchError::NothingToKeep)
+        Err(FetchError::UnexpectedNotModified)
     );
     rig.advance(SECOND);
     rig.warm_up().await;
     rig.advance(HOUR);
-    rig.fetcher.reply(JwksReply::not_modified());
+    rig.fetcher.reply(JwksResponse::not_modified());
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
-        Err(FetchError::NothingToKeep),
+        Err(FetchError::UnexpectedNotModified),
         "the set that we have came without a name"
     );
     assert_eq!(rig.state(), KeyState::Degraded);
@@ -111,7 +111,7 @@ async fn max_age_of_not_modified_counts_as_well() {
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     rig.advance(HOUR);
     rig.fetcher
-        .reply(JwksReply::not_modified().with_max_age(10 * MINUTE));
+        .reply(JwksResponse::not_modified().with_max_age(10 * MINUTE));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     rig.advance(10 * MINUTE);
     assert_eq!(rig.state(), KeyState::Due);

@@ -17,7 +17,7 @@ async fn ten_thousand_random_kids_in_a_second_cause_at_most_two_fetches() {
     let (forger, good) = (Forger::new(&rig), rig.token());
     for number in 0..10_000 {
         let verdict = rig.verify(&forger.token(&format!("kid-{number}"))).await;
-        assert_eq!(verdict.unwrap_err(), AuthError::KeyUnknown);
+        assert_eq!(verdict.unwrap_err(), AuthError::UnknownKey);
         if number % 100 == 0 {
             assert!(rig.verifier.verify_cached(&good).unwrap().is_ok());
         }
@@ -45,7 +45,7 @@ async fn ten_thousand_requests_at_once_cause_at_most_two_fetches_and_delay_no_kn
     let mut unknown = 0;
     for request in flood {
         match bounded(request).await.unwrap() {
-            Err(AuthError::KeyUnknown) => unknown += 1,
+            Err(AuthError::UnknownKey) => unknown += 1,
             // Beyond those who may wait.
             refused => _ = assert_unavailable(&refused),
         }
@@ -109,7 +109,7 @@ async fn a_kid_that_was_found_missing_is_not_looked_for_again_for_a_while() {
         let since_start = tower_cognito::Clock::monotonic(&at);
         at.advance(Duration::from_secs(elapsed) - since_start);
         let verdict = rig.verify(&token).await;
-        assert_eq!(verdict.unwrap_err(), AuthError::KeyUnknown);
+        assert_eq!(verdict.unwrap_err(), AuthError::UnknownKey);
         assert_eq!(rig.fetcher.calls(), calls, "after {elapsed} s");
     }
 }
@@ -121,12 +121,12 @@ async fn a_kid_that_was_found_missing_works_as_soon_as_any_fetch_has_brought_it(
     let rotated = rig.token_by(Key::Unpublished);
     assert_eq!(
         rig.verify(&rotated).await.unwrap_err(),
-        AuthError::KeyUnknown
+        AuthError::UnknownKey
     );
     rig.fetcher
         .reply(rig.keys_of([Key::Access, Key::Unpublished]));
     let other = Forger::new(&rig).token("other");
-    assert_eq!(rig.verify(&other).await.unwrap_err(), AuthError::KeyUnknown);
+    assert_eq!(rig.verify(&other).await.unwrap_err(), AuthError::UnknownKey);
     assert!(rig.verify(&rotated).await.is_ok());
     rig.assert_calls(3);
 }
@@ -213,7 +213,7 @@ async fn a_look_that_failed_says_nothing_of_a_kid() {
     rig.advance(5 * MINUTE);
     assert_eq!(
         rig.verify(&unknown).await.unwrap_err(),
-        AuthError::KeyUnknown
+        AuthError::UnknownKey
     );
 }
 
@@ -223,7 +223,7 @@ async fn strangers_of_a_pinned_set_learn_nothing_and_cause_nothing() {
     let forger = Forger::new(&rig);
     for number in 0..1000 {
         let verdict = rig.verify(&forger.token(&format!("kid-{number}"))).await;
-        assert_eq!(verdict.unwrap_err(), AuthError::KeyUnknown);
+        assert_eq!(verdict.unwrap_err(), AuthError::UnknownKey);
     }
     rig.assert_calls(0);
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tower_cognito::{AuthError, FetchError, JwksReply, KeyState, testing::Key};
+use tower_cognito::{AuthError, FetchError, JwksResponse, KeyState, testing::Key};
 
 use crate::rig::{Forger, HOUR, Rig, SECOND, assert_unavailable, bounded, settle};
 
@@ -24,11 +24,11 @@ async fn a_late_reply_of_an_older_fetch_does_not_overwrite_a_newer_one() {
     assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
     settle().await;
     rig.assert_calls(3);
-    assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::KeyUnknown);
+    assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::UnknownKey);
 
     late.release();
     settle().await;
-    assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::KeyUnknown);
+    assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::UnknownKey);
     assert!(rig.verify(&rig.token_by(Key::Id)).await.is_ok());
 }
 
@@ -36,7 +36,7 @@ async fn a_late_reply_of_an_older_fetch_does_not_overwrite_a_newer_one() {
 async fn a_late_failure_of_an_older_fetch_does_not_spoil_a_newer_success() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    let late = rig.fetcher.held(JwksReply::document("<html>"));
+    let late = rig.fetcher.held(JwksResponse::document("<html>"));
     assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
     settle().await;
     rig.advance(GIVEN_UP);
@@ -51,7 +51,7 @@ async fn a_late_failure_of_an_older_fetch_does_not_spoil_a_newer_success() {
 #[tokio::test(start_paused = true)]
 async fn a_late_failure_of_an_older_fetch_does_not_make_a_newer_one_back_off() {
     let rig = Rig::new();
-    let late = rig.fetcher.held(JwksReply::document("<html>"));
+    let late = rig.fetcher.held(JwksResponse::document("<html>"));
     let first = rig.begin(&rig.token()).await;
     rig.advance(GIVEN_UP);
     let newer = rig.fetcher.held(rig.keys());
@@ -78,7 +78,7 @@ async fn what_is_not_modified_is_what_the_request_asked_about() {
     assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
     settle().await;
     rig.advance(GIVEN_UP);
-    let not_modified = rig.fetcher.held(JwksReply::not_modified());
+    let not_modified = rig.fetcher.held(JwksResponse::not_modified());
     assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
     settle().await;
     assert_eq!(

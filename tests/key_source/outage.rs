@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_cognito::{Clock, FetchError, JwksReply, KeyState, testing::Key};
+use tower_cognito::{Clock, FetchError, JwksResponse, KeyState, testing::Key};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, assert_unavailable, settle};
 
@@ -195,7 +195,7 @@ async fn a_success_ends_the_run_of_failures() {
     rig.advance(HOUR);
     let _ = gaps_between_attempts(&rig, &rig.token(), 6).await;
     rig.advance(5 * MINUTE);
-    rig.fetcher.reply(JwksReply::document(rig.pool.jwks()));
+    rig.fetcher.reply(JwksResponse::document(rig.pool.jwks()));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(rig.state(), KeyState::Fresh);

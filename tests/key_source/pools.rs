@@ -1,7 +1,7 @@
 //! Several pools: each has its keys, and pools behind one endpoint share them.
 
 use tower_cognito::{
-    AllowedClients, FetchError, JwksReply, KeyState, UserPool, Verifier,
+    AllowedClients, FetchError, JwksResponse, KeyState, UserPool, Verifier,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -23,7 +23,7 @@ async fn pools_behind_one_url_share_one_fetch() {
     let first = TestPool::new();
     let second =
         UserPool::external("https://issuer.example", first.user_pool().jwks_url()).unwrap();
-    let fetcher = ScriptedFetcher::new().reply(JwksReply::document(first.jwks()));
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(first.jwks()));
     let (pool, verifier) = two_pools(second, &fetcher);
     assert_eq!(bounded(verifier.warm_up()).await, Ok(()));
     assert!(
@@ -45,7 +45,7 @@ async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
     let (pool, verifier) = two_pools(other.user_pool(), &fetcher);
     // In the order of the pools.
     fetcher
-        .reply(JwksReply::document(pool.jwks_of([Key::Access])))
+        .reply(JwksResponse::document(pool.jwks_of([Key::Access])))
         .fail(FetchError::Connect);
     assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Connect));
     assert_eq!(
@@ -68,7 +68,7 @@ async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
             .is_ok()
     );
     pool.clock().advance(HOUR);
-    fetcher.reply(JwksReply::document(other.jwks_of([Key::Access])));
+    fetcher.reply(JwksResponse::document(other.jwks_of([Key::Access])));
     let of_other = other
         .token()
         .issued_at(tower_cognito::Clock::now(&pool.clock()));
@@ -84,7 +84,7 @@ async fn warming_up_tries_every_pool() {
     let (pool, verifier) = two_pools(other.user_pool(), &fetcher);
     fetcher
         .fail(FetchError::Timeout)
-        .reply(JwksReply::document(pool.jwks()));
+        .reply(JwksResponse::document(pool.jwks()));
     assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Timeout));
     assert_eq!(verifier.key_statuses()[1].state(), KeyState::Fresh);
     fetcher.assert_used_up();

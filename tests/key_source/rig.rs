@@ -5,7 +5,8 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, FetchError, JwksReply, KeyState, Verifier, VerifierBuilder,
+    AllowedClients, AuthError, Claims, FetchError, JwksResponse, KeyState, Verifier,
+    VerifierBuilder,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -51,12 +52,12 @@ impl Rig {
     }
 
     /// The reply of a pool that is well.
-    pub fn keys(&self) -> JwksReply {
-        JwksReply::document(self.pool.jwks())
+    pub fn keys(&self) -> JwksResponse {
+        JwksResponse::document(self.pool.jwks())
     }
 
-    pub fn keys_of(&self, keys: impl IntoIterator<Item = Key>) -> JwksReply {
-        JwksReply::document(self.pool.jwks_of(keys))
+    pub fn keys_of(&self, keys: impl IntoIterator<Item = Key>) -> JwksResponse {
+        JwksResponse::document(self.pool.jwks_of(keys))
     }
 
     /// A good token, which lives for a week, so that only keys decide.

@@ -1,6 +1,6 @@
 //! Keys that come and keys that go.
 
-use tower_cognito::{AuthError, JwksReply, testing::Key};
+use tower_cognito::{AuthError, JwksResponse, testing::Key};
 
 use crate::rig::{HOUR, MINUTE, Rig, settle};
 
@@ -17,7 +17,7 @@ async fn a_withdrawn_key_stops_working_after_the_next_refresh() {
     settle().await;
     rig.assert_calls(2);
     for token in [seen, not_seen] {
-        assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::KeyUnknown);
+        assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::UnknownKey);
     }
     let kept = rig.token_by(Key::Id);
     assert!(rig.verify(&kept).await.is_ok());
@@ -32,7 +32,7 @@ async fn a_key_that_was_replaced_under_its_name_stops_working_after_the_next_ref
         .pool
         .jwks_of([Key::Unpublished])
         .replace("test-only-unpublished", "test-only-access");
-    rig.fetcher.reply(JwksReply::document(replaced));
+    rig.fetcher.reply(JwksResponse::document(replaced));
     rig.advance(HOUR);
     assert!(rig.verify(&seen).await.is_ok(), "this request looks");
     settle().await;

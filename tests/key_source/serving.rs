@@ -71,7 +71,7 @@ async fn a_pinned_kid_never_waits_and_nothing_is_ever_fetched() {
         let verdict = rig.verifier.verify_cached(&unknown).expect("at once");
         assert_eq!(
             verdict.unwrap_err(),
-            tower_cognito::AuthError::KeyUnknown,
+            tower_cognito::AuthError::UnknownKey,
             "nothing could ever tell more"
         );
         rig.advance(30 * HOUR);

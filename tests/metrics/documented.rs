@@ -39,7 +39,7 @@ const OF_TYPES: [OfType; 3] = [
         source: include_str!("../../src/error/auth.rs"),
         more: &["accepted", "anonymous"],
         // Only a guard or an extractor finds that.
-        less: &["layer_missing"],
+        less: &["missing_layer"],
     },
     OfType {
         label: "outcome",
@@ -47,7 +47,7 @@ const OF_TYPES: [OfType; 3] = [
             "tower_cognito_key_fetches_total",
             "tower_cognito_key_fetch_duration_seconds",
         ],
-        source: include_str!("../../src/jwks/fetch.rs"),
+        source: include_str!("../../src/keys/fetch.rs"),
         more: &["changed", "unchanged", "superseded"],
         less: &[],
     },

@@ -1,6 +1,6 @@
 //! One count and one duration per fetch.
 
-use tower_cognito::{FetchError, JwksReply, testing::Key};
+use tower_cognito::{FetchError, JwksResponse, testing::Key};
 
 use crate::{
     recorded::{Recorded, rows},
@@ -46,7 +46,7 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     );
 
     rig.advance(HOUR);
-    let not_modified = rig.fetcher.held(JwksReply::not_modified());
+    let not_modified = rig.fetcher.held(JwksResponse::not_modified());
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     assert_eq!(counted(&recorded, &rig), (vec![], vec![]), "not yet");
@@ -86,7 +86,7 @@ async fn a_failure_counts_by_its_kind() {
         (FetchError::Body, "body"),
         (FetchError::Connect, "connect"),
         (FetchError::NoRuntime, "no_runtime"),
-        (FetchError::NothingToKeep, "nothing_to_keep"),
+        (FetchError::UnexpectedNotModified, "unexpected_not_modified"),
         (status(http::StatusCode::BAD_GATEWAY), "status"),
         (status(http::StatusCode::NOT_FOUND), "status"),
         (FetchError::Timeout, "timeout"),
@@ -109,7 +109,7 @@ async fn what_is_no_key_set_and_what_panics_count_as_failures() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     let rig = Rig::new();
-    rig.fetcher.reply(JwksReply::document("<html>"));
+    rig.fetcher.reply(JwksResponse::document("<html>"));
     assert!(rig.verifier.warm_up().await.is_err());
     assert_eq!(
         counted(&recorded, &rig),

@@ -5,7 +5,8 @@ use std::{convert::Infallible, time::Duration};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Denied, FetchError, RequireScopesLayer, ScopePolicy, Verdict,
+    AuthError, BearerAuthLayer, Denied, FetchError, ReportOnlyVerdict, RequireScopesLayer,
+    ScopePolicy,
     testing::{TestPool, TokenBuilder},
 };
 
@@ -90,7 +91,7 @@ async fn each_request_counts_once_by_what_the_layer_found() {
             &layer,
             Some(token.clone().unknown_key()),
             401,
-            "key_unknown false",
+            "unknown_key false",
         ),
         (&scoped, Some(token.clone()), 403, "insufficient_scope true"),
         (
@@ -230,7 +231,7 @@ async fn a_guard_without_a_layer_counts_a_request_that_no_layer_counted() {
     let _guard = recorded.listen();
     let alone = guard("profiles/get").layer(service_fn(handler));
     assert_eq!(status(alone, None).await, 500);
-    let refused = vec!["layer_missing false enforced 1".to_owned()];
+    let refused = vec!["missing_layer false enforced 1".to_owned()];
     assert_eq!(counted(&recorded), (vec![], refused));
 }
 
@@ -280,7 +281,7 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
                 "{enforcement}"
             );
             if enforcement == "report_only" {
-                let verdict = answer.extensions().get::<Verdict>().unwrap();
+                let verdict = answer.extensions().get::<ReportOnlyVerdict>().unwrap();
                 let found = verdict.refused().map(|error| error.reason());
                 let counted = refusals.first().or(layer.first()).unwrap();
                 let counted = counted.split_whitespace().next().unwrap();
@@ -304,7 +305,7 @@ async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
         .layer(guard("outer"))
         .layer(guard("inner"))
         .service(service_fn(async |request: Request<()>| {
-            let verdict = request.extensions().get::<Verdict>().cloned();
+            let verdict = request.extensions().get::<ReportOnlyVerdict>().cloned();
             Ok::<_, Infallible>(Response::new(verdict))
         }));
     let lacks = |scope| {
@@ -323,7 +324,10 @@ async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
         let response = response.unwrap();
         let verdict = response.body().as_ref().unwrap();
         assert_eq!(verdict.refused(), refused.as_ref());
-        assert_eq!(response.extensions().get::<Verdict>(), Some(verdict));
+        assert_eq!(
+            response.extensions().get::<ReportOnlyVerdict>(),
+            Some(verdict)
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use http::{
 };
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, FetchError, JwksReply,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, FetchError, JwksResponse,
     RequireScopesLayer, ScopePolicy, TokenCache, TokenUse, UserPool, Verifier, VerifierBuilder,
     testing::{ManualClock, ScriptedFetcher, TestPool},
 };
@@ -51,7 +51,7 @@ impl Service {
     pub(crate) fn of(case: &Case) -> Self {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
-            Some(document) => fetcher.always(JwksReply::document(document)),
+            Some(document) => fetcher.always(JwksResponse::document(document)),
             None => fetcher.always_fail(FetchError::Connect),
         };
         let service = Self::build(&case.profile, |builder| builder.fetcher(fetcher.clone()));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tower::{ServiceBuilder, service_fn};
 use tower_cognito::{
-    AllowedClients, BearerAuthLayer, Denied, FetchError, JwksReply, ScopePolicy, Verifier,
+    AllowedClients, BearerAuthLayer, Denied, FetchError, JwksResponse, ScopePolicy, Verifier,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tracing::{Instrument, Level, field::Empty, info_span};
@@ -43,7 +43,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         let builder = builder.clock(pool.clock()).fetcher(fetcher);
         builder.build().unwrap().layer()
     };
-    let keys = JwksReply::document(pool.jwks());
+    let keys = JwksResponse::document(pool.jwks());
     let scoped = ScopePolicy::all_of(["profiles/get"]).unwrap();
     let verified = vec![
         good("accepted", 200, pool.verifier().layer()),
@@ -66,7 +66,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         good("keys_unavailable", 503, fetching(down)),
         refused("expired", token.clone().expired()),
         refused("invalid_signature", token.clone().tampered()),
-        refused("key_unknown", token.clone().unknown_key()),
+        refused("unknown_key", token.clone().unknown_key()),
         refused("issuer_not_allowed", token.clone().other_issuer()),
         refused(
             "algorithm_not_allowed",

@@ -257,7 +257,7 @@ impl Settings {
             pool = pool.with_replica_region(region)?;
         }
         if let Some(issuer) = &self.issuer {
-            pool = pool.with_issuer(issuer)?;
+            pool = pool.with_exact_issuer(issuer)?;
         }
         if let Some(jwks_url) = &self.jwks_url {
             pool = pool.with_jwks_url(jwks_url)?;

@@ -134,7 +134,7 @@ impl LocalIssuerBuilder {
         let base_url = format!("http://{}", listener.local_addr()?);
         let pool = match self.naming {
             Naming::Aws => pool,
-            Naming::Loopback => pool.with_issuer(&format!("{base_url}/{}", self.pool_id))?,
+            Naming::Loopback => pool.with_exact_issuer(&format!("{base_url}/{}", self.pool_id))?,
         };
         let issuer = pool.issuers().next().unwrap_or_default().to_owned();
         let jwks_path = format!("/{}/.well-known/jwks.json", self.pool_id);

@@ -159,7 +159,7 @@ fn algorithms(t: &mut Table) {
     t.refused(
         "es256_said_to_be_rs256",
         "RFC 8725 §3.1",
-        "key_unknown",
+        "unknown_key",
         "rs256_among_other_keys",
         jwks("mixed"),
         foreign("es256_as_rs256"),
@@ -262,7 +262,7 @@ fn embedded_keys(t: &mut Table) {
         t.refused(
             &format!("{label}_and_its_kid"),
             RULE,
-            "key_unknown",
+            "unknown_key",
             &twin,
             HERE,
             with(good())
@@ -342,7 +342,7 @@ fn key_names(t: &mut Table) {
         t.refused(
             &format!("kid_{name}"),
             OPAQUE,
-            "key_unknown",
+            "unknown_key",
             TWIN,
             HERE,
             good().member("kid", &format!("\"{kid}\"")),
@@ -419,7 +419,7 @@ fn key_names(t: &mut Table) {
         t.refused(
             &format!("padded_kid_{name}"),
             OPAQUE,
-            "key_unknown",
+            "unknown_key",
             "kid_of_padded_base64",
             jwks("padded_kid"),
             named(&kid),
@@ -440,7 +440,7 @@ fn key_names(t: &mut Table) {
     t.refused(
         "kid_of_255_bytes",
         OPAQUE,
-        "key_unknown",
+        "unknown_key",
         "kid_of_256_bytes",
         jwks("long_kid"),
         named(&"k".repeat(255)),
@@ -490,7 +490,7 @@ fn key_names(t: &mut Table) {
     t.refused(
         "kid_of_unicode_decomposed",
         OPAQUE,
-        "key_unknown",
+        "unknown_key",
         "kid_of_unicode",
         jwks("unicode_kid"),
         named(&UNICODE_KID.replace('é', "e\u{301}")),
@@ -521,7 +521,7 @@ fn key_names(t: &mut Table) {
     t.refused(
         "unpublished_key",
         "RFC 7515 §4.1.4",
-        "key_unknown",
+        "unknown_key",
         TWIN,
         HERE,
         good()
@@ -531,7 +531,7 @@ fn key_names(t: &mut Table) {
     t.refused(
         "withdrawn_key",
         "RFC 7517 §5",
-        "key_unknown",
+        "unknown_key",
         TWIN,
         jwks("id_only"),
         good(),

@@ -56,7 +56,7 @@ pub(crate) fn cases(t: &mut Table) {
         t.refused(
             &format!("key_of_{set}"),
             rule,
-            "key_unknown",
+            "unknown_key",
             &format!("other_key_beside_{set}"),
             jwks(set),
             good(),
@@ -65,7 +65,7 @@ pub(crate) fn cases(t: &mut Table) {
     t.refused(
         "empty_kid_asked_for",
         "RFC 7517 §4.5",
-        "key_unknown",
+        "unknown_key",
         "other_key_beside_empty_kid",
         jwks("empty_kid"),
         good().member("kid", r#""""#),
@@ -73,7 +73,7 @@ pub(crate) fn cases(t: &mut Table) {
     t.refused(
         "either_key_of_an_ambiguous_kid",
         "RFC 7517 §4.5",
-        "key_unknown",
+        "unknown_key",
         "other_key_beside_two_keys_one_kid",
         jwks("two_keys_one_kid"),
         good().signed_with(Key::Unpublished),

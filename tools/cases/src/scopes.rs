@@ -166,7 +166,7 @@ pub(crate) fn cases(t: &mut Table) {
         ),
         (
             "unknown_key_without_scope",
-            "key_unknown",
+            "unknown_key",
             scope("x").member("kid", "\"x\""),
         ),
         (

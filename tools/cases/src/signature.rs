@@ -198,7 +198,7 @@ fn keys(t: &mut Table) {
     t.refused(
         "exponent_1",
         "RFC 8017 §3.1",
-        "key_unknown",
+        "unknown_key",
         "beside_other_exponents",
         at,
         foreign("e1_encoded_message"),
@@ -219,7 +219,7 @@ fn keys(t: &mut Table) {
     t.refused(
         "modulus_of_1024_bits",
         "RFC 7518 §3.3",
-        "key_unknown",
+        "unknown_key",
         "modulus_of_4096_bits",
         at,
         foreign("rs256_1024"),

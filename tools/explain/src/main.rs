@@ -129,7 +129,7 @@ impl Flags {
             pool = pool.with_replica_region(region)?;
         }
         if let Some(issuer) = &self.issuer {
-            pool = pool.with_issuer(issuer)?;
+            pool = pool.with_exact_issuer(issuer)?;
         }
         if let Some(url) = jwks_url {
             pool = pool.with_jwks_url(url)?;

@@ -190,7 +190,7 @@ async fn a_refusal_is_told_at_the_step_that_refused() {
         Fault {
             step: "key",
             shape: TokenBuilder::unknown_key,
-            error: AuthError::KeyUnknown,
+            error: AuthError::UnknownKey,
             found: "\"test-only-unpublished\"",
             advice: "does not publish this key",
         },

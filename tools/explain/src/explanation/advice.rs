@@ -49,7 +49,7 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
         AuthError::NotYetValid | AuthError::IssuedInFuture => {
             "Check this machine's clock, then the issuer's: one of them is wrong.".to_owned()
         }
-        AuthError::KeyUnknown => {
+        AuthError::UnknownKey => {
             "The issuer does not publish this key. Either it withdrew it and a new token is needed, or the keys were read from the wrong place: compare the JWKS URL with the issuer.".to_owned()
         }
         AuthError::KeysUnavailable { .. } => format!(

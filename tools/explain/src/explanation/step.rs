@@ -77,7 +77,7 @@ impl Step {
             AuthError::Expired => Self::Expiry,
             AuthError::NotYetValid => Self::NotBefore,
             AuthError::IssuedInFuture => Self::IssuedAt,
-            AuthError::KeyUnknown | AuthError::KeysUnavailable { .. } => Self::Key,
+            AuthError::UnknownKey | AuthError::KeysUnavailable { .. } => Self::Key,
             AuthError::InvalidSignature => Self::Signature,
             AuthError::InsufficientScope { .. } => Self::Scopes,
             _ => return None,

@@ -1,0 +1,285 @@
+//! What a token endpoint answers (RFC 6749 §5), read without trust in it.
+
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::TokenError;
+use crate::token::json;
+
+/// The largest reply that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
+pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
+
+/// Where the reply does not say how long the token lives: the shortest that Cognito lets one configure.
+const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
+/// The longest that Cognito lets one configure. What claims to live longer is renewed as if it lived this long.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A token and how long it lives.
+#[derive(Clone)]
+pub(super) struct TokenResponse {
+    pub(super) header_value: HeaderValue,
+    /// At most a day. Zero is a token for those who wait for it, and for nobody after them.
+    pub(super) lifetime: Duration,
+}
+
+#[derive(Deserialize)]
+struct Granted<'a> {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: Option<String>,
+}
+
+impl TokenResponse {
+    /// Reads the body of a reply with status 200.
+    pub(super) fn read(body: &[u8]) -> Result<Self, TokenError> {
+        let malformed = |problem| TokenError::MalformedReply { problem };
+        let granted = std::str::from_utf8(body)
+            .ok()
+            .and_then(json::object::<Granted<'_>>)
+            .ok_or(malformed("is no JSON object of the expected form"))?;
+        let is_bearer = granted
+            .token_type
+            .is_some_and(|token_type| token_type.eq_ignore_ascii_case("Bearer"));
+        if !is_bearer {
+            // RFC 6749 §7.1: a token whose type is not understood must not be used.
+            return Err(malformed("does not say that the token is of type Bearer"));
+        }
+        let token = granted.access_token.unwrap_or_default();
+        let mut header_value = HeaderValue::try_from(format!("Bearer {token}"))
+            .ok()
+            .filter(|_| is_b64token(&token))
+            .ok_or(malformed("holds no access token that could be sent"))?;
+        header_value.set_sensitive(true);
+        Ok(Self {
+            header_value,
+            lifetime: lifetime(granted.expires_in),
+        })
+    }
+}
+
+/// `b64token` of RFC 6750 §2.1: what can be sent as a bearer token.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty()
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+/// What a reply with another status than 200 means. The body may be empty or no JSON: then the status has to do.
+pub(super) fn refusal(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> TokenError {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return TokenError::Throttled { retry_after };
+    }
+    if status.is_server_error() {
+        return TokenError::Server {
+            status,
+            retry_after,
+        };
+    }
+    if !status.is_client_error() {
+        return TokenError::Status { status };
+    }
+    let code = std::str::from_utf8(body)
+        .ok()
+        .and_then(json::object::<Refused>)
+        .and_then(|refused| refused.error);
+    match code.as_deref() {
+        Some("invalid_client") => TokenError::ClientRefused,
+        Some("invalid_request" | "invalid_grant") => TokenError::RequestRefused,
+        Some("invalid_scope") => TokenError::ScopeRefused,
+        Some("unauthorized_client") => TokenError::ClientNotPermitted,
+        Some("unsupported_grant_type") => TokenError::GrantNotSupported,
+        // RFC 6749 §5.2 knows 401 for `invalid_client` only.
+        _ if status == StatusCode::UNAUTHORIZED => TokenError::ClientRefused,
+        _ => TokenError::Status { status },
+    }
+}
+
+/// `expires_in`: a number of seconds, or a string of digits, as some issuers write. Anything else says nothing; it does not
+/// make the token worse.
+///
+/// Read from the text, so that it means the same whichever features of `serde_json` another crate turned on.
+fn lifetime(expires_in: Option<&RawValue>) -> Duration {
+    let seconds = expires_in.map(RawValue::get).and_then(|text| {
+        let quoted = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        match quoted {
+            Some(text) if !is_integer(text) => None,
+            // What JSON allows as a number, `parse` reads as the same number.
+            _ => quoted.unwrap_or(text).parse::<f64>().ok(),
+        }
+    });
+    // Clamped before it becomes a duration, which would panic on what is negative or too large.
+    seconds.map_or(LIFETIME_UNSAID, |seconds| {
+        Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LIFETIME.as_secs_f64()))
+    })
+}
+
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifetime_of(member: &str) -> Duration {
+        let body = format!(r#"{{"access_token":"a.b.c","token_type":"Bearer"{member}}}"#);
+        TokenResponse::read(body.as_bytes()).unwrap().lifetime
+    }
+
+    #[test]
+    fn every_form_of_expires_in_has_a_meaning() {
+        for (member, seconds) in [
+            (r#","expires_in":3600"#, 3600),
+            (r#","expires_in":"3600""#, 3600),
+            (r#","expires_in":3600.0"#, 3600),
+            (r#","expires_in":3.6e3"#, 3600),
+            (r#","expires_in":0"#, 0),
+            (r#","expires_in":-1"#, 0),
+            (r#","expires_in":"-1""#, 0),
+            (r#","expires_in":-1e300"#, 0),
+            (r#","expires_in":86400"#, 86_400),
+            (r#","expires_in":86401"#, 86_400),
+            (r#","expires_in":18446744073709551615"#, 86_400),
+            (r#","expires_in":99999999999999999999999"#, 86_400),
+            (r#","expires_in":1e308"#, 86_400),
+            (r#","expires_in":1e999"#, 86_400),
+            (r#","expires_in":"99999999999999999999999""#, 86_400),
+            ("", 300),
+            (r#","expires_in":null"#, 300),
+            (r#","expires_in":"""#, 300),
+            (r#","expires_in":"an hour""#, 300),
+            (r#","expires_in":"inf""#, 300),
+            (r#","expires_in":"NaN""#, 300),
+            (r#","expires_in":"1e3""#, 300),
+            (r#","expires_in":" 3600""#, 300),
+            (r#","expires_in":true"#, 300),
+            (r#","expires_in":[3600]"#, 300),
+            (r#","expires_in":{"seconds":3600}"#, 300),
+        ] {
+            assert_eq!(
+                lifetime_of(member),
+                Duration::from_secs(seconds),
+                "{member}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_good_reply_becomes_a_sensitive_header_value() {
+        for body in [
+            r#"{"access_token":"a.b-_~+/c==","expires_in":3600,"token_type":"Bearer"}"#,
+            r#" {"token_type":"bearer","access_token":"a.b-_~+/c==","scope":"x","id_token":null}"#,
+        ] {
+            let reply = TokenResponse::read(body.as_bytes()).unwrap();
+            assert_eq!(reply.header_value, "Bearer a.b-_~+/c==");
+            assert!(reply.header_value.is_sensitive());
+        }
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_reply_is_refused_by_kind() {
+        let form = "is no JSON object of the expected form";
+        let kind = "does not say that the token is of type Bearer";
+        let token = "holds no access token that could be sent";
+        for (body, expected) in [
+            ("", form),
+            ("<html>", form),
+            ("[]", form),
+            ("null", form),
+            (r#"["a","Bearer",1]"#, form),
+            (r#"{"access_token":"a","token_type":"Bearer"} x"#, form),
+            (r#"{"access_token":1,"token_type":"Bearer"}"#, form),
+            (
+                r#"{"access_token":"a","access_token":"b","token_type":"Bearer"}"#,
+                form,
+            ),
+            (r#"{"access_token":"a"}"#, kind),
+            (r#"{"access_token":"a","token_type":"DPoP"}"#, kind),
+            (r#"{"access_token":"a","token_type":"Bearer "}"#, kind),
+            (r#"{"token_type":"Bearer"}"#, token),
+            (r#"{"access_token":"","token_type":"Bearer"}"#, token),
+            (r#"{"access_token":null,"token_type":"Bearer"}"#, token),
+            (
+                r#"{"access_token":"a\r\nX-Evil: 1","token_type":"Bearer"}"#,
+                token,
+            ),
+            (r#"{"access_token":"a b","token_type":"Bearer"}"#, token),
+        ] {
+            assert_eq!(
+                TokenResponse::read(body.as_bytes()).err(),
+                Some(TokenError::MalformedReply { problem: expected }),
+                "{body}"
+            );
+        }
+        assert!(TokenResponse::read(b"\xff{}").is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_read_from_the_code_and_else_from_the_status() {
+        let status = |code| TokenError::Status {
+            status: StatusCode::from_u16(code).unwrap(),
+        };
+        let server = |code| TokenError::Server {
+            status: StatusCode::from_u16(code).unwrap(),
+            retry_after: None,
+        };
+        let code = |code: &str| format!(r#"{{"error":"{code}"}}"#);
+        for (code, body, expected) in [
+            (400, code("invalid_client"), TokenError::ClientRefused),
+            (401, code("invalid_client"), TokenError::ClientRefused),
+            (401, String::new(), TokenError::ClientRefused),
+            (401, "<html>".to_owned(), TokenError::ClientRefused),
+            (403, String::new(), status(403)),
+            (400, code("invalid_scope"), TokenError::ScopeRefused),
+            (400, code("invalid_request"), TokenError::RequestRefused),
+            (400, code("invalid_grant"), TokenError::RequestRefused),
+            (
+                400,
+                code("unauthorized_client"),
+                TokenError::ClientNotPermitted,
+            ),
+            (
+                400,
+                code("unsupported_grant_type"),
+                TokenError::GrantNotSupported,
+            ),
+            (400, code("something_new"), status(400)),
+            (400, r#"{"error":1}"#.to_owned(), status(400)),
+            (400, "[]".to_owned(), status(400)),
+            (404, "not found".to_owned(), status(404)),
+            (
+                429,
+                code("invalid_client"),
+                TokenError::Throttled { retry_after: None },
+            ),
+            (500, code("invalid_client"), server(500)),
+            (503, String::new(), server(503)),
+            (302, code("invalid_client"), status(302)),
+            (204, String::new(), status(204)),
+        ] {
+            assert_eq!(
+                refusal(StatusCode::from_u16(code).unwrap(), None, body.as_bytes()),
+                expected,
+                "{code} {body}"
+            );
+        }
+    }
+}

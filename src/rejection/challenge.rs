@@ -1,0 +1,135 @@
+//! `WWW-Authenticate`: the texts of RFC 6750 §3, made once when a layer is built.
+
+use http::HeaderValue;
+
+use crate::{error::ConfigError, rejection::kind::RejectionKind, scope::ScopePolicy};
+
+/// What every challenge of a layer says of the service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChallengeParameters {
+    pub(crate) realm: Option<QuotableText>,
+    pub(crate) resource_metadata: Option<QuotableText>,
+}
+
+/// A text that can stand in a quoted string without escaping (RFC 9110 §5.6.4).
+#[derive(Clone, Debug)]
+pub(crate) struct QuotableText(Box<str>);
+
+impl QuotableText {
+    pub(crate) fn realm(text: &str) -> Result<Self, ConfigError> {
+        Self::parse("realm", text)
+    }
+
+    pub(crate) fn resource_metadata(text: &str) -> Result<Self, ConfigError> {
+        Self::parse("resource_metadata", text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(parameter: &'static str, text: &str) -> Result<Self, ConfigError> {
+        let quotable = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if !text.is_empty() && text.bytes().all(quotable) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ConfigError::InvalidChallengeParameter {
+                parameter,
+                given: text.to_owned(),
+            })
+        }
+    }
+}
+
+/// Every challenge that a layer can send. No byte of a request is in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenges {
+    expired_token: HeaderValue,
+    forbidden: HeaderValue,
+    insufficient_scope: HeaderValue,
+    invalid_request: HeaderValue,
+    invalid_token: HeaderValue,
+    missing_token: HeaderValue,
+}
+
+impl Challenges {
+    /// For a layer that requires these scopes, or none.
+    pub(crate) fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
+        let scope = required.map(|policy| policy.challenge_scopes().collect::<Vec<_>>().join(" "));
+        let scope = scope.as_deref();
+        let challenge = |answer, scope| challenge(parameters, scope, answer);
+        Self {
+            expired_token: challenge(RejectionKind::ExpiredToken, None),
+            forbidden: challenge(RejectionKind::Forbidden, None),
+            insufficient_scope: challenge(RejectionKind::InsufficientScope, scope),
+            invalid_request: challenge(RejectionKind::InvalidRequest, None),
+            invalid_token: challenge(RejectionKind::InvalidToken, None),
+            missing_token: challenge(RejectionKind::MissingToken, scope),
+        }
+    }
+
+    /// `None` where the trouble is ours, which no token could cure.
+    pub(crate) const fn of(&self, answer: RejectionKind) -> Option<&HeaderValue> {
+        match answer {
+            RejectionKind::ExpiredToken => Some(&self.expired_token),
+            RejectionKind::Forbidden => Some(&self.forbidden),
+            RejectionKind::InsufficientScope => Some(&self.insufficient_scope),
+            RejectionKind::InvalidRequest => Some(&self.invalid_request),
+            RejectionKind::InvalidToken => Some(&self.invalid_token),
+            RejectionKind::MissingToken => Some(&self.missing_token),
+            RejectionKind::Misconfigured | RejectionKind::Unavailable => None,
+        }
+    }
+}
+
+fn challenge(
+    parameters: &ChallengeParameters,
+    scope: Option<&str>,
+    answer: RejectionKind,
+) -> HeaderValue {
+    let error = answer.error_code();
+    let named = [
+        ("realm", parameters.realm.as_ref().map(QuotableText::as_str)),
+        ("scope", scope),
+        ("error", error),
+        ("error_description", error.map(|_| answer.description())),
+        (
+            "resource_metadata",
+            parameters
+                .resource_metadata
+                .as_ref()
+                .map(QuotableText::as_str),
+        ),
+    ];
+    let given = named
+        .iter()
+        .filter_map(|(name, value)| value.map(|value| format!("{name}=\"{value}\"")))
+        .collect::<Vec<_>>();
+    let text = if given.is_empty() {
+        "Bearer".to_owned()
+    } else {
+        format!("Bearer {}", given.join(", "))
+    };
+    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText` or by `ScopePolicy`.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_would_break_the_quoting_is_refused() {
+        for text in ["", "a\"b", "a\\b", "a\r\nb", "a\tb", "ä", "a\u{7f}"] {
+            for (parameter, outcome) in [
+                ("realm", QuotableText::realm(text)),
+                ("resource_metadata", QuotableText::resource_metadata(text)),
+            ] {
+                let given = text.to_owned();
+                let expected = ConfigError::InvalidChallengeParameter { parameter, given };
+                assert_eq!(outcome.unwrap_err(), expected);
+            }
+        }
+        assert!(QuotableText::realm("profiles of the shop").is_ok());
+    }
+}

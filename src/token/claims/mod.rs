@@ -1,0 +1,250 @@
+//! Claims: what a handler may rely on (RFC 7519 §4).
+
+mod unverified;
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use serde::Deserialize;
+
+pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
+use super::registered::Registered;
+pub(crate) use super::registered::{Audience, Registration, Times};
+use crate::token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate};
+
+/// The claims of a verified token.
+///
+/// A `Claims` exists only after the token's signature, issuer, times, use and app client were checked; it cannot be
+/// constructed, deserialised or altered by other code. A clone is one reference count.
+///
+/// `BearerAuth` puts it into the request's extensions. In an axum handler it is an argument:
+///
+/// ```
+/// use tower_cognito::Claims;
+///
+/// async fn handler(claims: Claims) -> String {
+///     format!("hello {}", claims.client_id())
+/// }
+/// ```
+///
+/// Anywhere else:
+///
+/// ```
+/// use tower_cognito::Claims;
+///
+/// fn caller<B>(request: &http::Request<B>) -> Option<&str> {
+///     request.extensions().get::<Claims>().map(Claims::client_id)
+/// }
+/// ```
+///
+/// Its `Debug` shows that there are claims, and none of them.
+#[derive(Clone)]
+pub struct Claims(Arc<Verified>);
+
+struct Verified {
+    payload: VerifiedPayload,
+    registered: Registered,
+    token_use: TokenUse,
+}
+
+impl Claims {
+    /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.text(self.0.registered.client_id.as_ref())
+            .unwrap_or_default()
+    }
+
+    /// `iss`: one of the accepted issuers.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.text(Some(&self.0.registered.issuer))
+            .unwrap_or_default()
+    }
+
+    /// `sub`: the user, or the app client itself in a client-credentials token.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.text(self.0.registered.subject.as_ref())
+    }
+
+    /// `jti`: the token's own id.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.text(self.0.registered.token_id.as_ref())
+    }
+
+    /// `username`, or `cognito:username` in an ID token. Absent from client-credentials tokens.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        self.text(self.0.registered.username.as_ref())
+    }
+
+    /// `token_use`.
+    #[must_use]
+    pub fn token_use(&self) -> TokenUse {
+        self.0.token_use
+    }
+
+    /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
+    pub fn groups(&self) -> impl Iterator<Item = &str> + Clone {
+        let payload = self.0.payload.as_str();
+        self.0
+            .registered
+            .groups
+            .iter()
+            .map(move |group| group.of(payload))
+    }
+
+    /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3). A value that is not a string
+    /// grants nothing and reads as no scope.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
+        crate::scope::split(
+            self.text(self.0.registered.scope.as_ref())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Whether the token carries exactly this scope, whole and byte for byte.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// `exp`. A date after the year 2262 reads as the last moment of that range.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        self.0.registered.times.expires_at.to_system_time()
+    }
+
+    /// `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.0
+            .registered
+            .times
+            .issued_at
+            .map(NumericDate::to_system_time)
+    }
+
+    /// Who is calling: an app client on its own behalf, or a user through one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{Claims, Principal};
+    ///
+    /// /// A route for services, not for people who hold the same scope.
+    /// fn is_a_service(claims: &Claims) -> bool {
+    ///     matches!(claims.principal(), Principal::Client(_))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn principal(&self) -> Principal<'_> {
+        match (self.subject(), self.username()) {
+            (Some(subject), None) if subject == self.client_id() => Principal::Client(subject),
+            (subject, username) => Principal::User { subject, username },
+        }
+    }
+
+    /// The whole verified payload, read as a type of the service's own: for claims that a pre token generation trigger
+    /// adds.
+    ///
+    /// # Errors
+    ///
+    /// [`CustomClaimsError`] if the payload does not have the type's shape.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use tower_cognito::{Claims, CustomClaimsError};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Tenant<'a> {
+    ///     tenant_id: &'a str,
+    /// }
+    ///
+    /// fn tenant(claims: &Claims) -> Result<&str, CustomClaimsError> {
+    ///     Ok(claims.custom::<Tenant>()?.tenant_id)
+    /// }
+    /// ```
+    pub fn custom<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CustomClaimsError> {
+        serde_json::from_str(self.0.payload.as_str()).map_err(|error| CustomClaimsError {
+            wanted: std::any::type_name::<T>(),
+            detail: error.to_string().into(),
+        })
+    }
+
+    /// For the checks that are repeated when the token is seen again.
+    pub(crate) fn times(&self) -> &Times {
+        &self.0.registered.times
+    }
+
+    /// What keeping these claims costs in memory, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Verified>()
+            + self.0.payload.memory()
+            + self.0.registered.groups.len() * size_of::<Text>()
+    }
+
+    fn text<'a>(&'a self, text: Option<&'a Text>) -> Option<&'a str> {
+        text.map(|text| text.of(self.0.payload.as_str()))
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").finish_non_exhaustive()
+    }
+}
+
+/// Who a token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Principal<'a> {
+    /// An app client on its own behalf, by the client-credentials flow: `sub` is its id and there is no user name.
+    Client(&'a str),
+    /// A user.
+    User {
+        /// `sub`.
+        subject: Option<&'a str>,
+        /// `username` or `cognito:username`.
+        username: Option<&'a str>,
+    },
+}
+
+/// Which of the two kinds of Cognito token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenUse {
+    /// An access token: what callers present to a service.
+    Access,
+    /// An ID token: for the app client that the user signed in to. It carries no scopes.
+    Id,
+}
+
+/// The verified payload does not have the shape that was asked for.
+///
+/// `Display` and `Debug` name only the type, because serde's own message may quote a claim;
+/// [`detail`](Self::detail) has it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the verified claims do not have the shape of {wanted}")]
+pub struct CustomClaimsError {
+    wanted: &'static str,
+    detail: Box<str>,
+}
+
+impl CustomClaimsError {
+    /// What is missing or of another type. It may quote a value of the token: keep it out of logs that people share.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Debug for CustomClaimsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomClaimsError")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! From an unverified payload to [`Claims`]: the only way there is.
+
+use std::sync::Arc;
+
+use super::{Claims, Registered, TokenUse, Verified};
+use crate::{
+    crypto::VerifyingKey,
+    error::AuthError,
+    token::{
+        expectations::{Expectations, PoolIndex},
+        jws::CompactJws,
+        numeric_date::NumericDate,
+    },
+};
+
+/// The payload of a token whose signature has not been checked.
+///
+/// Nothing in it can be read from outside of `claims` but by [`Expectations`], which only refuses.
+pub(crate) struct UnverifiedClaims<'t> {
+    jws: CompactJws<'t>,
+    registered: Registered,
+}
+
+impl<'t> UnverifiedClaims<'t> {
+    /// # Errors
+    ///
+    /// [`AuthError::MalformedClaims`].
+    pub(crate) fn parse(jws: CompactJws<'t>) -> Result<Self, AuthError> {
+        let registered = Registered::parse(jws.payload()).ok_or(AuthError::MalformedClaims)?;
+        Ok(Self { jws, registered })
+    }
+
+    /// Refuses what can be refused without a key. Passing proves nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Expectations::check`].
+    pub(crate) fn meet(
+        self,
+        expectations: &Expectations,
+        now: NumericDate,
+    ) -> Result<ExpectedClaims<'t>, AuthError> {
+        let pool = expectations.check(&self.registered.read(self.jws.payload()), now)?;
+        Ok(ExpectedClaims {
+            unverified: self,
+            token_use: expectations.token_use,
+            pool,
+        })
+    }
+}
+
+/// Claims that would be accepted if the signature verified.
+pub(crate) struct ExpectedClaims<'t> {
+    unverified: UnverifiedClaims<'t>,
+    /// The one that was demanded, and so the one that it is.
+    token_use: TokenUse,
+    pool: PoolIndex,
+}
+
+impl ExpectedClaims<'_> {
+    /// The pool whose key must have signed.
+    pub(crate) const fn pool(&self) -> PoolIndex {
+        self.pool
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        self.unverified.jws.kid()
+    }
+
+    /// The only way to [`Claims`].
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidSignature`].
+    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, AuthError> {
+        let UnverifiedClaims { jws, registered } = self.unverified;
+        let payload = jws.verify(key)?;
+        Ok(Claims(Arc::new(Verified {
+            payload,
+            registered,
+            token_use: self.token_use,
+        })))
+    }
+}

@@ -1,0 +1,123 @@
+//! What a token must say: pure checks of its claims against the configuration and a time.
+
+use std::time::Duration;
+
+use crate::{
+    allowed_clients::AllowedClients,
+    error::AuthError,
+    token::{
+        claims::{Audience, Registration, Times, TokenUse},
+        numeric_date::NumericDate,
+    },
+};
+
+/// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolIndex(pub(crate) usize);
+
+/// Everything that is demanded of the claims, apart from scopes.
+pub(crate) struct Expectations {
+    pub(crate) pools: Vec<ExpectedPool>,
+    pub(crate) token_use: TokenUse,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) dates: ExpectedDates,
+}
+
+/// An issuer under its accepted names, and whose tokens of it are accepted.
+pub(crate) struct ExpectedPool {
+    pub(crate) issuers: Vec<String>,
+    pub(crate) clients: AllowedClients,
+}
+
+/// What is demanded of a token's dates: the part that must hold again each time the token is seen.
+#[derive(Clone, Copy)]
+pub(crate) struct ExpectedDates {
+    pub(crate) leeway: Duration,
+    pub(crate) max_age: Option<Duration>,
+}
+
+impl Expectations {
+    /// The pool that the token says it is from, if everything it says is acceptable.
+    ///
+    /// # Errors
+    ///
+    /// In this order: [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
+    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed), [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and
+    /// those of [`ExpectedDates::check`].
+    pub(crate) fn check(
+        &self,
+        claims: &Registration<'_>,
+        now: NumericDate,
+    ) -> Result<PoolIndex, AuthError> {
+        let (index, pool) = self
+            .pools
+            .iter()
+            .enumerate()
+            .find(|(_, pool)| pool.issuers.iter().any(|issuer| issuer == claims.issuer))
+            .ok_or(AuthError::IssuerNotAllowed)?;
+        if claims.token_use != Some(self.token_use) {
+            return Err(AuthError::TokenUseNotAllowed);
+        }
+        let client_id = claims.client_id.ok_or(AuthError::MalformedClaims)?;
+        if !pool.clients.allows(client_id) {
+            return Err(AuthError::ClientNotAllowed);
+        }
+        if !self.audience_is_acceptable(claims.audience, client_id) {
+            return Err(AuthError::AudienceNotAllowed);
+        }
+        self.dates.check(&claims.times, now)?;
+        Ok(PoolIndex(index))
+    }
+
+    /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the client's own id. So
+    /// absence says nothing, the client's own id says nothing either, and anything else must name this service.
+    fn audience_is_acceptable(&self, claimed: Audience<'_>, client_id: &str) -> bool {
+        claimed.is_absent()
+            || claimed.names(client_id)
+            || self
+                .audiences
+                .iter()
+                .any(|audience| claimed.names(audience))
+    }
+}
+
+impl ExpectedDates {
+    /// Whether the token is valid at this time.
+    ///
+    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` and `iat` less
+    /// leeway.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Expired`], [`NotYetValid`](AuthError::NotYetValid), [`IssuedInFuture`](AuthError::IssuedInFuture) or
+    /// [`TokenTooOld`](AuthError::TokenTooOld).
+    pub(crate) fn check(&self, times: &Times, now: NumericDate) -> Result<(), AuthError> {
+        if now >= times.expires_at.plus(self.leeway) {
+            return Err(AuthError::Expired);
+        }
+        let latest_start = now.plus(self.leeway);
+        if times
+            .not_before
+            .is_some_and(|not_before| not_before > latest_start)
+        {
+            return Err(AuthError::NotYetValid);
+        }
+        if times
+            .issued_at
+            .is_some_and(|issued_at| issued_at > latest_start)
+        {
+            return Err(AuthError::IssuedInFuture);
+        }
+        match self.max_age {
+            Some(max_age) if !is_younger(times.issued_at, max_age, now.minus(self.leeway)) => {
+                Err(AuthError::TokenTooOld)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A token that does not say when it was issued cannot prove its age.
+fn is_younger(issued_at: Option<NumericDate>, max_age: Duration, now: NumericDate) -> bool {
+    issued_at.is_some_and(|issued_at| now < issued_at.plus(max_age))
+}
