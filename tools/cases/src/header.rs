@@ -232,10 +232,11 @@ fn confusion(t: &mut Table) {
 /// A key that the token brings along is no key, and what it points to is never fetched.
 fn embedded_keys(t: &mut Table) {
     const RULE: &str = "RFC 8725 §3.10; RFC 7515 §4.1.2-4.1.8; CVE-2018-0114; CVE-2026-27962";
-    let attackers =
-        serde_json::from_str::<serde_json::Value>(include_str!("../../../fixtures/foreign/keys.json"))
-            .unwrap()["unpublished"]
-            .to_string();
+    let attackers = serde_json::from_str::<serde_json::Value>(include_str!(
+        "../../../fixtures/foreign/keys.json"
+    ))
+    .unwrap()["unpublished"]
+        .to_string();
     for (name, json) in [
         ("jwk", attackers.clone()),
         ("jwks", format!(r#"{{"keys":[{attackers}]}}"#)),
