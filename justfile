@@ -26,7 +26,7 @@ unused-deps:
 
 # The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
 public-api *ARGS:
-    tests/public_api/run.sh {{ARGS}}
+    checks/public_api/run.sh {{ARGS}}
 
 # The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
 flow:
@@ -46,11 +46,11 @@ doc:
 
 # No dependency needs a newer Rust than Cargo.toml says.
 msrv:
-    tests/msrv.py
+    checks/msrv.py
 
-# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in tests/coverage/below.txt.
+# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in checks/coverage/below.txt.
 coverage:
-    tests/coverage/run.py
+    checks/coverage/run.py
 
 # Each fuzz target for some seconds. Needs cargo-fuzz.
 fuzz SECONDS="20":
@@ -62,7 +62,7 @@ features:
 
 # No test key is in a build with default features.
 no-fixture-keys:
-    tests/no_fixture_keys.sh
+    checks/no_fixture_keys.sh
 
 # The examples and tools: their tests, and those that check themselves.
 examples:
@@ -107,7 +107,7 @@ bench-load *ARGS:
 
 # What is published: it builds, and holds nothing it should not.
 package:
-    tests/package.sh
+    checks/package.sh
 
 # Instructions per stage, counted by callgrind.
 instructions:
@@ -119,16 +119,16 @@ instructions-check:
 
 # The tables of cases through AWS's aws-jwt-verify and jose.
 differential:
-    tests/differential/run.sh
+    checks/differential/run.sh
 
 # Tokens of the local issuer verify with other people's libraries.
 interop-local:
-    tests/interop/local_issuer/run.sh
+    checks/interop/local_issuer/run.sh
 
 # The walk-through, run against an emulator of Cognito.
 e2e:
-    tests/e2e/run.sh
+    checks/e2e/run.sh
 
 # Tokens of issuers that others wrote.
 interop:
-    tests/interop/other_issuers/run.sh
+    checks/interop/other_issuers/run.sh

@@ -19,7 +19,7 @@ mod issuer;
 mod jwks;
 mod key_sets;
 mod profiles;
-#[path = "../../../tests/table/row.rs"]
+#[path = "../../../tests/support/table/row.rs"]
 mod row;
 mod scopes;
 mod settings;
