@@ -24,7 +24,7 @@ use table::{
     row::Case,
 };
 use tower::{ServiceExt, service_fn};
-use tower_cognito::{AuthError, Claims, Principal, RequireScopesLayer, TokenCache};
+use tower_cognito::{AuthError, Claims, Principal, RequireScopesLayer, verifier::TokenCache};
 use tower_layer::Layer;
 
 #[tokio::test(start_paused = true)]
