@@ -8,7 +8,7 @@ mod support;
 
 use std::sync::mpsc;
 
-use tower_cognito::{TokenCache, Verifier};
+use tower_cognito::{Verifier, verifier::TokenCache};
 
 use self::support::Issuer;
 

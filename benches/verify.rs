@@ -21,7 +21,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode};
 use tower::Service;
-use tower_cognito::{ScopePolicy, TokenCache, Verifier};
+use tower_cognito::{ScopePolicy, Verifier, verifier::TokenCache};
 
 use self::support::{InsertArc, Issuer, request};
 

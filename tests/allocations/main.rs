@@ -22,7 +22,7 @@ use http::{
 };
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use tower::{Layer, Service, layer::layer_fn};
-use tower_cognito::{TokenCache, testing::TestPool};
+use tower_cognito::{testing::TestPool, verifier::TokenCache};
 
 /// The least that a layer which hands something to the handler can do.
 #[derive(Clone)]

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use tower_cognito::{FetchError, KeyState, testing::ManualClock};
+use tower_cognito::{
+    keys::{FetchError, KeyState},
+    testing::ManualClock,
+};
 
 use crate::rig::{HOUR, Rig, SECOND, assert_unavailable, settle};
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_cognito::{
-    FetchError, JwksResponse, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason,
+    keys::{FetchError, JwksResponse, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason},
     testing::{Key, TestPool},
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_cognito::{FetchError, JwksResponse, KeyState};
+use tower_cognito::keys::{FetchError, JwksResponse, KeyState};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, bounded, settle};
 

@@ -22,7 +22,8 @@ use std::{
 use http::StatusCode;
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
-    AllowedClients, FetchError, KeySetError, KeyState, MAX_JWKS_BYTES, UserPool, Verifier,
+    AllowedClients, UserPool, Verifier,
+    keys::{FetchError, KeySetError, KeyState, MAX_JWKS_BYTES},
     testing::TestPool,
 };
 

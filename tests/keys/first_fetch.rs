@@ -1,7 +1,7 @@
 //! The first keys: one fetch, whoever asks, and whatever becomes of who asked first.
 
 use tokio::time::Instant;
-use tower_cognito::{FetchError, KeyState};
+use tower_cognito::keys::{FetchError, KeyState};
 
 use crate::rig::{HOUR, Rig, SECOND, assert_unavailable, bounded, settle};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tower_cognito::{
-    AuthError, FetchError, KeyState,
+    AuthError,
+    keys::{FetchError, KeyState},
     testing::{Key, TestPool},
 };
 
@@ -106,7 +107,7 @@ async fn a_kid_that_was_found_missing_is_not_looked_for_again_for_a_while() {
     let token = Forger::new(&rig).token("gone");
     for (elapsed, calls) in [(0, 2), (9, 2), (10, 3), (29, 3), (30, 4), (69, 4), (70, 5)] {
         let at = rig.pool.clock();
-        let since_start = tower_cognito::Clock::monotonic(&at);
+        let since_start = tower_cognito::clock::Clock::monotonic(&at);
         at.advance(Duration::from_secs(elapsed) - since_start);
         let verdict = rig.verify(&token).await;
         assert_eq!(verdict.unwrap_err(), AuthError::UnknownKey);

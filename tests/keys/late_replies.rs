@@ -5,7 +5,11 @@
 
 use std::time::Duration;
 
-use tower_cognito::{AuthError, FetchError, JwksResponse, KeyState, testing::Key};
+use tower_cognito::{
+    AuthError,
+    keys::{FetchError, JwksResponse, KeyState},
+    testing::Key,
+};
 
 use crate::rig::{Forger, HOUR, Rig, SECOND, assert_unavailable, bounded, settle};
 

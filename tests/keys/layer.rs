@@ -7,7 +7,7 @@ use http::{
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_cognito::{FetchError, testing::Key};
+use tower_cognito::{keys::FetchError, testing::Key};
 
 use crate::rig::{HOUR, Rig, SECOND, bounded, settle};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_cognito::{FetchError, Verifier, testing::Key};
+use tower_cognito::{Verifier, keys::FetchError, testing::Key};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},

@@ -18,8 +18,9 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use tokio::{task::yield_now, time};
 use tower_cognito::{
-    AllowedClients, AuthError, Clock, FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState,
-    Verifier,
+    AllowedClients, AuthError, Verifier,
+    clock::Clock,
+    keys::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState},
     testing::{Key, ManualClock, TestPool},
 };
 

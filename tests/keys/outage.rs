@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_cognito::{Clock, FetchError, JwksResponse, KeyState, testing::Key};
+use tower_cognito::{
+    clock::Clock,
+    keys::{FetchError, JwksResponse, KeyState},
+    testing::Key,
+};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, assert_unavailable, settle};
 

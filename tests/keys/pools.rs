@@ -1,7 +1,8 @@
 //! Several pools: each has its keys, and pools behind one endpoint share them.
 
 use tower_cognito::{
-    AllowedClients, FetchError, JwksResponse, KeyState, UserPool, Verifier,
+    AllowedClients, UserPool, Verifier,
+    keys::{FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -71,7 +72,7 @@ async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
     fetcher.reply(JwksResponse::document(other.jwks_of([Key::Access])));
     let of_other = other
         .token()
-        .issued_at(tower_cognito::Clock::now(&pool.clock()));
+        .issued_at(tower_cognito::clock::Clock::now(&pool.clock()));
     assert!(bounded(verifier.verify(&of_other.build())).await.is_ok());
     settle().await;
     assert_eq!(verifier.key_statuses()[0].state(), KeyState::Due);

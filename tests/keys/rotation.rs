@@ -1,6 +1,6 @@
 //! Keys that come and keys that go.
 
-use tower_cognito::{AuthError, JwksResponse, testing::Key};
+use tower_cognito::{AuthError, keys::JwksResponse, testing::Key};
 
 use crate::rig::{HOUR, MINUTE, Rig, settle};
 

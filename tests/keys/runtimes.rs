@@ -3,7 +3,11 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
-use tower_cognito::{AuthError, FetchError, KeyState, testing::TestPool};
+use tower_cognito::{
+    AuthError,
+    keys::{FetchError, KeyState},
+    testing::TestPool,
+};
 
 use crate::rig::{HOUR, Rig, SECOND, assert_unavailable};
 

@@ -1,6 +1,6 @@
 //! A key that is in memory serves without waiting, whatever the endpoint does.
 
-use tower_cognito::{FetchError, KeyState};
+use tower_cognito::keys::{FetchError, KeyState};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, settle};
 

@@ -1,6 +1,9 @@
 //! What an operator sees.
 
-use tower_cognito::{FetchError, KeyState, testing::TestPool};
+use tower_cognito::{
+    keys::{FetchError, KeyState},
+    testing::TestPool,
+};
 
 use crate::rig::{HOUR, Rig, SECOND, settle};
 

@@ -13,7 +13,8 @@ use std::{
 
 use tokio::{task::JoinSet, time::timeout};
 use tower_cognito::{
-    AllowedClients, AuthError, FetchError, FetchJwks, JwksRequest, JwksResponse, Verifier,
+    AllowedClients, AuthError, Verifier,
+    keys::{FetchError, FetchJwks, JwksRequest, JwksResponse},
     testing::{Key, TestPool, TokenBuilder},
 };
 

@@ -13,7 +13,8 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, FetchError, KeyState, Principal, UserPool, Verifier,
+    AllowedClients, AuthError, Claims, Principal, UserPool, Verifier,
+    keys::{FetchError, KeyState},
     testing::{Endpoint, LocalIssuer, ManualClock, StartError, random_secret},
 };
 

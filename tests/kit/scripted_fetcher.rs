@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tower_cognito::{
-    AllowedClients, FetchError, JwksResponse, KeyState, Verifier,
+    AllowedClients, Verifier,
+    keys::{FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
 };
 

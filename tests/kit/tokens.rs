@@ -13,7 +13,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Request;
 use serde_json::{Value, json};
 use tower_cognito::{
-    AuthError, Claims, Clock, ConfigError, Principal, TokenUse, Verifier,
+    AuthError, Claims, ConfigError, Principal, TokenUse, Verifier,
+    clock::Clock,
     testing::{Key, ManualClock, TestPool, TokenBuilder, WithClaims},
 };
 

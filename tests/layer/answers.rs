@@ -19,8 +19,9 @@ use http::{
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerChallenge, Denied, FetchError, Grpc, ProblemJson, Rejection,
-    RejectionResponse, RequireScopesLayer, ScopePolicy, Verifier,
+    AuthError, Denied, RequireScopesLayer, ScopePolicy, Verifier,
+    keys::FetchError,
+    rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 

@@ -26,7 +26,8 @@ use http::{
 };
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerAuthLayer, Claims, JwksResponse, RequireScopesLayer, Verifier,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, RequireScopesLayer, Verifier,
+    keys::JwksResponse,
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tower_http::{normalize_path::NormalizePathLayer, services::ServeDir};

@@ -18,8 +18,9 @@ use http::{
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, JwksResponse, ReportOnlyVerdict, RequireScopesLayer,
-    ScopePolicy,
+    AuthError, BearerAuthLayer, Claims, RequireScopesLayer, ScopePolicy,
+    bearer_auth::ReportOnlyVerdict,
+    keys::JwksResponse,
     testing::{ScriptedFetcher, TestPool, WithClaims},
 };
 use tower_test::mock;
@@ -56,7 +57,7 @@ async fn echo_client(request: Request<OwnBody>) -> Result<Response<OwnAnswer>, I
 
 async fn answer<R>(layer: BearerAuthLayer<R>, request: Request<OwnBody>) -> Response<OwnAnswer>
 where
-    R: tower_cognito::RejectionResponse<OwnAnswer>,
+    R: tower_cognito::rejection::RejectionResponse<OwnAnswer>,
 {
     ServiceBuilder::new()
         .layer(layer)
@@ -355,7 +356,7 @@ async fn challenges_say_what_was_configured() {
 async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    fetcher.always_fail(tower_cognito::FetchError::Connect);
+    fetcher.always_fail(tower_cognito::keys::FetchError::Connect);
     let response = answer(fetching(&pool, &fetcher).layer(), request(&pool)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "1");

@@ -23,9 +23,11 @@ use http::{
 use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, Claims, FetchError, JwksResponse, ProblemJson, RequireScopesLayer, TokenCache,
-    Verifier,
+    AuthError, Claims, RequireScopesLayer, Verifier,
+    keys::{FetchError, JwksResponse},
+    rejection::ProblemJson,
     testing::{ScriptedFetcher, TestPool},
+    verifier::TokenCache,
 };
 use tower_http::{
     ServiceBuilderExt,

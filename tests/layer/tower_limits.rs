@@ -17,7 +17,7 @@ use tower::{
     util::{BoxCloneService, BoxCloneServiceLayer, BoxCloneSyncService, BoxService},
 };
 use tower_cognito::{
-    JwksResponse,
+    keys::JwksResponse,
     testing::{Key, ScriptedFetcher, TestPool},
 };
 use tower_test::mock::Spawn;

@@ -22,9 +22,10 @@ use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use serde::Deserialize;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Denied, FetchError, JwksResponse, RequireScopesLayer,
-    ScopePolicy, Verifier, VerifierBuilder,
+    AllowedClients, AuthError, Claims, Denied, RequireScopesLayer, ScopePolicy, Verifier,
+    keys::{FetchError, JwksResponse},
     testing::{Key, ScriptedFetcher, TestPool, TokenBuilder},
+    verifier::VerifierBuilder,
 };
 use tower_layer::Layer;
 use tracing::{Instrument, field::Empty, info_span};

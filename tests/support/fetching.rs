@@ -1,8 +1,9 @@
 //! A verifier that has to fetch its keys, and remembers no token: for tests of what happens meanwhile.
 
 use tower_cognito::{
-    AllowedClients, TokenCache, Verifier,
+    AllowedClients, Verifier,
     testing::{ScriptedFetcher, TestPool},
+    verifier::TokenCache,
 };
 
 pub(crate) fn fetching(pool: &TestPool, fetcher: &ScriptedFetcher) -> Verifier {

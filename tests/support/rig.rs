@@ -5,9 +5,10 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, FetchError, JwksResponse, KeyState, Verifier,
-    VerifierBuilder,
+    AllowedClients, AuthError, Claims, Verifier,
+    keys::{FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
+    verifier::VerifierBuilder,
 };
 
 pub const SECOND: Duration = Duration::from_secs(1);

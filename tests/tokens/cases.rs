@@ -22,7 +22,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, Response, StatusCode, header::WWW_AUTHENTICATE};
 use serde_json::Value;
 use tower::{ServiceExt, service_fn};
-use tower_cognito::{AuthError, Claims, Principal, RequireScopesLayer, TokenCache};
+use tower_cognito::{AuthError, Claims, Principal, RequireScopesLayer, verifier::TokenCache};
 use tower_layer::Layer;
 
 #[tokio::test(start_paused = true)]

@@ -24,8 +24,9 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, Claims, ScopePolicy, TokenCache, Verifier,
+    AuthError, Claims, ScopePolicy, Verifier,
     testing::{ManualClock, TestPool},
+    verifier::TokenCache,
 };
 use tower_layer::Layer;
 

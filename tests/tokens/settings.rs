@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower_cognito::{
-    AllowedClients, ConfigError, FetchError, JwksRequest, KeySetError, KeyState, UserPool,
-    Verifier, VerifierBuilder, testing::TestPool,
+    AllowedClients, ConfigError, UserPool, Verifier,
+    keys::{FetchError, JwksRequest, KeySetError, KeyState},
+    testing::TestPool,
+    verifier::VerifierBuilder,
 };
 
 const NANOSECOND: Duration = Duration::from_nanos(1);

@@ -19,8 +19,10 @@ use http::StatusCode;
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use tokio::task::yield_now;
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Denied, FetchError, JwksResponse, TokenCache, Verifier,
+    AllowedClients, AuthError, Claims, Denied, Verifier,
+    keys::{FetchError, JwksResponse},
     testing::{Key, ManualClock, ScriptedFetcher, TestPool},
+    verifier::TokenCache,
 };
 
 const KEYS: [Key; 3] = [Key::Access, Key::Id, Key::Unpublished];

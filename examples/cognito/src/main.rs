@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::{net::TcpListener, signal};
 use tower_cognito::{
-    AllowedClients, Claims, ConfigError, KeyStatus, Principal, RequireScopesLayer, UserPool,
-    Verifier,
+    AllowedClients, Claims, ConfigError, Principal, RequireScopesLayer, UserPool, Verifier,
+    keys::KeyStatus,
 };
 use tracing_subscriber::EnvFilter;
 

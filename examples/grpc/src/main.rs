@@ -23,8 +23,8 @@ use tonic_health::pb::{
 };
 use tower::Layer;
 use tower_cognito::{
-    AllowedClients, Claims, Grpc, RequireScopesLayer, Verifier, client::ClientCredentials,
-    testing::LocalIssuer,
+    AllowedClients, Claims, RequireScopesLayer, Verifier, client::ClientCredentials,
+    rejection::Grpc, testing::LocalIssuer,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;

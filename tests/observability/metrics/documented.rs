@@ -11,8 +11,9 @@ use std::{
 use http::{Request, StatusCode};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
-    BearerAuthLayer, FetchError, RequireScopesLayer,
+    BearerAuthLayer, RequireScopesLayer,
     client::ClientCredentials,
+    keys::FetchError,
     testing::{Key, LocalIssuer, TestPool},
 };
 

@@ -1,6 +1,9 @@
 //! One count and one duration per fetch.
 
-use tower_cognito::{FetchError, JwksResponse, testing::Key};
+use tower_cognito::{
+    keys::{FetchError, JwksResponse},
+    testing::Key,
+};
 
 use crate::{
     recorded::{Recorded, rows},

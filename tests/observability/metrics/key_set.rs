@@ -12,7 +12,8 @@ use metrics::{
     Counter, Gauge, Histogram, Key as MetricKey, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use tower_cognito::{
-    FetchError, Verifier,
+    Verifier,
+    keys::FetchError,
     testing::{Key, ManualClock},
 };
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tower_cognito::{
-    TokenCache,
     testing::{Key, TestPool},
+    verifier::TokenCache,
 };
 
 use crate::{

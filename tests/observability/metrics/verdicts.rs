@@ -5,8 +5,9 @@ use std::{convert::Infallible, time::Duration};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Denied, FetchError, ReportOnlyVerdict, RequireScopesLayer,
-    ScopePolicy,
+    AuthError, BearerAuthLayer, Denied, RequireScopesLayer, ScopePolicy,
+    bearer_auth::ReportOnlyVerdict,
+    keys::FetchError,
     testing::{TestPool, TokenBuilder},
 };
 

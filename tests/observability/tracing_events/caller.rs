@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use tower::{ServiceBuilder, service_fn};
 use tower_cognito::{
-    AllowedClients, BearerAuthLayer, Denied, FetchError, JwksResponse, ScopePolicy, Verifier,
+    AllowedClients, BearerAuthLayer, Denied, ScopePolicy, Verifier,
+    keys::{FetchError, JwksResponse},
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tracing::{Instrument, Level, field::Empty, info_span};

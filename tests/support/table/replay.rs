@@ -12,9 +12,11 @@ use http::{
 };
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, FetchError, JwksResponse,
-    RequireScopesLayer, ScopePolicy, TokenCache, TokenUse, UserPool, Verifier, VerifierBuilder,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
+    TokenUse, UserPool, Verifier,
+    keys::{FetchError, JwksResponse},
     testing::{ManualClock, ScriptedFetcher, TestPool},
+    verifier::{TokenCache, VerifierBuilder},
 };
 use tower_layer::Layer;
 

@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use tower_cognito::{SystemClock, TokenUse, UserPool};
+use tower_cognito::{TokenUse, UserPool, clock::SystemClock};
 
 use explanation::{Expected, Keys, Paint, explain};
 

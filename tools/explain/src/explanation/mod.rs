@@ -10,8 +10,8 @@ mod words;
 use std::time::Duration;
 
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Clock, ConfigError, KeyStatus, ScopePolicy, TokenUse,
-    UserPool, Verifier,
+    AllowedClients, AuthError, Claims, ConfigError, ScopePolicy, TokenUse, UserPool, Verifier,
+    clock::Clock, keys::KeyStatus,
 };
 
 pub(crate) use self::page::Paint;
