@@ -3,13 +3,22 @@
 use std::time::Duration;
 
 use crate::{
-    allowed_clients::AllowedClients,
+    allowed_clients::{AllowedClients, MAX_CLIENT_ID_BYTES},
     error::AuthError,
     token::{
         claims::{Audience, Registration, Times, TokenUse},
+        json::RawStr,
         numeric_date::NumericDate,
     },
 };
+
+/// How far `iat` may be in the future.
+///
+/// The issuer signed it, so a date ahead of ours says that this machine's clock is behind, and every
+/// fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
+/// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot tell
+/// an expired token from a valid one.
+const LONGEST_CLOCK_LAG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +50,18 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// In this order: [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
-    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed), [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and
-    /// those of [`ExpectedDates::check`].
+    /// In this order: those of [`ExpectedDates::check`], which tell a stranger nothing about the configuration;
+    /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
+    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
+    /// and [`AudienceNotAllowed`](AuthError::AudienceNotAllowed).
     pub(crate) fn check(
         &self,
         claims: &Registration<'_>,
         now: NumericDate,
     ) -> Result<PoolIndex, AuthError> {
+        self.dates.check(&claims.times, now)?;
         let (index, pool) = self
-            .pools
-            .iter()
-            .enumerate()
-            .find(|(_, pool)| pool.issuers.iter().any(|issuer| issuer == claims.issuer))
+            .pool(claims.issuer)
             .ok_or(AuthError::IssuerNotAllowed)?;
         if claims.token_use != Some(self.token_use) {
             return Err(AuthError::TokenUseNotAllowed);
@@ -65,27 +73,38 @@ impl Expectations {
         if !self.audience_is_acceptable(claims.audience, client_id) {
             return Err(AuthError::AudienceNotAllowed);
         }
-        self.dates.check(&claims.times, now)?;
-        Ok(PoolIndex(index))
+        Ok(index)
+    }
+
+    /// The pool that has this issuer.
+    pub(crate) fn pool_of(&self, issuer: RawStr<'_>) -> Option<PoolIndex> {
+        self.pool(issuer).map(|(index, _)| index)
+    }
+
+    fn pool(&self, issuer: RawStr<'_>) -> Option<(PoolIndex, &ExpectedPool)> {
+        let has_issuer =
+            |pool: &ExpectedPool| pool.issuers.iter().any(|accepted| issuer.is(accepted));
+        let index = self.pools.iter().position(has_issuer)?;
+        Some((PoolIndex(index), self.pools.get(index)?))
     }
 
     /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the client's own id. So
     /// absence says nothing, the client's own id says nothing either, and anything else must name this service.
-    fn audience_is_acceptable(&self, claimed: Audience<'_>, client_id: &str) -> bool {
+    fn audience_is_acceptable(&self, claimed: Audience<'_>, client_id: RawStr<'_>) -> bool {
+        let mut buffer = [0; MAX_CLIENT_ID_BYTES];
+        let client_id = client_id.short(&mut buffer);
         claimed.is_absent()
-            || claimed.names(client_id)
-            || self
-                .audiences
-                .iter()
-                .any(|audience| claimed.names(audience))
+            || claimed.any(|audience| {
+                client_id.is_some_and(|client_id| audience.is(client_id))
+                    || self.audiences.iter().any(|accepted| audience.is(accepted))
+            })
     }
 }
 
 impl ExpectedDates {
     /// Whether the token is valid at this time.
     ///
-    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` and `iat` less
-    /// leeway.
+    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` less leeway.
     ///
     /// # Errors
     ///
@@ -102,9 +121,10 @@ impl ExpectedDates {
         {
             return Err(AuthError::NotYetValid);
         }
+        let latest_issue = now.plus(LONGEST_CLOCK_LAG);
         if times
             .issued_at
-            .is_some_and(|issued_at| issued_at > latest_start)
+            .is_some_and(|issued_at| issued_at > latest_issue)
         {
             return Err(AuthError::IssuedInFuture);
         }

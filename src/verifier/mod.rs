@@ -176,7 +176,7 @@ impl Verifier {
             .source(expected.pool())
             .map(|source| source.lookup(expected.kid(), &now))
         {
-            Some(Lookup::Found(found)) => Step::Done(self.conclude(token, expected, &found)),
+            Some(Lookup::Found(found)) => Step::Done(self.conclude(token, expected, &found, &now)),
             Some(Lookup::Refused(refused)) => Step::Done(Err(refused)),
             Some(Lookup::Wait(waiting)) => Step::Wait(waiting),
             None => Step::Done(Err(AuthError::IssuerNotAllowed)),
@@ -192,7 +192,7 @@ impl Verifier {
             .source(expected.pool())
             .ok_or(AuthError::IssuerNotAllowed)?;
         let found = source.lookup_after(waited, expected.kid(), &now)?;
-        self.conclude(token, expected, &found)
+        self.conclude(token, expected, &found, &now)
     }
 
     /// A token that was let in before: its bytes need no second look, what can have changed since does.
@@ -253,9 +253,12 @@ impl Verifier {
         token: &[u8],
         expected: ExpectedClaims<'_>,
         found: &FoundKey,
+        now: &Moment,
     ) -> Result<Claims, AuthError> {
         let pool = expected.pool();
-        let claims = self.consent(expected.verify(&found.key)?)?;
+        let now = NumericDate::from_system_time(now.wall);
+        let claims = expected.verify(&found.key, &self.shared.expectations, now)?;
+        let claims = self.consent(claims)?;
         let verified = VerifiedToken {
             claims: claims.clone(),
             pool,

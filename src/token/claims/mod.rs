@@ -7,9 +7,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use serde::Deserialize;
 
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
-use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
-use crate::token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate};
+use super::registered::{Members, Registered, Unread};
+use crate::token::{json::Span, jws::VerifiedPayload, numeric_date::NumericDate};
 
 /// The claims of a verified token.
 ///
@@ -50,33 +50,32 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.text(self.0.registered.client_id.as_ref())
-            .unwrap_or_default()
+        self.text(self.0.registered.client_id).unwrap_or_default()
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.text(Some(&self.0.registered.issuer))
+        self.text(Some(self.0.registered.issuer))
             .unwrap_or_default()
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.text(self.0.registered.subject.as_ref())
+        self.text(self.0.registered.subject)
     }
 
     /// `jti`: the token's own id.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.text(self.0.registered.token_id.as_ref())
+        self.text(self.0.registered.token_id)
     }
 
     /// `username`, or `cognito:username` in an ID token. Absent from client-credentials tokens.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
-        self.text(self.0.registered.username.as_ref())
+        self.text(self.0.registered.username)
     }
 
     /// `token_use`.
@@ -87,21 +86,18 @@ impl Claims {
 
     /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
     pub fn groups(&self) -> impl Iterator<Item = &str> + Clone {
-        let payload = self.0.payload.as_str();
-        self.0
-            .registered
-            .groups
-            .iter()
-            .map(move |group| group.of(payload))
+        let Verified {
+            payload,
+            registered,
+            ..
+        } = &*self.0;
+        registered.groups.iter().map(|&group| payload.text(group))
     }
 
     /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3). A value that is not a string
     /// grants nothing and reads as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
-        crate::scope::split(
-            self.text(self.0.registered.scope.as_ref())
-                .unwrap_or_default(),
-        )
+        crate::scope::split(self.text(self.0.registered.scope).unwrap_or_default())
     }
 
     /// Whether the token carries exactly this scope, whole and byte for byte.
@@ -180,15 +176,17 @@ impl Claims {
         &self.0.registered.times
     }
 
-    /// What keeping these claims costs in memory, roughly.
+    /// What keeping these claims costs in memory, apart from what the allocator adds.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Verified>()
+        // An `Arc` counts strong and weak references in front of what it holds.
+        2 * size_of::<usize>()
+            + size_of::<Verified>()
             + self.0.payload.memory()
-            + self.0.registered.groups.len() * size_of::<Text>()
+            + size_of_val(&*self.0.registered.groups)
     }
 
-    fn text<'a>(&'a self, text: Option<&'a Text>) -> Option<&'a str> {
-        text.map(|text| text.of(self.0.payload.as_str()))
+    fn text(&self, at: Option<Span>) -> Option<&str> {
+        at.map(|at| self.0.payload.text(at))
     }
 }
 
