@@ -257,10 +257,10 @@ impl RenewalPermit {
             Ok(result) => result,
             Err(Elapsed { .. }) => Err(TokenError::Timeout),
         };
-        self.end(result);
+        self.end(&result);
     }
 
-    fn end(&mut self, result: Result<TokenResponse, TokenError>) {
+    fn end(&mut self, result: &Result<TokenResponse, TokenError>) {
         self.has_ended = true;
         let source = &self.source;
         let now = source.now();
@@ -270,7 +270,7 @@ impl RenewalPermit {
             .lock()
             .end(&self.attempt, result.clone(), &now, source.jitter());
         match ended {
-            Ended::Current => source.report(&self.scopes, &result, duration),
+            Ended::Current => source.report(&self.scopes, result, duration),
             // It was reported when it was given up.
             Ended::LateToken | Ended::Late => tracing::debug!(
                 client_id = source.settings.client_id,
@@ -289,7 +289,7 @@ impl Drop for RenewalPermit {
             return;
         }
         if thread::panicking() {
-            self.end(Err(TokenError::Aborted));
+            self.end(&Err(TokenError::Aborted));
         } else {
             self.slot.lock().lose(self.attempt.number);
         }
