@@ -52,12 +52,21 @@ pub enum ConfigError {
     },
     /// A client secret that no token endpoint could have issued. It is never quoted.
     #[error(
-        "the secret given to `{setting}` is no client secret: 1 to 1024 printable ASCII characters are accepted; \
-         look for a line break at its end"
+        "the secret given to `{setting}` {problem}; 1 to 1024 printable ASCII characters are accepted"
     )]
     InvalidClientSecret {
         /// The builder method.
         setting: &'static str,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
+    },
+    /// A custom domain that would make a wrong URL.
+    #[error(
+        "{given:?} is not a custom domain: a host name without scheme, port and path is accepted, as `auth.example.com`"
+    )]
+    InvalidCustomDomain {
+        /// What was given.
+        given: String,
     },
     /// A domain prefix that would make a wrong URL.
     #[error(
@@ -170,6 +179,15 @@ pub enum ConfigError {
         "{given:?} cannot be added as a replica region: this pool accepts exactly the issuer it was given"
     )]
     ReplicaOfExactIssuer {
+        /// The region.
+        given: String,
+    },
+    /// A region of a partition whose Cognito domains have a form that is not known here.
+    #[error(
+        "the form of Cognito domains in {given:?} is not known; copy the domain from the console and give its token URL to \
+         `ClientCredentials::builder`"
+    )]
+    UnknownDomainForm {
         /// The region.
         given: String,
     },
