@@ -4,6 +4,7 @@
 //! What comes from a server that we asked (key sets, token responses) is read by serde through
 //! [`object`].
 
+mod borrowed;
 mod reader;
 mod text;
 
@@ -13,6 +14,7 @@ mod tests;
 use serde::Deserialize;
 
 pub(crate) use self::{
+    borrowed::JsonStr,
     reader::{Reader, Steps, Stop, Value, elements, string_after_name},
     text::{JsonString, RawStr, Span, unescape_onto},
 };
