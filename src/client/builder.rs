@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     allowed_clients::checked_client_id,
+    aws_region::Partition,
     clock::{Clock, SystemClock, jitter},
     error::ConfigError,
     metrics,
-    user_pool::is_region,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises tokens alone may take 5 s.
@@ -104,7 +104,8 @@ impl ClientCredentialsBuilder {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
-    ///    [`ConfigError::InvalidDomainPrefix`] or [`ConfigError::InvalidRegion`] if a domain was given that cannot be.
+    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`] or [`ConfigError::UnsupportedPartition`] if a
+    ///    domain was given that cannot be, or whose host name is not known.
     /// 2. [`ConfigError::InvalidClientId`] or [`ConfigError::InvalidClientSecret`]. A secret read from a file often ends in a
     ///    line break.
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
@@ -161,13 +162,12 @@ pub(super) fn domain_token_url(prefix: &str, region: &str) -> Result<String, Con
             given: prefix.to_owned(),
         });
     }
-    if !is_region(region) {
-        return Err(ConfigError::InvalidRegion {
-            given: region.to_owned(),
-        });
-    }
+    let auth = match Partition::of(region)? {
+        Partition::Commercial => "auth",
+        Partition::GovCloud => "auth-fips",
+    };
     Ok(format!(
-        "https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token"
+        "https://{prefix}.{auth}.{region}.amazoncognito.com/oauth2/token"
     ))
 }
 
@@ -193,6 +193,16 @@ mod tests {
         assert_eq!(
             domain_token_url("my-app", "eu-west-1").unwrap(),
             "https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token"
+        );
+        assert_eq!(
+            domain_token_url("my-app", "us-gov-west-1").unwrap(),
+            "https://my-app.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token"
+        );
+        assert_eq!(
+            domain_token_url("my-app", "cn-north-1"),
+            Err(ConfigError::UnsupportedPartition {
+                given: "cn-north-1".to_owned()
+            })
         );
         for prefix in [
             "",

@@ -139,7 +139,10 @@ impl ClientCredentials {
         ClientCredentialsBuilder::new(Ok(token_url.into()), client_id.into(), client_secret.into())
     }
 
-    /// A client of a Cognito domain: `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`.
+    /// A client of a Cognito domain: `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` instead
+    /// of `auth` in GovCloud.
+    ///
+    /// Source: AWS, *AWS GovCloud (US) user guide*, "Amazon Cognito".
     pub fn for_domain(
         prefix: &str,
         region: &str,

@@ -1,9 +1,11 @@
 //! A configuration that cannot be right.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-/// A configuration that cannot be right. It quotes what was given and says what is accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A configuration that cannot be right. It quotes the input, and says what is accepted.
+///
+/// `Debug` writes the same sentence as `Display`: it is what a program prints whose `main` returns an error.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Two durations contradict each other.
@@ -31,6 +33,14 @@ pub enum ConfigError {
     HttpClient {
         /// What the HTTP client says.
         reason: String,
+    },
+    /// An audience that no token could carry.
+    #[error(
+        "{given:?} is not an audience: 1 to 512 characters without white space and control characters are accepted"
+    )]
+    InvalidAudience {
+        /// What was given.
+        given: String,
     },
     /// A challenge parameter that could not be sent safely.
     #[error(
@@ -116,9 +126,19 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
-    /// A scope that no token could carry (RFC 6749 §3.3).
+    /// A resource server identifier that no scope could begin with.
     #[error(
-        "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`"
+        "{given:?} is not a resource server identifier: 1 to 256 printable ASCII characters without space, `\"` and `\\` \
+         are accepted, as `profiles` for the scope `profiles/get`"
+    )]
+    InvalidResourceServer {
+        /// What was given.
+        given: String,
+    },
+    /// A scope that no token could carry (RFC 6749 §3.3), or several scopes in one string.
+    #[error(
+        "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`; give \
+         several scopes as several items"
     )]
     InvalidScope {
         /// What was given.
@@ -149,7 +169,8 @@ pub enum ConfigError {
     },
     /// No way to fetch keys: the `reqwest` feature is off and no fetcher was given.
     #[error(
-        "nothing can fetch {jwks_url:?}: turn on the `reqwest` feature, or give `fetcher` or `jwks`"
+        "nothing can fetch {jwks_url:?}: turn on the `reqwest` feature, set a `fetcher`, or give the keys to \
+         `UserPool::with_pinned_jwks`"
     )]
     NoFetcher {
         /// The URL that would be fetched.
@@ -173,4 +194,21 @@ pub enum ConfigError {
         /// The region.
         given: String,
     },
+    /// An AWS region in a partition whose Cognito host names are not documented, such as China (`cn-north-1`), the isolated
+    /// regions (`us-iso-east-1`) and the European Sovereign Cloud (`eusc-de-east-1`).
+    #[error(
+        "the host names of Cognito in {given:?} are not documented: give the issuer and the JWKS URL to \
+         `UserPool::external`, or the token URL to `ClientCredentials::builder`"
+    )]
+    UnsupportedPartition {
+        /// The region.
+        given: String,
+    },
+}
+
+/// As `Display`.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
