@@ -24,7 +24,8 @@ impl Partition {
         let parts = region.split('-').collect::<Vec<_>>();
         match parts.as_slice() {
             [country, words @ .., number]
-                if is_word(country)
+                if matches!(country.len(), 2 | 4)
+                    && is_word(country)
                     && !words.is_empty()
                     && words.iter().all(|word| is_word(word))
                     && is_number(number) =>
@@ -102,6 +103,8 @@ mod tests {
             "-",
             "eu-west",
             "eu-1",
+            "e-west-1",
+            "europe-west-1",
             "EU-west-1",
             "eu--1",
             "eu-west-1.evil.com",
