@@ -12,18 +12,17 @@ use super::{
 };
 use crate::{
     allowed_clients::checked_client_id,
-    aws_region::Partition,
     clock::{Clock, SystemClock, jitter},
     error::ConfigError,
     metrics,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises tokens alone may take 5 s.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] or [`ClientCredentials::for_domain`].
+/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors beside it.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     token_url: Result<String, ConfigError>,
@@ -84,7 +83,7 @@ impl ClientCredentialsBuilder {
     }
 
     /// How long a token request may take altogether, connection, both secrets and body included. The default is
-    /// [`DEFAULT_TIMEOUT`], 10 s; at most 60 s.
+    /// 10 s; at most 60 s.
     ///
     /// Callers wait that long only where there is no good token. Bound them further with a timeout of their own: the request
     /// goes on, and its token is there for the next call.
@@ -104,8 +103,8 @@ impl ClientCredentialsBuilder {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
-    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`] or [`ConfigError::UnsupportedPartition`] if a
-    ///    domain was given that cannot be, or whose host name is not known.
+    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnsupportedPartition`] or
+    ///    [`ConfigError::InvalidCustomDomain`] for a domain whose URL cannot be made.
     /// 2. [`ConfigError::InvalidClientId`] or [`ConfigError::InvalidClientSecret`]. A secret read from a file often ends in a
     ///    line break.
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
@@ -150,27 +149,6 @@ impl ClientCredentialsBuilder {
     }
 }
 
-/// The token URL of a Cognito domain with a prefix.
-pub(super) fn domain_token_url(prefix: &str, region: &str) -> Result<String, ConfigError> {
-    let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let well_formed = (1..=63).contains(&prefix.len())
-        && prefix.bytes().all(label)
-        && !prefix.starts_with('-')
-        && !prefix.ends_with('-');
-    if !well_formed {
-        return Err(ConfigError::InvalidDomainPrefix {
-            given: prefix.to_owned(),
-        });
-    }
-    let auth = match Partition::of(region)? {
-        Partition::Commercial => "auth",
-        Partition::GovCloud => "auth-fips",
-    };
-    Ok(format!(
-        "https://{prefix}.{auth}.{region}.amazoncognito.com/oauth2/token"
-    ))
-}
-
 /// Without the secrets.
 impl fmt::Debug for ClientCredentialsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,55 +159,5 @@ impl fmt::Debug for ClientCredentialsBuilder {
             .field("authentication", &self.authentication)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_domain_prefix_becomes_part_of_a_url_only_if_it_is_one() {
-        assert_eq!(
-            domain_token_url("my-app", "eu-west-1").unwrap(),
-            "https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token"
-        );
-        assert_eq!(
-            domain_token_url("my-app", "us-gov-west-1").unwrap(),
-            "https://my-app.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token"
-        );
-        assert_eq!(
-            domain_token_url("my-app", "cn-north-1"),
-            Err(ConfigError::UnsupportedPartition {
-                given: "cn-north-1".to_owned()
-            })
-        );
-        for prefix in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a.b",
-            "a/b",
-            "a@b",
-            "a b",
-            "\u{e4}",
-            &"a".repeat(64),
-        ] {
-            assert_eq!(
-                domain_token_url(prefix, "eu-west-1"),
-                Err(ConfigError::InvalidDomainPrefix {
-                    given: prefix.to_owned()
-                })
-            );
-        }
-        for region in ["", "eu-west", "eu-west-1.evil.com", "EU-west-1"] {
-            assert_eq!(
-                domain_token_url("my-app", region),
-                Err(ConfigError::InvalidRegion {
-                    given: region.to_owned()
-                })
-            );
-        }
     }
 }

@@ -35,7 +35,7 @@ use crate::error::ConfigError;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let credentials =
-///     ClientCredentials::for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
+///     ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
 ///         .scopes(["profiles/get"])
 ///         .build()?;
 /// # let http_client = service_fn(|_: Request<String>| async {

@@ -62,12 +62,21 @@ pub enum ConfigError {
     },
     /// A client secret that no token endpoint could have issued. It is never quoted.
     #[error(
-        "the secret given to `{setting}` is no client secret: 1 to 1024 printable ASCII characters are accepted; \
-         look for a line break at its end"
+        "the secret given to `{setting}` {problem}; 1 to 1024 printable ASCII characters are accepted"
     )]
     InvalidClientSecret {
         /// The builder method.
         setting: &'static str,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
+    },
+    /// A custom domain that would make a wrong URL.
+    #[error(
+        "{given:?} is not a custom domain: a host name without scheme, port and path is accepted, as `auth.example.com`"
+    )]
+    InvalidCustomDomain {
+        /// What was given.
+        given: String,
     },
     /// A domain prefix that would make a wrong URL.
     #[error(
@@ -194,10 +203,10 @@ pub enum ConfigError {
         /// The region.
         given: String,
     },
-    /// An AWS region in a partition whose Cognito host names are not documented, such as China (`cn-north-1`), the isolated
+    /// An AWS region in a partition whose Cognito host names are not known here, such as China (`cn-north-1`), the isolated
     /// regions (`us-iso-east-1`) and the European Sovereign Cloud (`eusc-de-east-1`).
     #[error(
-        "the host names of Cognito in {given:?} are not documented: give the issuer and the JWKS URL to \
+        "the host names of Cognito in {given:?} are not known; copy them from the console, and give issuer and JWKS URL to \
          `UserPool::external`, or the token URL to `ClientCredentials::builder`"
     )]
     UnsupportedPartition {

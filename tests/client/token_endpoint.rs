@@ -530,11 +530,11 @@ fn a_configuration_that_cannot_be_right_is_refused() {
         ),
         (
             builder().with_next_secret("next\n"),
-            "the secret given to `with_next_secret`",
+            "the secret given to `with_next_secret` ends in a line break",
         ),
         (
             ClientCredentials::builder("https://id.example.com/token", ID, ""),
-            "the secret given to",
+            "the secret given to `ClientCredentials` is empty",
         ),
         (
             ClientCredentials::builder("https://id.example.com/token", "", SECRET),
@@ -546,12 +546,20 @@ fn a_configuration_that_cannot_be_right_is_refused() {
             "authentication is Basic, but must be Post",
         ),
         (
-            ClientCredentials::for_domain("My_App", "eu-west-1", ID, SECRET),
+            ClientCredentials::builder_for_domain("My_App", "eu-west-1", ID, SECRET),
             "\"My_App\" is not the prefix of a Cognito domain",
         ),
         (
-            ClientCredentials::for_domain("my-app", "europe", ID, SECRET),
+            ClientCredentials::builder_for_domain("my-app", "europe", ID, SECRET),
             "\"europe\" is not an AWS region",
+        ),
+        (
+            ClientCredentials::builder_for_fips_domain("my-app", "cn-north-1", ID, SECRET),
+            "the form of Cognito domains in \"cn-north-1\" is not known",
+        ),
+        (
+            ClientCredentials::builder_for_custom_domain("auth.example.com/", ID, SECRET),
+            "\"auth.example.com/\" is not a custom domain",
         ),
     ] {
         let error = builder.build().unwrap_err().to_string();
@@ -559,7 +567,7 @@ fn a_configuration_that_cannot_be_right_is_refused() {
         assert!(!error.contains(SECRET) && !error.contains("next\n"));
     }
     assert!(
-        ClientCredentials::for_domain("my-app", "eu-west-1", ID, SECRET)
+        ClientCredentials::builder_for_domain("my-app", "eu-west-1", ID, SECRET)
             .build()
             .is_ok()
     );
