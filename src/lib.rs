@@ -131,6 +131,8 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod granted_scopes;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod http_client;
 pub mod keys;
 mod metrics;
 mod protected_url;

@@ -9,6 +9,7 @@ use crate::{
     error::{ConfigError, Denied},
     keys::{DynFetchJwks, FetchJwks, KeySource, KeySourceConfig, Keys},
     metrics,
+    protected_url::ProtectedUrl,
     token::{
         audience::ExpectedAudience,
         claims::{Claims, TokenUse},
@@ -234,8 +235,11 @@ impl VerifierBuilder {
         self
     }
 
-    /// How long a fetch may take in all, and so how long a request may wait for one. The default is 5 seconds; at most 60
-    /// seconds are accepted.
+    /// How long a fetch may take in all, and so how long a request may wait for one: name resolution, TCP, TLS and the
+    /// response together. The default is 5 seconds; at most 60 seconds are accepted.
+    ///
+    /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal share of that, so that
+    /// one that does not answer leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self
@@ -268,7 +272,8 @@ impl VerifierBuilder {
     /// 3. [`ConfigError::InvalidAudience`] if an audience is empty, too long, or has white space or control characters in it.
     /// 4. [`ConfigError::IssuerTwice`] if two pools share an issuer.
     /// 5. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
-    /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up.
+    /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
+    ///    certificates, and no keys were handed in to start with.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
         metrics::describe();
@@ -387,7 +392,7 @@ impl VerifierBuilder {
         let mut sources: Vec<Arc<KeySource>> = Vec::new();
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
         for trusted in self.pools() {
-            let url = trusted.pool.jwks_url();
+            let url = trusted.pool.protected_jwks_url();
             let keys = match trusted.pool.keys() {
                 PoolKeys::Fetched => Keys::None,
                 PoolKeys::Pinned(keys) => Keys::Pinned(keys.clone()),
@@ -411,17 +416,20 @@ impl VerifierBuilder {
 
     fn source(
         &self,
-        url: &str,
+        url: &ProtectedUrl,
         keys: Keys,
         clock: &Arc<dyn Clock>,
     ) -> Result<KeySource, ConfigError> {
         let fetcher = match (&keys, &self.fetcher) {
             (Keys::Pinned(_), _) => None,
             (_, Some(fetcher)) => Some(Arc::clone(fetcher)),
-            (_, None) => Some(default_fetcher(url)?),
+            (Keys::Seeded(_), None) => {
+                Some(default_fetcher(url, self.fetch_timeout, Start::WithKeys)?)
+            }
+            (Keys::None, None) => Some(default_fetcher(url, self.fetch_timeout, Start::Empty)?),
         };
         let config = KeySourceConfig {
-            jwks_url: url.to_owned(),
+            jwks_url: url.clone(),
             fetcher,
             clock: Arc::clone(clock),
             refresh_after: self.refresh_after,
@@ -443,17 +451,35 @@ impl TrustedPool {
     }
 }
 
+/// Whether a verifier can serve before its first fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Empty,
+    WithKeys,
+}
+
 #[cfg(feature = "reqwest")]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    Ok(Arc::new(crate::keys::reqwest::ReqwestFetcher::new(
-        jwks_url,
-    )?))
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    fetch_timeout: Duration,
+    start: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(jwks_url.clone(), fetch_timeout);
+    match (fetcher.prepare(), start) {
+        (Err(error), Start::Empty) => Err(error),
+        // It serves without a fetch, and each fetch tries again.
+        (Ok(()) | Err(_), _) => Ok(Arc::new(fetcher)),
+    }
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    _: Duration,
+    _: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
     Err(ConfigError::NoFetcher {
-        jwks_url: jwks_url.to_owned(),
+        jwks_url: jwks_url.label().to_owned(),
     })
 }
 
