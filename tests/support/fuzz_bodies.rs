@@ -107,7 +107,10 @@ pub(crate) fn jwk_set(data: &[u8]) {
     };
     let builder = Verifier::builder(pool, AllowedClients::any()).clock(POOL.clock());
     let verifier = builder.build().unwrap();
-    let read = serde_json::from_str::<Value>(document).unwrap();
+    // Unlike the crate, `Value` has to hold what is not read: a lone surrogate, a number beyond every float, deep nesting.
+    let Ok(read) = serde_json::from_str::<Value>(document) else {
+        return;
+    };
     let entries = read["keys"].as_array().unwrap();
     assert!(entries.len() <= 100);
     let status = verifier.key_status();
