@@ -127,6 +127,7 @@ mod crypto;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod guard;
 mod keys;
 mod metrics;
 mod protected_url;
