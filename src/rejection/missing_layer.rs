@@ -18,8 +18,7 @@ pub(crate) fn report(place: &'static str, path: Option<&str>) {
         tracing::error!(
             place,
             path = ?path,
-            "no BearerAuthLayer outside this route: add `verifier.layer()` around it, or, if there \
-             is one, move the guard inside it"
+            "no BearerAuthLayer outside this route: add `verifier.layer()`, or move the guard inside it"
         );
     }
 }

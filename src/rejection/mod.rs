@@ -1,7 +1,7 @@
 //! From a refusal to a response.
 //!
 //! A guard, an extractor or a handler says why a request is refused; the nearest
-//! [`BearerAuth`](crate::BearerAuth) outside forms the response, as it does for its own refusals.
+//! [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the response, as it does for its own refusals.
 
 pub(crate) mod challenge;
 mod grpc;
@@ -46,7 +46,7 @@ use crate::error::AuthError;
 /// ```
 /// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
 /// use tower::ServiceExt;
-/// use tower_cognito::{AllowedClients, Rejection, UserPool, Verifier};
+/// use tower_cognito::{AllowedClients, UserPool, Verifier, rejection::Rejection};
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
@@ -72,7 +72,7 @@ use crate::error::AuthError;
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Response, header::{ACCEPT, CONTENT_TYPE}};
-/// use tower_cognito::{Rejection, RejectionResponse};
+/// use tower_cognito::rejection::{Rejection, RejectionResponse};
 ///
 /// /// JSON for programs, nothing for the others.
 /// #[derive(Clone)]

@@ -98,7 +98,7 @@ impl PendingRefusal {
     }
 }
 
-/// For handlers that return a response: the nearest [`BearerAuth`](crate::BearerAuth) outside forms the
+/// For handlers that return a response: the nearest [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the
 /// refusal, as it does for its own. Without one, the response is 500.
 ///
 /// # Examples
