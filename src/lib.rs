@@ -131,6 +131,7 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod granted_scopes;
+mod guard;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;
