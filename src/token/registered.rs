@@ -138,18 +138,45 @@ pub(crate) struct Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    pub(crate) const fn is_absent(self) -> bool {
-        self.value.is_none()
+    pub(crate) fn iter(self) -> impl Iterator<Item = RawStr<'a>> {
+        let (one, list) = match self.value {
+            Some(Value::String(one)) => (Some(one), None),
+            Some(Value::List(list)) => (None, Some(json::elements(self.payload, list))),
+            _ => (None, None),
+        };
+        let listed = list
+            .into_iter()
+            .flatten()
+            .filter_map(|element| match element {
+                Value::String(one) => Some(one),
+                _ => None,
+            });
+        one.into_iter()
+            .chain(listed)
+            .map(move |audience| audience.of(self.payload))
     }
 
-    /// Whether one of the audiences meets this.
-    pub(crate) fn any(self, meets: impl Fn(RawStr<'a>) -> bool) -> bool {
-        match self.value {
-            Some(Value::String(one)) => meets(one.of(self.payload)),
-            Some(Value::List(list)) => json::elements(self.payload, list).any(
-                |element| matches!(element, Value::String(one) if meets(one.of(self.payload))),
-            ),
-            _ => false,
+    #[cfg(test)]
+    pub(crate) const fn absent() -> Self {
+        Self {
+            value: None,
+            payload: &[],
+        }
+    }
+
+    /// That of a payload which has nothing else.
+    #[cfg(test)]
+    pub(crate) fn read(payload: &'a str) -> Self {
+        let mut value = None;
+        let reader = Reader::new(payload.as_bytes(), Steps::Any);
+        let read = reader.object(|_, audience| {
+            value = Some(audience);
+            Ok(())
+        });
+        assert_eq!(read, Ok(()));
+        Self {
+            value,
+            payload: payload.as_bytes(),
         }
     }
 }

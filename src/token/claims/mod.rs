@@ -44,6 +44,8 @@ struct Verified {
     payload: VerifiedPayload,
     registered: Registered,
     token_use: TokenUse,
+    /// What is left of `scope`, if the pool may not grant all of it.
+    narrowed_scope: Option<Box<str>>,
 }
 
 impl Claims {
@@ -94,10 +96,15 @@ impl Claims {
         registered.groups.iter().map(|&group| payload.text(group))
     }
 
-    /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3). A value that is not a string
-    /// grants nothing and reads as no scope.
+    /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3), less those that
+    /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a string grants nothing and reads
+    /// as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
-        crate::scope::split(self.text(self.0.registered.scope).unwrap_or_default())
+        let scope = match &self.0.narrowed_scope {
+            Some(narrowed) => Some(&**narrowed),
+            None => self.text(self.0.registered.scope),
+        };
+        crate::scope::split(scope.unwrap_or_default())
     }
 
     /// Whether the token carries exactly this scope, whole and byte for byte.
@@ -183,6 +190,11 @@ impl Claims {
             + size_of::<Verified>()
             + self.0.payload.memory()
             + size_of_val(&*self.0.registered.groups)
+            + self
+                .0
+                .narrowed_scope
+                .as_ref()
+                .map_or(0, |scope| scope.len())
     }
 
     fn text(&self, at: Option<Span>) -> Option<&str> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::{Claims, Members, TokenUse, Unread, Verified};
+use super::{Claims, Members, Unread, Verified};
 use crate::{
     crypto::VerifyingKey,
     error::AuthError,
     token::{
-        expectations::{Expectations, PoolIndex},
+        expectations::{Accepted, Expectations, PoolIndex},
         json::{self, JsonString, Steps},
         jws::CompactJws,
         numeric_date::NumericDate,
@@ -63,25 +63,31 @@ impl<'t> UnverifiedClaims<'t> {
     /// # Errors
     ///
     /// Those of [`Expectations::check`]; of a long payload only [`AuthError::IssuerNotAllowed`].
-    pub(crate) fn meet(
+    pub(crate) fn meet<'e>(
         self,
-        expectations: &Expectations,
+        expectations: &'e Expectations,
         now: NumericDate,
-    ) -> Result<ExpectedClaims<'t>, AuthError> {
+    ) -> Result<ExpectedClaims<'t, 'e>, AuthError> {
         let payload = self.jws.payload();
-        let pool = match &self.reading {
-            Reading::Whole(members) => expectations.check(&members.registration(payload), now)?,
-            Reading::Long { issuer } => issuer
-                .map_or_else(
-                    || likely_pool(payload, expectations),
-                    |issuer| expectations.pool_of(issuer.of(payload)),
-                )
-                .ok_or(AuthError::IssuerNotAllowed)?,
+        let expected = match self.reading {
+            Reading::Whole(members) => Expected::Whole {
+                accepted: expectations.check(&members.registration(payload), now)?,
+                members,
+            },
+            Reading::Long { issuer } => Expected::Long {
+                pool: issuer
+                    .map_or_else(
+                        || likely_pool(payload, expectations),
+                        |issuer| expectations.pool_of(issuer.of(payload)),
+                    )
+                    .ok_or(AuthError::IssuerNotAllowed)?,
+                expectations,
+                now,
+            },
         };
         Ok(ExpectedClaims {
-            unverified: self,
-            token_use: expectations.token_use,
-            pool,
+            jws: self.jws,
+            expected,
         })
     }
 }
@@ -98,21 +104,35 @@ fn likely_pool(payload: &[u8], expectations: &Expectations) -> Option<PoolIndex>
 }
 
 /// Claims that would be accepted if the signature verified.
-pub(crate) struct ExpectedClaims<'t> {
-    unverified: UnverifiedClaims<'t>,
-    /// The one that was demanded, and so the one that it is.
-    token_use: TokenUse,
-    pool: PoolIndex,
+pub(crate) struct ExpectedClaims<'t, 'e> {
+    jws: CompactJws<'t>,
+    expected: Expected<'e>,
 }
 
-impl ExpectedClaims<'_> {
+enum Expected<'e> {
+    Whole {
+        members: Members,
+        accepted: Accepted<'e>,
+    },
+    /// To be read and checked when the signature has verified.
+    Long {
+        pool: PoolIndex,
+        expectations: &'e Expectations,
+        now: NumericDate,
+    },
+}
+
+impl ExpectedClaims<'_, '_> {
     /// The pool whose key must have signed.
     pub(crate) const fn pool(&self) -> PoolIndex {
-        self.pool
+        match &self.expected {
+            Expected::Whole { accepted, .. } => accepted.index,
+            Expected::Long { pool, .. } => *pool,
+        }
     }
 
     pub(crate) fn kid(&self) -> &str {
-        self.unverified.jws.kid()
+        self.jws.kid()
     }
 
     /// The only way to [`Claims`].
@@ -121,33 +141,34 @@ impl ExpectedClaims<'_> {
     ///
     /// [`AuthError::InvalidSignature`], then [`AuthError::MalformedClaims`]; of a long payload also those of
     /// [`Expectations::check`].
-    pub(crate) fn verify(
-        self,
-        key: &VerifyingKey,
-        expectations: &Expectations,
-        now: NumericDate,
-    ) -> Result<Claims, AuthError> {
-        let UnverifiedClaims { jws, reading } = self.unverified;
-        let mut payload = jws.verify(key)?;
-        let members = match reading {
-            Reading::Whole(members) => members,
-            Reading::Long { .. } => {
+    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, AuthError> {
+        let mut payload = self.jws.verify(key)?;
+        let (members, accepted) = match self.expected {
+            Expected::Whole { members, accepted } => (members, accepted),
+            Expected::Long {
+                pool,
+                expectations,
+                now,
+            } => {
                 let text = payload.as_str().as_bytes();
                 let members =
                     Members::read(text, Steps::Any).map_err(|_| AuthError::MalformedClaims)?;
-                if expectations.check(&members.registration(text), now)? != self.pool {
+                let accepted = expectations.check(&members.registration(text), now)?;
+                if accepted.index != pool {
                     return Err(AuthError::IssuerNotAllowed);
                 }
-                members
+                (members, accepted)
             }
         };
         let registered = members
             .keep(&mut payload)
             .ok_or(AuthError::MalformedClaims)?;
+        let scope = registered.scope.map(|scope| payload.text(scope));
         Ok(Claims(Arc::new(Verified {
+            narrowed_scope: scope.and_then(|scope| accepted.pool.granted_scopes.narrow(scope)),
             payload,
             registered,
-            token_use: self.token_use,
+            token_use: accepted.token_use,
         })))
     }
 }
