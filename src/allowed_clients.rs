@@ -105,12 +105,12 @@ mod tests {
             );
         }
         let only = AllowedClients::only(["caller", "other"]).unwrap();
-        assert!(only.allows(RawStr::plain("caller")) && only.allows(RawStr::plain("other")));
+        assert!(only.allows(RawStr::of_plain("caller")) && only.allows(RawStr::of_plain("other")));
         let long = "c".repeat(MAX_CLIENT_ID_BYTES + 1);
         for other in ["", "calle", "callers", "Caller", &long] {
-            assert!(!only.allows(RawStr::plain(other)), "{other}");
+            assert!(!only.allows(RawStr::of_plain(other)), "{other}");
             assert!(
-                AllowedClients::any().allows(RawStr::plain(other)),
+                AllowedClients::any().allows(RawStr::of_plain(other)),
                 "{other}"
             );
         }

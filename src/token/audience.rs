@@ -81,7 +81,7 @@ mod tests {
             [] => Audience::absent(),
             _ => Audience::read(&written),
         };
-        expected.allows(claimed, RawStr::plain("client"))
+        expected.allows(claimed, RawStr::of_plain("client"))
     }
 
     #[test]

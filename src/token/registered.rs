@@ -193,6 +193,52 @@ pub(super) struct Registered {
     pub(super) times: Times,
 }
 
+/// A member that is read.
+#[derive(Clone, Copy)]
+enum Member {
+    Audience,
+    ClientId,
+    CognitoUsername,
+    ExpiresAt,
+    Groups,
+    IssuedAt,
+    Issuer,
+    NotBefore,
+    Scope,
+    Subject,
+    TokenId,
+    TokenUse,
+    Username,
+}
+
+impl Member {
+    fn named(name: RawStr<'_>) -> Option<Self> {
+        // What does not fit is longer than every name that is read.
+        let mut buffer = [0; "cognito:username".len()];
+        let name = match name.plain() {
+            Some(name) => name,
+            None => name.short(&mut buffer)?.as_bytes(),
+        };
+        // A pattern of bytes is compiled to a tree of comparisons, one of strings to a list of them.
+        Some(match name {
+            b"aud" => Self::Audience,
+            b"client_id" => Self::ClientId,
+            b"cognito:groups" => Self::Groups,
+            b"cognito:username" => Self::CognitoUsername,
+            b"exp" => Self::ExpiresAt,
+            b"iat" => Self::IssuedAt,
+            b"iss" => Self::Issuer,
+            b"jti" => Self::TokenId,
+            b"nbf" => Self::NotBefore,
+            b"scope" => Self::Scope,
+            b"sub" => Self::Subject,
+            b"token_use" => Self::TokenUse,
+            b"username" => Self::Username,
+            _ => return None,
+        })
+    }
+}
+
 /// The members that have been found so far.
 #[derive(Default)]
 struct Found {
@@ -214,9 +260,7 @@ struct Found {
 impl Found {
     /// `None` for a member whose value is not what it must be, or that is there twice.
     fn take(&mut self, payload: &[u8], name: JsonString, value: Value) -> Option<()> {
-        let mut buffer = [0; "cognito:username".len()];
-        // What does not fit is longer than every name that is read.
-        let Some(name) = name.of(payload).short(&mut buffer) else {
+        let Some(member) = Member::named(name.of(payload)) else {
             return Some(());
         };
         let text = || match value {
@@ -227,25 +271,24 @@ impl Found {
             Value::Number(number) => NumericDate::from_number(number.of(payload)),
             _ => None,
         };
-        match name {
-            "iss" => once(&mut self.issuer, text()?),
-            "token_use" => once(&mut self.token_use, token_use(text()?.of(payload))),
-            "exp" => once(&mut self.expires_at, date()?),
-            "nbf" => once(&mut self.not_before, date()?),
-            "iat" => once(&mut self.issued_at, date()?),
-            "client_id" => once(&mut self.client_id, text()?),
-            "aud" => once(&mut self.audience, audience(payload, value)?),
-            "sub" => once(&mut self.subject, text()?),
-            "jti" => once(&mut self.token_id, text()?),
-            "username" => once(&mut self.username, text()?),
-            "cognito:username" => once(&mut self.cognito_username, text()?),
+        match member {
+            Member::Audience => once(&mut self.audience, audience(payload, value)?),
+            Member::ClientId => once(&mut self.client_id, text()?),
+            Member::CognitoUsername => once(&mut self.cognito_username, text()?),
+            Member::ExpiresAt => once(&mut self.expires_at, date()?),
+            Member::IssuedAt => once(&mut self.issued_at, date()?),
+            Member::Issuer => once(&mut self.issuer, text()?),
+            Member::NotBefore => once(&mut self.not_before, date()?),
+            Member::Subject => once(&mut self.subject, text()?),
+            Member::TokenId => once(&mut self.token_id, text()?),
+            Member::TokenUse => once(&mut self.token_use, token_use(text()?.of(payload))),
+            Member::Username => once(&mut self.username, text()?),
             // These grant rights: what is not of their type grants nothing, rather than failing.
-            "scope" => match value {
+            Member::Groups => once(&mut self.groups, value),
+            Member::Scope => match value {
                 Value::String(_) => once(&mut self.scope, Value::String(text()?)),
                 other => once(&mut self.scope, other),
             },
-            "cognito:groups" => once(&mut self.groups, value),
-            _ => Some(()),
         }
     }
 

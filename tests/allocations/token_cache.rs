@@ -11,6 +11,8 @@ use tower_cognito::{
 
 const MAX_BYTES: usize = 512 * 1024;
 
+type Shape<'a> = Box<dyn Fn(usize) -> TokenBuilder + 'a>;
+
 fn verifier(pool: &TestPool, cache: TokenCache) -> Verifier {
     pool.verifier_builder()
         .max_token_bytes(64 * 1024)
@@ -53,7 +55,7 @@ fn the_token_cache_keeps_what_it_was_given_whatever_the_tokens_look_like() {
         let claims = pool.claims(&pool.token());
         vec![claims.client_id().to_owned(); count]
     };
-    let shapes: [(&str, Box<dyn Fn(usize) -> TokenBuilder>); 7] = [
+    let shapes: [(&str, Shape<'_>); 7] = [
         ("plain", Box::new(|_| pool.token())),
         (
             "escaped slashes",

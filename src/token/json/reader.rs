@@ -249,10 +249,16 @@ impl<'a> Reader<'a> {
 
     /// At least one digit.
     fn digits(&mut self) -> Result<(), Stop> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        if count == 0 {
+        let start = self.at;
+        let mut rest = self.text.get(start..).unwrap_or_default();
+        while let Some((word, after)) = rest.split_first_chunk::<8>()
+            && all_digits(u64::from_le_bytes(*word))
+        {
+            self.at += word.len();
+            rest = after;
+        }
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if self.at == start {
             Err(Stop::Malformed)
         } else {
             Ok(())
@@ -427,4 +433,12 @@ const fn special_characters(word: u64) -> u64 {
     let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
     let is_control = word.wrapping_sub(ONES * b' ' as u64) & !word;
     (is_quote | is_backslash | is_control) & HIGH_BITS
+}
+
+/// Whether all eight bytes are digits: 0x30 to 0x39, which six more take to at most 0x3f.
+const fn all_digits(word: u64) -> bool {
+    const HIGH_HALVES: u64 = u64::from_le_bytes([0xf0; 8]);
+    const DIGITS: u64 = u64::from_le_bytes([0x30; 8]);
+    let six_more = word.wrapping_add(u64::from_le_bytes([6; 8]));
+    word & HIGH_HALVES == DIGITS && six_more & HIGH_HALVES == DIGITS
 }

@@ -87,6 +87,31 @@ fn only_one_object_is_read() {
     }
 }
 
+/// Eight bytes are looked at together, so every byte is tried in every place.
+#[test]
+fn a_byte_is_what_it_is_in_every_place_of_a_word() {
+    for before in 0..20 {
+        for byte in u8::MIN..=u8::MAX {
+            let around = |unit: &str, after: usize| {
+                let before = unit.repeat(before);
+                let after = unit.repeat(after);
+                [before.as_bytes(), &[byte], after.as_bytes()].concat()
+            };
+            let reads = |value: &[u8]| {
+                let text = [b"{\"a\":", value, b"}"].concat();
+                Reader::new(&text, Steps::Any).object(|_, _| Ok(())).is_ok()
+            };
+            let string = [b"\"".as_slice(), &around("a", 12), b"\""].concat();
+            let plain = !matches!(byte, b'"' | b'\\' | ..b' ');
+            assert_eq!(reads(&string), plain, "{before} {byte:#x}");
+            let mut number = around("1", 12);
+            number.insert(0, b'1');
+            let digit = byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E');
+            assert_eq!(reads(&number), digit, "{before} {byte:#x}");
+        }
+    }
+}
+
 #[test]
 fn members_are_found_where_they_are() {
     let text = r#" {"a":"x\n", "\u0062" : -1.5e3 ,"c":[1,"]"],"d":{"a":[]},"e":true}"#;

@@ -56,11 +56,16 @@ pub(crate) struct RawStr<'a> {
 
 impl<'a> RawStr<'a> {
     #[cfg(test)]
-    pub(crate) const fn plain(text: &'a str) -> Self {
+    pub(crate) const fn of_plain(text: &'a str) -> Self {
         Self {
             raw: text.as_bytes(),
             escaped: false,
         }
+    }
+
+    /// How it is written, if that is what it says.
+    pub(crate) const fn plain(self) -> Option<&'a [u8]> {
+        if self.escaped { None } else { Some(self.raw) }
     }
 
     /// Whether it says this.
