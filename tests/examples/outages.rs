@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tower_cognito::{
     AllowedClients, ScopePolicy, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{LocalIssuer, ManualClock, ScriptedFetcher, TestPool},
 };
 
@@ -73,7 +73,7 @@ async fn a_message_is_requeued_only_while_keys_are_unavailable() {
     let pool = TestPool::new();
     // The first fetch fails, the second succeeds.
     let keys = ScriptedFetcher::new()
-        .fail(FetchError::Connect)
+        .fail(FetchError::Connect(ConnectError::Refused))
         .reply(JwksResponse::document(pool.jwks()));
     let consumer = Consumer {
         verifier: Verifier::builder(pool.user_pool(), AllowedClients::any())
