@@ -12,7 +12,7 @@ use tower_cognito::{
 /// Each pool has its own keys and its own app clients. A client id means nothing outside its pool.
 pub(crate) fn verifier(staff: UserPool, partners: UserPool) -> Result<Verifier, ConfigError> {
     Verifier::builder(staff, AllowedClients::only(["back-office"])?)
-        .pool(partners, AllowedClients::only(["acme", "globex"])?)
+        .add_pool(partners, AllowedClients::only(["acme", "globex"])?)
         .build()
 }
 

@@ -75,7 +75,7 @@ impl Settings {
     pub(crate) fn verifier(&self) -> Result<Verifier, Box<dyn Error>> {
         let mut builder = Verifier::builder(self.user_pool()?, self.allowed_clients()?);
         for audience in self.audience.iter().filter(|audience| !audience.is_empty()) {
-            builder = builder.audience(audience);
+            builder = builder.accept_audience(audience);
         }
         Ok(builder.build()?)
     }

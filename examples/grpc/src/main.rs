@@ -56,7 +56,7 @@ fn serving() -> HealthCheckResponse {
 
 /// A method without the scope is `PERMISSION_DENIED`. Reflection needs a token, but no scope.
 fn routes() -> Result<Routes, Box<dyn Error>> {
-    let guard = RequireScopesLayer::all_of(["health/get"])?.rejection(Grpc::new());
+    let guard = RequireScopesLayer::all_of(["health/get"])?;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()?;
