@@ -11,7 +11,7 @@ use serde_json::json;
 
 pub use self::service::ResourceMetadataService;
 use crate::{
-    bearer_auth::BearerAuthLayer, error::ConfigError, protected_url,
+    bearer_auth::BearerAuthLayer, error::ConfigError, protected_url::{self, ProtectedUrl, Unencrypted},
     rejection::challenge::QuotableText, require_scopes::RequireScopesLayer, scope::ScopePolicy,
     verifier::Verifier,
 };
@@ -171,7 +171,7 @@ impl ResourceMetadata {
 /// Origin and path. The path of a resource at the root is empty: a slash right behind the host is not part of the document's
 /// path.
 fn split_resource(resource: &str) -> Option<(&str, &str)> {
-    protected_url::host_of(resource)?;
+    ProtectedUrl::parse(resource, Unencrypted::OnLoopback).ok()?;
     if resource.contains(['?', '"', '\\']) {
         return None;
     }
