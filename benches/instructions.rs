@@ -1,6 +1,6 @@
 //! One case, a given number of times: what `just instructions` runs under callgrind to count instructions.
 //!
-//! `cargo bench --bench instructions -- CASE COUNT`
+//! `cargo bench -p benches --bench instructions -- CASE COUNT`
 
 #![allow(
     clippy::panic,

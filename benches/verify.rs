@@ -2,7 +2,7 @@
 //!
 //! What is timed is the processor time of the thread, so that whatever else the machine does is not in it.
 //!
-//! `cargo bench --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
+//! `cargo bench -p benches --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
 
 #![allow(
     clippy::unwrap_used,
