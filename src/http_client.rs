@@ -41,7 +41,16 @@ impl HttpClient {
     }
 
     /// Sets up now what the first request would: a machine without CA certificates is noticed at the start.
+    ///
+    /// Warns of plain http beyond this machine, which the configuration allowed by name.
     pub(crate) fn prepare(&self) -> Result<(), ConfigError> {
+        if !self.url.is_https() && !self.url.is_loopback() {
+            tracing::warn!(
+                url = self.url.label(),
+                "requests go over plain http beyond this machine: anyone on the network path can read and replace what \
+                 they carry; never in production"
+            );
+        }
         self.prepared()
             .map(drop)
             .map_err(|error| ConfigError::HttpClient {
@@ -180,7 +189,7 @@ fn send_error(error: &reqwest::Error, through_proxy: bool) -> SendError {
 }
 
 fn connect_error(error: &reqwest::Error, through_proxy: bool) -> ConnectError {
-    if let Some(tls) = chain(error).find_map(as_tls) {
+    if let Some(tls) = chain(error).find_map(|cause| cause.downcast_ref()) {
         return tls_error(tls);
     }
     if through_proxy {
@@ -192,17 +201,11 @@ fn connect_error(error: &reqwest::Error, through_proxy: bool) -> ConnectError {
     if error.is_timeout() {
         return ConnectError::TimedOut;
     }
+    // The innermost says most.
     chain(error)
-        .find_map(|cause| cause.downcast_ref::<io::Error>())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .last()
         .map_or(ConnectError::Other, |io| io_error(io.kind()))
-}
-
-fn as_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref::<rustls::Error>().or_else(|| {
-        // An `io::Error` is not the source of what it wraps, but passes on that one's source.
-        let wrapped = cause.downcast_ref::<io::Error>()?.get_ref()?;
-        wrapped.downcast_ref::<rustls::Error>()
-    })
 }
 
 const fn tls_error(error: &rustls::Error) -> ConnectError {
@@ -240,8 +243,19 @@ const fn io_error(kind: io::ErrorKind) -> ConnectError {
     }
 }
 
+/// An error, its source, and so on.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
+        // What an `io::Error` wraps is not its source: it passes on the source of that.
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
 /// An error and its sources, in one line.

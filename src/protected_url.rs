@@ -189,16 +189,28 @@ mod tests {
         use {HostIs::*, Transport::*, UrlProblem::*};
         for (url, expected) in [
             ("https://keys.example.com", Ok((Https, Elsewhere))),
-            ("https://keys.example.com:8443/t?tenant=a", Ok((Https, Elsewhere))),
+            (
+                "https://keys.example.com:8443/t?tenant=a",
+                Ok((Https, Elsewhere)),
+            ),
             ("https://keys.example.com/a@b", Ok((Https, Elsewhere))),
             ("https://localhost/oauth2/token", Ok((Https, Loopback))),
             ("http://127.0.0.1:9000/jwks.json", Ok((Http, Loopback))),
             ("http://127.8.8.8/jwks.json", Ok((Http, Loopback))),
             ("http://localhost:9000/jwks.json", Ok((Http, Loopback))),
             ("http://[::1]:9000/jwks.json", Ok((Http, Loopback))),
-            ("http://keys.example.com/jwks.json", Err(UrlProblem::Unencrypted)),
-            ("http://127.0.0.1.example.com/", Err(UrlProblem::Unencrypted)),
-            ("http://localhost.example.com/", Err(UrlProblem::Unencrypted)),
+            (
+                "http://keys.example.com/jwks.json",
+                Err(UrlProblem::Unencrypted),
+            ),
+            (
+                "http://127.0.0.1.example.com/",
+                Err(UrlProblem::Unencrypted),
+            ),
+            (
+                "http://localhost.example.com/",
+                Err(UrlProblem::Unencrypted),
+            ),
             ("http://10.0.0.1/jwks.json", Err(UrlProblem::Unencrypted)),
             ("https://user@keys.example.com/jwks.json", Err(UserInfo)),
             ("https://me:pass@keys.example.com/", Err(UserInfo)),
@@ -237,13 +249,34 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_not_shown() {
         for (url, shown) in [
-            ("https://keys.example.com/jwks.json", "https://keys.example.com/jwks.json"),
-            ("https://keys.example.com/j?key=hush", "https://keys.example.com/j?***"),
-            ("https://keys.example.com/j#hush", "https://keys.example.com/j#***"),
-            ("https://me:hush@keys.example.com/j", "https://***@keys.example.com/j"),
-            ("https://me:hu/sh@keys.example.com/j?hush", "https://***@keys.example.com/j?***"),
-            ("https://me:hu?sh@keys.example.com", "https://***@keys.example.com"),
-            ("https://me:hu@sh@keys.example.com", "https://***@keys.example.com"),
+            (
+                "https://keys.example.com/jwks.json",
+                "https://keys.example.com/jwks.json",
+            ),
+            (
+                "https://keys.example.com/j?key=hush",
+                "https://keys.example.com/j?***",
+            ),
+            (
+                "https://keys.example.com/j#hush",
+                "https://keys.example.com/j#***",
+            ),
+            (
+                "https://me:hush@keys.example.com/j",
+                "https://***@keys.example.com/j",
+            ),
+            (
+                "https://me:hu/sh@keys.example.com/j?hush",
+                "https://***@keys.example.com/j?***",
+            ),
+            (
+                "https://me:hu?sh@keys.example.com",
+                "https://***@keys.example.com",
+            ),
+            (
+                "https://me:hu@sh@keys.example.com",
+                "https://***@keys.example.com",
+            ),
             ("me:hush@keys.example.com", "***@keys.example.com"),
             ("", ""),
         ] {

@@ -395,6 +395,9 @@ mod tests {
             .with_jwks_url("https://me:hush@keys.example.com/j?hush")
             .unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hush"), "{error}");
-        assert!(error.to_string().contains("user name or password"), "{error}");
+        assert!(
+            error.to_string().contains("user name or password"),
+            "{error}"
+        );
     }
 }

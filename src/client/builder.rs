@@ -8,13 +8,14 @@ use super::{
     scopes::Scopes,
     secret::{ClientSecret, Secrets},
     source::{Settings, TokenSource},
-    token_endpoint::TokenEndpoint,
+    token_endpoint::{TokenEndpoint, checked_token_url},
 };
 use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock, jitter},
     error::ConfigError,
     metrics,
+    protected_url::Unencrypted,
     user_pool::is_region,
 };
 
@@ -27,6 +28,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     token_url: Result<String, ConfigError>,
+    unencrypted: Unencrypted,
     client_id: String,
     client_secret: String,
     next_secret: Option<String>,
@@ -44,6 +46,7 @@ impl ClientCredentialsBuilder {
     ) -> Self {
         Self {
             token_url,
+            unencrypted: Unencrypted::OnLoopback,
             client_id,
             client_secret,
             next_secret: None,
@@ -83,6 +86,17 @@ impl ClientCredentialsBuilder {
         self
     }
 
+    /// Accepts a token URL that is plain http on another host. **Whoever is on the network path can then read the client
+    /// secret and the tokens.** It is for an emulator under a name on a private network, such as
+    /// `http://cognito:9229/oauth2/token` among containers, and never for production. `build` logs a warning. Proxies are not
+    /// used for such a URL.
+    ///
+    /// By default plain http is accepted on a loopback address only, where it does not leave the machine.
+    pub fn allow_unencrypted_token_url(mut self) -> Self {
+        self.unencrypted = Unencrypted::Anywhere;
+        self
+    }
+
     /// How long a token request may take altogether, connection, both secrets and body included. The default is
     /// [`DEFAULT_TIMEOUT`], 10 s; at most 60 s.
     ///
@@ -110,9 +124,9 @@ impl ClientCredentialsBuilder {
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
     /// 4. [`ConfigError::OutOfRange`] for a timeout of zero or above 60 s, or for [`ClientAuthentication::Basic`] with a
     ///    client id that holds `:`, where Basic would cut it.
-    /// 5. [`ConfigError::HttpClient`] if the system has no TLS roots.
+    /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA certificates.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
-        let token_url = self.token_url?;
+        let token_url = checked_token_url(&self.token_url?, self.unencrypted)?;
         let client_id = checked_client_id(&self.client_id)?;
         let client_secret = ClientSecret::new("ClientCredentials", &self.client_secret)?;
         let next_secret = self
@@ -134,7 +148,12 @@ impl ClientCredentialsBuilder {
                 accepted: "Post, because the client id holds a colon",
             });
         }
-        let endpoint = TokenEndpoint::new(&token_url, client_id.clone(), self.authentication)?;
+        let endpoint = TokenEndpoint::new(
+            token_url,
+            client_id.clone(),
+            self.authentication,
+            self.timeout,
+        )?;
         metrics::describe();
         let source = TokenSource::new(
             AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),

@@ -98,6 +98,7 @@ pub use self::{
 };
 use self::{scopes::Scopes, source::TokenSource};
 use crate::error::ConfigError;
+pub use crate::error::ConnectError;
 
 /// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap and share what is held.
 ///

@@ -170,6 +170,7 @@ impl TokenSource {
                     client_id = self.settings.client_id,
                     scopes = scopes.as_str(),
                     outcome,
+                    cause = error.cause(),
                     error = %error,
                     ?duration,
                     "obtaining an access token failed"

@@ -141,7 +141,7 @@ pub enum FetchError {
     #[error("the body of the JWKS endpoint's response broke off")]
     Body,
     /// No connection could be made: name resolution, TCP, TLS or a proxy failed.
-    #[error("could not connect to the JWKS endpoint: {0}{}", setting(*.0))]
+    #[error("could not connect to the JWKS endpoint: {cause}{}", setting(.0), cause = .0)]
     Connect(#[from] ConnectError),
     /// A JWK Set that must not replace the one we have.
     #[error("the JWKS endpoint's document is not usable: {0}")]
@@ -213,7 +213,7 @@ impl FetchError {
 }
 
 /// Which setting to look at.
-const fn setting(cause: ConnectError) -> &'static str {
+const fn setting(cause: &ConnectError) -> &'static str {
     match cause {
         ConnectError::TimedOut => "; `fetch_timeout` sets how long a fetch may take",
         _ => "",

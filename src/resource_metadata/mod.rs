@@ -11,8 +11,12 @@ use serde_json::json;
 
 pub use self::service::ResourceMetadataService;
 use crate::{
-    bearer_auth::BearerAuthLayer, error::ConfigError, protected_url::{self, ProtectedUrl, Unencrypted},
-    rejection::challenge::QuotableText, require_scopes::RequireScopesLayer, scope::ScopePolicy,
+    bearer_auth::BearerAuthLayer,
+    error::ConfigError,
+    protected_url::{self, ProtectedUrl, Unencrypted},
+    rejection::challenge::QuotableText,
+    require_scopes::RequireScopesLayer,
+    scope::ScopePolicy,
     verifier::Verifier,
 };
 
@@ -90,7 +94,7 @@ impl ResourceMetadata {
     /// name.
     pub fn new(resource: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let invalid = || ConfigError::InvalidResource {
-            given: resource.to_owned(),
+            given: protected_url::without_secrets(resource),
         };
         let (origin, path) = split_resource(resource).ok_or_else(invalid)?;
         let path = format!("{WELL_KNOWN}{path}");
