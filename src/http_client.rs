@@ -47,8 +47,7 @@ impl HttpClient {
         if !self.url.is_https() && !self.url.is_loopback() {
             tracing::warn!(
                 url = self.url.label(),
-                "requests go over plain http beyond this machine: anyone on the network path can read and replace what \
-                 they carry; never in production"
+                "unencrypted URL configured: anyone on the network path can read and replace what it carries"
             );
         }
         self.prepared()
@@ -63,7 +62,7 @@ impl HttpClient {
 
     pub(crate) fn request(&self, method: Method) -> Result<Request<'_>, ConnectError> {
         let prepared = self.prepared().map_err(|error| {
-            tracing::debug!(error = %Chain(&error), "the HTTP client cannot be set up");
+            tracing::debug!(error = %Chain(&error), "HTTP client setup failed");
             setup_error(&error)
         })?;
         Ok(Request {
@@ -139,7 +138,7 @@ impl Request<'_> {
         self.builder.send().await.map_err(|error| {
             let error = error.without_url();
             let outcome = send_error(&error, self.through_proxy);
-            tracing::debug!(url = self.url.label(), error = %Chain(&error), "an HTTP request failed");
+            tracing::debug!(url = self.url.label(), error = %Chain(&error), "HTTP request failed");
             outcome
         })
     }
