@@ -22,10 +22,6 @@ pub(crate) struct ProtectedUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unencrypted {
     OnLoopback,
-    #[cfg_attr(
-        not(feature = "client"),
-        allow(dead_code, reason = "the key set's setter is in use everywhere")
-    )]
     Anywhere,
 }
 
