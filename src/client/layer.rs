@@ -2,11 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{
-    ClientCredentials, CloneBody, NoRetry, SendBearer,
-    origin::{Origin, Unencrypted},
-};
-use crate::error::ConfigError;
+use super::{ClientCredentials, CloneBody, NoRetry, SendBearer, origin::Origin};
+use crate::{error::ConfigError, protected_url::Unencrypted};
 
 /// Puts the token of [`ClientCredentials`] on outgoing requests; made by [`ClientCredentials::layer`].
 ///

@@ -46,3 +46,4 @@ pub use self::{
     key_set::{KeySetError, SkipReason, SkippedKey},
     status::{KeyState, KeyStatus},
 };
+pub use crate::error::ConnectError;
