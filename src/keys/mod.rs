@@ -22,6 +22,7 @@
 
 mod fetch;
 mod gate;
+mod jwk;
 mod key_set;
 mod ledger;
 mod policy;
