@@ -39,7 +39,8 @@ impl ScopePolicy {
     /// # Errors
     ///
     /// 1. [`ConfigError::EmptyList`] if no scope is given, because such a policy would let every token through.
-    /// 2. [`ConfigError::InvalidScope`] if one of them is no scope token of RFC 6749 §3.3.
+    /// 2. [`ConfigError::InvalidScope`] if one of them is not a scope token of RFC 6749 §3.3, or is a list of scopes with commas
+    ///    (`"profiles/get,profiles/post"`), which no token could meet.
     pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -82,6 +83,43 @@ impl ScopePolicy {
                 .chain(other.alternatives.iter())
                 .cloned()
                 .collect(),
+        }
+    }
+
+    /// Met when this policy and the other are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::ScopePolicy;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let policy = ScopePolicy::any_of(["a", "b"])?.and(ScopePolicy::all_of(["c"])?);
+    /// assert_eq!(policy.to_string(), "(a and c) or (b and c)");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "policies are combined where they are made"
+    )]
+    pub fn and(self, other: Self) -> Self {
+        if self == other {
+            return self;
+        }
+        let mut alternatives: Vec<Box<[Scope]>> = Vec::new();
+        for first in self.alternatives.iter() {
+            for second in other.alternatives.iter() {
+                let added = second.iter().filter(|scope| !first.contains(scope));
+                let both = first.iter().chain(added).cloned().collect();
+                if !alternatives.contains(&both) {
+                    alternatives.push(both);
+                }
+            }
+        }
+        Self {
+            alternatives: alternatives.into(),
         }
     }
 
@@ -188,13 +226,34 @@ where
 }
 
 fn parse(scope: &str) -> Result<Scope, ConfigError> {
-    if !scope.is_empty() && scope.bytes().all(is_scope_char) {
+    if is_scope_token(scope) && !is_list(scope) {
         Ok(scope.into())
     } else {
         Err(ConfigError::InvalidScope {
             given: scope.to_owned(),
         })
     }
+}
+
+/// Whether this is a scope token of RFC 6749 §3.3.
+pub(crate) fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_scope_char)
+}
+
+/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is no sign of
+/// that: Cognito accepts it within an identifier and within a name.
+fn is_list(scope: &str) -> bool {
+    scope.contains(',') && scope.split(',').all(is_whole_cognito_scope)
+}
+
+/// A scope of a resource server, or one of those that Cognito has without one.
+fn is_whole_cognito_scope(scope: &str) -> bool {
+    matches!(
+        scope,
+        "aws.cognito.signin.user.admin" | "email" | "openid" | "phone" | "profile"
+    ) || scope
+        .rsplit_once('/')
+        .is_some_and(|(identifier, name)| !identifier.is_empty() && !name.is_empty())
 }
 
 /// `NQCHAR` of RFC 6749 appendix A: what can stand in a quoted string unescaped.
@@ -268,7 +327,19 @@ mod tests {
 
     #[test]
     fn a_scope_that_no_token_could_carry_is_refused() {
-        for scope in ["", "a b", "a\"b", "a\\b", "a\tb", "ä", "a\u{7f}", "a\n"] {
+        for scope in [
+            "",
+            "a b",
+            "a\"b",
+            "a\\b",
+            "a\tb",
+            "ä",
+            "a\u{7f}",
+            "a\n",
+            "profiles/get,profiles/post",
+            "https://api.example.com/read,profiles/get",
+            "openid,email",
+        ] {
             assert_eq!(
                 ScopePolicy::all_of([scope]),
                 Err(ConfigError::InvalidScope {
@@ -281,6 +352,10 @@ mod tests {
             "a",
             "profiles/get",
             "https://api.example.com/read:all",
+            "profiles/get,post",
+            "a,b/get",
+            "read,write",
+            "profiles/get,",
             "!#[]~",
         ] {
             assert!(ScopePolicy::all_of([scope]).is_ok(), "{scope:?}");

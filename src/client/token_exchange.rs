@@ -8,7 +8,7 @@ use super::{
     scopes::Scopes,
     source::{Settings, TokenSource},
 };
-use crate::{crypto::sealing::digest_of, error::ConfigError};
+use crate::{crypto::sealing::digest_of, error::ConfigError, token::audience::is_audience};
 
 const DEFAULT_CAPACITY: u64 = 10_000;
 /// A subject that does not call for so long costs one more request.
@@ -213,9 +213,7 @@ impl TokenExchangeBuilder {
 }
 
 fn checked_target(target: &str) -> Result<Arc<str>, ConfigError> {
-    let acceptable =
-        (1..=1024).contains(&target.len()) && target.bytes().all(|byte| byte.is_ascii_graphic());
-    if acceptable {
+    if is_audience(target) {
         Ok(target.into())
     } else {
         Err(ConfigError::InvalidAudience {

@@ -95,7 +95,7 @@ fn the_api_has_a_known_name_in_known_partitions_only() {
     let refused = unproven::builder_for_api("cn-north-1", "backend", SECRET).build();
     assert!(matches!(
         refused,
-        Err(ConfigError::UnknownDomainForm { .. })
+        Err(ConfigError::UnsupportedPartition { .. })
     ));
 }
 
@@ -290,7 +290,7 @@ fn no_debug_form_shows_a_token_and_what_cannot_be_an_audience_is_refused() {
     ] {
         assert!(!text.contains("hush") && !text.contains(SECRET), "{text}");
     }
-    for audience in ["", "a b", "\u{e4}"] {
+    for audience in ["", "a b", "a\n"] {
         let refused = TokenExchange::builder(&world.credentials)
             .audience(audience)
             .build();
