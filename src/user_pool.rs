@@ -40,6 +40,11 @@ pub struct UserPool {
     id: Option<String>,
     issuers: Vec<String>,
     jwks_url: String,
+    /// Whether `jwks_url` was given, instead of following from the pool id.
+    has_given_jwks_url: bool,
+    /// Follows from the replica's region.
+    replica_jwks_url: Option<String>,
+    given_fallback_jwks_url: Option<String>,
 }
 
 impl UserPool {
@@ -65,11 +70,14 @@ impl UserPool {
         let original = original_issuer(region, user_pool_id);
         Ok(Self {
             id: Some(user_pool_id.to_owned()),
-            jwks_url: format!("{original}/.well-known/jwks.json"),
+            jwks_url: jwks_url_of(&original),
             issuers: vec![
                 original,
                 format!("https://issuer-cognito-idp.{region}.amazonaws.com/{user_pool_id}"),
             ],
+            has_given_jwks_url: false,
+            replica_jwks_url: None,
+            given_fallback_jwks_url: None,
         })
     }
 
@@ -85,12 +93,17 @@ impl UserPool {
             id: None,
             issuers: vec![checked_issuer(issuer)?],
             jwks_url: checked_jwks_url(jwks_url)?,
+            has_given_jwks_url: true,
+            replica_jwks_url: None,
+            given_fallback_jwks_url: None,
         })
     }
 
-    /// Accepts also the tokens of the pool's replica in another region.
+    /// Also accepts the tokens of the pool's replica in another region, and fetches the keys there when the pool's own region
+    /// does not return them.
     ///
-    /// A replica of a pool with the original issuer type writes its own region's host and the primary's pool id.
+    /// A replica of a pool with the original issuer type writes its own region's host and the primary's pool id. Its key URL is
+    /// a [fallback](Self::with_fallback_jwks_url), unless [`with_jwks_url`](Self::with_jwks_url) says where the keys are.
     ///
     /// # Errors
     ///
@@ -108,6 +121,7 @@ impl UserPool {
         }
         let issuer = original_issuer(region, id);
         if !self.issuers.contains(&issuer) {
+            self.replica_jwks_url = Some(jwks_url_of(&issuer));
             self.issuers.push(issuer);
         }
         Ok(self)
@@ -132,6 +146,37 @@ impl UserPool {
     /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address.
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, ConfigError> {
         self.jwks_url = checked_jwks_url(url)?;
+        self.has_given_jwks_url = true;
+        Ok(self)
+    }
+
+    /// Fetches the keys from here when the first URL fails: the key URL of a replica in another region, or a mirror.
+    ///
+    /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those that are in use, but only the
+    /// first URL can withdraw a key, and a `kid` that it does not list is answered with 503 rather than 401. Each of the two
+    /// URLs is given half of `fetch_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::UserPool;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let pool = UserPool::new("eu-west-1_AbCdEf123")?
+    ///     .with_fallback_jwks_url("https://mirror.example.com/eu-west-1_AbCdEf123/jwks.json")?;
+    /// assert_eq!(
+    ///     pool.fallback_jwks_url(),
+    ///     Some("https://mirror.example.com/eu-west-1_AbCdEf123/jwks.json")
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_fallback_jwks_url(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.given_fallback_jwks_url = Some(checked_jwks_url(url)?);
         Ok(self)
     }
 
@@ -145,6 +190,20 @@ impl UserPool {
     pub fn jwks_url(&self) -> &str {
         &self.jwks_url
     }
+
+    /// Where the keys are fetched when the first URL fails.
+    #[must_use]
+    pub fn fallback_jwks_url(&self) -> Option<&str> {
+        let of_replica = self
+            .replica_jwks_url
+            .as_deref()
+            .filter(|_| !self.has_given_jwks_url);
+        self.given_fallback_jwks_url.as_deref().or(of_replica)
+    }
+}
+
+fn jwks_url_of(issuer: &str) -> String {
+    format!("{issuer}/.well-known/jwks.json")
 }
 
 fn original_issuer(region: &str, user_pool_id: &str) -> String {
@@ -260,6 +319,34 @@ mod tests {
                 .unwrap()
                 .with_replica_region("us-west-2"),
             Err(ConfigError::ReplicaOfExactIssuer { .. })
+        ));
+    }
+
+    #[test]
+    fn the_keys_of_a_replica_are_fetched_when_the_own_region_fails_and_no_url_is_given() {
+        let pool = UserPool::new("eu-west-1_A").unwrap();
+        assert_eq!(pool.fallback_jwks_url(), None);
+        let replicated = pool.clone().with_replica_region("us-west-2").unwrap();
+        assert_eq!(
+            replicated.fallback_jwks_url(),
+            Some("https://cognito-idp.us-west-2.amazonaws.com/eu-west-1_A/.well-known/jwks.json")
+        );
+        let elsewhere = "http://127.0.0.1:9000/jwks.json";
+        for given in [
+            replicated.clone().with_jwks_url(elsewhere).unwrap(),
+            pool.clone()
+                .with_jwks_url(elsewhere)
+                .unwrap()
+                .with_replica_region("us-west-2")
+                .unwrap(),
+        ] {
+            assert_eq!(given.fallback_jwks_url(), None, "the order does not matter");
+        }
+        let mirrored = replicated.with_fallback_jwks_url(elsewhere).unwrap();
+        assert_eq!(mirrored.fallback_jwks_url(), Some(elsewhere));
+        assert!(matches!(
+            pool.with_fallback_jwks_url("http://keys.example.com/jwks.json"),
+            Err(ConfigError::InvalidJwksUrl { .. })
         ));
     }
 

@@ -21,7 +21,7 @@ use crate::{
     },
     scope::ScopePolicy,
     token::{bearer, claims::Claims},
-    verifier::{Step, Verifier},
+    verifier::{Verifier, VerifyProgress},
 };
 
 /// Everything that a decision needs: shared by all clones of the service.
@@ -121,9 +121,10 @@ impl<R> Rules<R> {
             Err(refused) => return Admission::Done(Err(refused)),
         };
         let token = bearer::token(credentials).unwrap_or_default();
-        match self.verifier.begin(token) {
-            Step::Done(verdict) => Admission::Done(verdict.map(Admitted::With)),
-            Step::Wait(waiting) => match self.enforcement {
+        match self.verifier.verify_now(token) {
+            Ok(VerifyProgress::Verified(claims)) => Admission::Done(Ok(Admitted::With(claims))),
+            Err(refused) => Admission::Done(Err(refused)),
+            Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
                 Enforcement::Enforce => Admission::Wait(waiting, credentials.clone()),
                 // What protects nothing must not delay anything either.
                 Enforcement::ReportOnly => Admission::Done(Err(AuthError::KeysUnavailable {
@@ -208,9 +209,16 @@ pub(super) async fn admit_after(
     waiting: Waiting,
     credentials: HeaderValue,
 ) -> Result<Admitted, AuthError> {
-    let waited = waiting.wait().await;
     let token = bearer::token(&credentials).unwrap_or_default();
-    verifier.finish(token, &waited).map(Admitted::With)
+    let mut progress = VerifyProgress::Waiting(waiting);
+    loop {
+        match progress {
+            VerifyProgress::Verified(claims) => return Ok(Admitted::With(claims)),
+            VerifyProgress::Waiting(waiting) => {
+                progress = verifier.verify_after(token, waiting.wait().await)?;
+            }
+        }
+    }
 }
 
 /// Leaves what a report-only layer found with a request that passes in any case.

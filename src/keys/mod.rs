@@ -20,26 +20,28 @@
 //! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out,
 //! [`refresh`] is one fetch, and [`report`] what the log says of it.
 
+mod back_off;
 mod fetch;
-mod gate;
 mod key_set;
-mod ledger;
 mod policy;
-mod refresh;
 mod report;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod snapshot;
 mod source;
+mod state;
 mod status;
-mod waiting;
+mod sync;
+mod unknown_kids;
 
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
     snapshot::Generation,
-    source::{FoundKey, KeySource, KeySourceConfig, Keys, Lookup},
-    waiting::{Waited, Waiting},
+    source::{
+        KeyEndpoint, KeyEndpoints, KeySource, KeySourceConfig, Keys, Lookup, Waited, Waiting,
+    },
+    state::FoundKey,
 };
 pub use self::{
     fetch::{FetchError, FetchJwks, JwksRequest, JwksResponse, MAX_JWKS_BYTES},

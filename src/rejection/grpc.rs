@@ -96,7 +96,7 @@ fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(GRPC_STATUS, HeaderValue::from(status(answer)));
     headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.description()));
-    if let AuthError::KeysUnavailable { retry_after } = error {
+    if let Some(retry_after) = error.retry_after() {
         let millis = i32::try_from(retry_after.as_millis()).unwrap_or(i32::MAX);
         headers.insert(GRPC_RETRY_PUSHBACK_MS, HeaderValue::from(millis));
     }

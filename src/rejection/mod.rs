@@ -103,15 +103,11 @@ impl<'a> Rejection<'a> {
         self.challenge
     }
 
-    /// The value of `Retry-After`: only of [`AuthError::KeysUnavailable`], in whole seconds, at least one.
+    /// The value of `Retry-After`: [`AuthError::retry_after`] in whole seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Option<HeaderValue> {
-        match self.error {
-            AuthError::KeysUnavailable { retry_after } => {
-                Some(HeaderValue::from(whole_seconds(*retry_after)))
-            }
-            _ => None,
-        }
+        let retry_after = self.error.retry_after()?;
+        Some(HeaderValue::from(whole_seconds(retry_after)))
     }
 
     /// The request's method.

@@ -7,7 +7,10 @@ use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
-    keys::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
+    keys::{
+        DynFetchJwks, FetchJwks, KeyEndpoint, KeyEndpoints, KeySet, KeySource, KeySourceConfig,
+        Keys,
+    },
     metrics,
     token::{
         claims::{Claims, TokenUse},
@@ -368,12 +371,13 @@ impl VerifierBuilder {
             let url = trusted.pool.jwks_url();
             let keys = trusted.document.keys()?;
             let shareable = matches!(keys, Keys::None);
-            let same_url = fetching
-                .iter()
-                .find(|source| shareable && source.jwks_url() == url);
-            let source = match same_url {
+            let fallback_url = trusted.pool.fallback_jwks_url();
+            let same_urls = fetching.iter().find(|source| {
+                shareable && source.jwks_url() == url && source.fallback_jwks_url() == fallback_url
+            });
+            let source = match same_urls {
                 Some(source) => Arc::clone(source),
-                None => Arc::new(self.source(url, keys, clock)?),
+                None => Arc::new(self.source(&trusted.pool, keys, clock)?),
             };
             if shareable {
                 fetching.push(Arc::clone(&source));
@@ -385,18 +389,29 @@ impl VerifierBuilder {
 
     fn source(
         &self,
-        url: &str,
+        pool: &UserPool,
         keys: Keys,
         clock: &Arc<dyn Clock>,
     ) -> Result<KeySource, ConfigError> {
-        let fetcher = match (&keys, &self.fetcher) {
-            (Keys::Pinned(_), _) => None,
-            (_, Some(fetcher)) => Some(Arc::clone(fetcher)),
-            (_, None) => Some(default_fetcher(url)?),
+        let is_pinned = matches!(keys, Keys::Pinned(_));
+        let endpoint = |url: &str| {
+            let fetcher = match &self.fetcher {
+                Some(fetcher) => Arc::clone(fetcher),
+                None => default_fetcher(url)?,
+            };
+            Ok(KeyEndpoint {
+                url: url.to_owned(),
+                fetcher,
+            })
         };
+        let first = (!is_pinned)
+            .then(|| endpoint(pool.jwks_url()))
+            .transpose()?;
+        let fallback = pool.fallback_jwks_url().filter(|_| !is_pinned);
+        let fallback = fallback.map(endpoint).transpose()?;
         let config = KeySourceConfig {
-            jwks_url: url.to_owned(),
-            fetcher,
+            jwks_url: pool.jwks_url().to_owned(),
+            endpoints: first.map(|first| KeyEndpoints { first, fallback }),
             clock: Arc::clone(clock),
             refresh_after: self.refresh_after,
             expire_after: self.expire_after,
