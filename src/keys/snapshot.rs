@@ -71,15 +71,6 @@ impl Snapshot {
         }
     }
 
-    /// Until which age these keys are fresh.
-    pub(super) const fn refresh_after(&self) -> Duration {
-        match &self.kind {
-            Kind::Pinned => Duration::MAX,
-            Kind::Seeded { .. } => Duration::ZERO,
-            Kind::Fetched { refresh_after, .. } => *refresh_after,
-        }
-    }
-
     pub(super) fn state(
         &self,
         now: &Moment,

@@ -44,6 +44,7 @@ pub(super) struct RefreshState {
     in_flight: Option<InFlight>,
     last_success: AttemptNumber,
     last_look: Look,
+    last_failure: AttemptNumber,
     back_off: Option<BackOff>,
     last_error: Option<FetchError>,
     /// Attempts in a row that did not end by themselves, because their runtime stood still or ended.
@@ -169,6 +170,7 @@ impl RefreshState {
                 number: AttemptNumber::default(),
                 asked_at: now,
             },
+            last_failure: AttemptNumber::default(),
             back_off: None,
             last_error: None,
             unfinished: 0,
@@ -315,11 +317,11 @@ impl RefreshState {
                         publish.clone_from(&self.snapshot);
                         FetchOutcome::Succeeded(change)
                     }
-                    Err(error) => self.failed(had_slot, error, order.reason, jitter, now),
+                    Err(error) => self.failed(had_slot, error, order, jitter, now),
                 }
             }
             AttemptResult::Fetched(_) => FetchOutcome::Superseded,
-            AttemptResult::Failed(error) => self.failed(had_slot, error, order.reason, jitter, now),
+            AttemptResult::Failed(error) => self.failed(had_slot, error, order, jitter, now),
             AttemptResult::Dropped => self.dropped(had_slot, started_at.is_some(), now),
         };
         let state = self.state(now);
@@ -496,11 +498,13 @@ impl RefreshState {
     fn is_overdue(&self, now: &Moment) -> bool {
         let is_void = |flight: InFlight| flight.void.is_over(now);
         let stalled = self.unfinished > 0 || self.in_flight.is_some_and(is_void);
-        let age = self.snapshot.as_ref().and_then(|snapshot| {
-            let limit = snapshot.refresh_after();
-            Some((snapshot.age(now)?, limit.saturating_add(limit / 2)))
-        });
-        stalled && age.is_some_and(|(age, limit)| age >= limit)
+        let age = self
+            .snapshot
+            .as_ref()
+            .and_then(|snapshot| snapshot.age(now));
+        let refresh_after = self.settings.refresh_after;
+        let limit = refresh_after.saturating_add(refresh_after / 2);
+        stalled && age.is_some_and(|age| age >= limit)
     }
 
     fn scheduled_in(&self, now: &Moment) -> Duration {
@@ -589,8 +593,11 @@ impl RefreshState {
         if first_url_failed.is_none() {
             self.last_look = Look { number, asked_at };
         }
-        self.last_error = first_url_failed;
-        self.back_off = None;
+        // A late success says nothing against the failure of a newer attempt.
+        if number > self.last_failure {
+            self.last_error = first_url_failed;
+            self.back_off = None;
+        }
         self.pause = None;
         self.unfinished = 0;
         Ok(change)
@@ -605,7 +612,7 @@ impl RefreshState {
         &mut self,
         had_slot: bool,
         error: FetchError,
-        reason: FetchReason,
+        order: AttemptOrder,
         jitter: f64,
         now: &Moment,
     ) -> FetchOutcome {
@@ -616,8 +623,9 @@ impl RefreshState {
             at: *now,
             retry_after: error.retry_after(),
             jitter,
-            for_unknown_kid: reason == FetchReason::UnknownKid,
+            for_unknown_kid: order.reason == FetchReason::UnknownKid,
         };
+        self.last_failure = order.number;
         self.back_off = Some(BackOff::after_failure(self.back_off, failure));
         self.last_error = Some(error.clone());
         self.pause = None;
