@@ -70,6 +70,7 @@ mod builder;
 mod error;
 mod layer;
 mod origin;
+mod renewal;
 mod replay;
 mod request_token;
 mod schedule;

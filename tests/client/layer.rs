@@ -247,6 +247,13 @@ async fn there_is_no_third_time() {
 async fn only_invalid_token_is_a_reason_to_replace_the_token() {
     for (status, challenge, replaced) in [
         (401, INVALID_TOKEN, true),
+        // As API Gateway documents it for its JWT authorizers.
+        (
+            401,
+            r#"Bearer scope="" error="invalid_token" error_description="the token has expired""#,
+            true,
+        ),
+        (401, r#"Bearer scope="" error="insufficient_scope""#, false),
         (401, "Bearer", false),
         (401, r#"Basic realm="x""#, false),
         (401, r#"Bearer error="insufficient_scope""#, false),

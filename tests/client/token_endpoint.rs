@@ -237,6 +237,23 @@ async fn a_secret_is_rotated_while_tokens_are_renewed() {
     assert_eq!(requests(), 7);
 }
 
+/// Keycloak answers a wrong secret with 401 and `unauthorized_client`.
+#[tokio::test]
+async fn the_second_secret_is_tried_after_any_401() {
+    for (status, requests) in [(401, 2), (400, 1)] {
+        let body = r#"{"error":"unauthorized_client"}"#;
+        let server = Server::start(move |number| match number {
+            1 => answer(status, body),
+            _ => granted("a.b.c"),
+        })
+        .await;
+        let caller = at_server(&server).with_next_secret(NEXT_SECRET).build();
+        let outcome = caller.unwrap().token().await;
+        assert_eq!(outcome.is_ok(), status == 401);
+        assert_eq!(server.requests(), requests, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_of_the_issuer_is_named() {
     let clock = ManualClock::new();
