@@ -448,7 +448,10 @@ impl RefreshState {
     fn view(&self, waited: Option<WaitRecord>, has_runtime: bool, now: &Moment) -> PolicyView {
         let interval = self.unknown_kids.interval();
         let gave_up = waited.is_some_and(|record| record.gave_up);
-        let may_wait = !gave_up && waited.is_none_or(|record| record.waits < MAX_WAITS);
+        // A look that cannot tell, because the second URL made it, is not repeated for the same request.
+        let may_wait = waited.is_none_or(|record| {
+            record.waits < MAX_WAITS && !gave_up && self.last_success <= record.arrived
+        });
         let attempt = if !has_runtime || !may_wait {
             Attempt::Impossible
         } else if self.is_in_flight(now) {

@@ -212,7 +212,7 @@ impl Verifier {
             return Err(AuthError::TokenTooLarge);
         }
         let now = Moment::read(&*self.shared.clock);
-        if let Some(verdict) = self.from_cache(token, &now) {
+        if let Some(verdict) = self.look_in_cache(token, &now) {
             return verdict.map(VerifyProgress::Verified);
         }
         self.look_up_and_verify(token, &now, |source, kid| source.lookup(kid, &now))
@@ -251,7 +251,7 @@ impl Verifier {
     }
 
     /// Revalidates a cached token: everything except the bytes and their signature is checked again.
-    fn from_cache(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
+    fn look_in_cache(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
         let known = self.shared.tokens.get(token)?;
         let verdict = self.revalidate(token, known, now);
         metrics::token_looked_up(match verdict {
