@@ -127,6 +127,8 @@ mod crypto;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod http_client;
 pub mod keys;
 mod metrics;
 mod protected_url;

@@ -203,6 +203,7 @@ impl TokenSource {
                 client_id = self.settings.client_id,
                 scopes = scopes.as_str(),
                 outcome,
+                cause = error.cause(),
                 %error,
                 ?duration,
                 "token request failed"

@@ -262,7 +262,7 @@ async fn a_suspended_machine_does_not_lengthen_a_tokens_life() {
 
 #[tokio::test]
 async fn an_outage_across_a_renewal_is_not_seen_before_the_tokens_end() {
-    let unreachable = || Step::Fails(TokenError::Unreachable);
+    let unreachable = || Step::Fails(TokenError::Connect(crate::client::ConnectError::Refused));
     let script = Script::new([
         Step::Lives(HOUR),
         unreachable(),
@@ -295,9 +295,15 @@ async fn an_outage_across_a_renewal_is_not_seen_before_the_tokens_end() {
 
     // The end: those who ask wait for the next attempt, and share its failure.
     clock.advance(HOUR / 4);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(
+        caller.token().await.unwrap_err(),
+        TokenError::Connect(crate::client::ConnectError::Refused)
+    );
     assert_eq!(script.requests(), 4);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(
+        caller.token().await.unwrap_err(),
+        TokenError::Connect(crate::client::ConnectError::Refused)
+    );
     assert_eq!(script.requests(), 4);
 
     clock.advance(2 * SECOND);
@@ -497,7 +503,7 @@ async fn the_second_secret_is_for_a_refused_client_only() {
         (TokenError::ClientRefused, 2),
         (TokenError::ScopeRefused, 1),
         (THROTTLED, 1),
-        (TokenError::Unreachable, 1),
+        (TokenError::Connect(crate::client::ConnectError::Refused), 1),
     ] {
         let script = Script::new([Step::Fails(error.clone()), Step::Fails(error.clone())]);
         let caller = script.caller_with(&ManualClock::new(), Some("two"));

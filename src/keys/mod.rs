@@ -48,3 +48,4 @@ pub use self::{
     key_set::{KeySetError, SkipReason, SkippedKey},
     status::{KeyState, KeyStatus},
 };
+pub use crate::error::ConnectError;

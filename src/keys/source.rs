@@ -28,6 +28,7 @@ use crate::{
     clock::{Clock, Moment, jitter},
     error::AuthError,
     metrics,
+    protected_url::ProtectedUrl,
 };
 
 /// Requests with an unknown kid that may wait for a fetch at a time. Beyond that they get 503 at once.
@@ -48,7 +49,7 @@ pub(crate) struct KeySource {
 }
 
 pub(crate) struct KeySourceConfig {
-    pub(crate) jwks_url: String,
+    pub(crate) jwks_url: ProtectedUrl,
     /// `None` if the keys are pinned.
     pub(crate) endpoints: Option<KeyEndpoints>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -65,7 +66,7 @@ pub(crate) struct KeyEndpoints {
 }
 
 pub(crate) struct KeyEndpoint {
-    pub(crate) url: String,
+    pub(crate) url: ProtectedUrl,
     pub(crate) fetcher: Arc<dyn DynFetchJwks>,
 }
 
@@ -114,7 +115,7 @@ impl KeySource {
             fetch_timeout: config.fetch_timeout,
         };
         let state = RefreshState::new(settings, initial, now);
-        metrics::key_set(&config.jwks_url, state.reading(&now));
+        metrics::key_set(config.jwks_url.label(), state.reading(&now));
         Self {
             published: ArcSwapOption::new(state.snapshot().cloned()),
             quiet: Quiet::default(),
@@ -125,11 +126,11 @@ impl KeySource {
         }
     }
 
-    pub(crate) fn jwks_url(&self) -> &str {
+    pub(crate) const fn jwks_url(&self) -> &ProtectedUrl {
         &self.config.jwks_url
     }
 
-    pub(crate) fn fallback_jwks_url(&self) -> Option<&str> {
+    pub(crate) fn fallback_jwks_url(&self) -> Option<&ProtectedUrl> {
         let fallback = self.config.endpoints.as_ref()?.fallback.as_ref()?;
         Some(&fallback.url)
     }
@@ -209,7 +210,7 @@ impl KeySource {
         let now = Moment::read(&*self.config.clock);
         self.step(&now, |state| {
             (
-                state.status(&self.config.jwks_url, &now),
+                state.status(self.config.jwks_url.label(), &now),
                 Effects::default(),
             )
         })
@@ -297,7 +298,7 @@ impl KeySource {
 
     /// An attempt is spawned last, so that what led to it is reported before how it ended.
     fn run(self: &Arc<Self>, effects: Effects) {
-        let url = &self.config.jwks_url;
+        let url = self.config.jwks_url.label();
         if let Some(number) = effects.ended {
             self.ended.send_modify(|ended| *ended = number.max(*ended));
         }
@@ -347,7 +348,7 @@ impl KeyEndpoint {
         condition: Option<&Snapshot>,
         longest: Duration,
     ) -> Result<Fetched, FetchError> {
-        let mut request = JwksRequest::new(&self.url);
+        let mut request = JwksRequest::new(self.url.as_str());
         request.etag = etag;
         match timeout(longest, self.fetcher.fetch_boxed(request)).await {
             Ok(response) => Fetched::read(response?, condition),

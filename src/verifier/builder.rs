@@ -12,6 +12,7 @@ use crate::{
         Keys,
     },
     metrics,
+    protected_url::ProtectedUrl,
     token::{
         claims::{Claims, TokenUse},
         expectations::{Expectations, ExpectedDates, ExpectedPool},
@@ -201,8 +202,11 @@ impl VerifierBuilder {
         self
     }
 
-    /// How long a fetch may take in all, and so how long a request may wait for one. The default is 5 seconds; at most 60
-    /// seconds are accepted.
+    /// How long a fetch may take in all, and so how long a request may wait for one: name resolution, TCP, TLS and the
+    /// response together. The default is 5 seconds; at most 60 seconds are accepted.
+    ///
+    /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal share of that, so that
+    /// one that does not answer leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self
@@ -246,7 +250,8 @@ impl VerifierBuilder {
     /// 2. [`ConfigError::IssuerTwice`] if two pools share an issuer.
     /// 3. [`ConfigError::InvalidJwks`] if a document handed in has no usable key.
     /// 4. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
-    /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up.
+    /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
+    ///    certificates, and no keys were handed in to start with.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
         metrics::describe();
@@ -368,10 +373,10 @@ impl VerifierBuilder {
         let mut sources: Vec<Arc<KeySource>> = Vec::new();
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
         for trusted in &self.pools {
-            let url = trusted.pool.jwks_url();
+            let url = trusted.pool.protected_jwks_url();
             let keys = trusted.document.keys()?;
             let shareable = matches!(keys, Keys::None);
-            let fallback_url = trusted.pool.fallback_jwks_url();
+            let fallback_url = trusted.pool.protected_fallback_jwks_url();
             let same_urls = fetching.iter().find(|source| {
                 shareable && source.jwks_url() == url && source.fallback_jwks_url() == fallback_url
             });
@@ -394,23 +399,32 @@ impl VerifierBuilder {
         clock: &Arc<dyn Clock>,
     ) -> Result<KeySource, ConfigError> {
         let is_pinned = matches!(keys, Keys::Pinned(_));
-        let endpoint = |url: &str| {
+        let start = match keys {
+            Keys::None => Start::Empty,
+            Keys::Pinned(_) | Keys::Seeded(_) => Start::WithKeys,
+        };
+        // Two URLs share the time for a fetch.
+        let timeout = match pool.protected_fallback_jwks_url() {
+            Some(_) => self.fetch_timeout / 2,
+            None => self.fetch_timeout,
+        };
+        let endpoint = |url: &ProtectedUrl| {
             let fetcher = match &self.fetcher {
                 Some(fetcher) => Arc::clone(fetcher),
-                None => default_fetcher(url)?,
+                None => default_fetcher(url, timeout, start)?,
             };
             Ok(KeyEndpoint {
-                url: url.to_owned(),
+                url: url.clone(),
                 fetcher,
             })
         };
         let first = (!is_pinned)
-            .then(|| endpoint(pool.jwks_url()))
+            .then(|| endpoint(pool.protected_jwks_url()))
             .transpose()?;
-        let fallback = pool.fallback_jwks_url().filter(|_| !is_pinned);
+        let fallback = pool.protected_fallback_jwks_url().filter(|_| !is_pinned);
         let fallback = fallback.map(endpoint).transpose()?;
         let config = KeySourceConfig {
-            jwks_url: pool.jwks_url().to_owned(),
+            jwks_url: pool.protected_jwks_url().clone(),
             endpoints: first.map(|first| KeyEndpoints { first, fallback }),
             clock: Arc::clone(clock),
             refresh_after: self.refresh_after,
@@ -448,17 +462,35 @@ impl Document {
     }
 }
 
+/// Whether a verifier can serve before its first fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Empty,
+    WithKeys,
+}
+
 #[cfg(feature = "reqwest")]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    Ok(Arc::new(crate::keys::reqwest::ReqwestFetcher::new(
-        jwks_url,
-    )?))
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    fetch_timeout: Duration,
+    start: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(jwks_url.clone(), fetch_timeout);
+    match (fetcher.prepare(), start) {
+        (Err(error), Start::Empty) => Err(error),
+        // It serves without a fetch, and each fetch tries again.
+        (Ok(()) | Err(_), _) => Ok(Arc::new(fetcher)),
+    }
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    _: Duration,
+    _: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
     Err(ConfigError::NoFetcher {
-        jwks_url: jwks_url.to_owned(),
+        jwks_url: jwks_url.label().to_owned(),
     })
 }
 

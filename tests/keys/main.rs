@@ -29,3 +29,4 @@ mod runtimes;
 mod serving;
 mod status;
 mod stress;
+mod tls;

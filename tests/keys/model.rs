@@ -16,7 +16,7 @@ use tokio::{
 use tower_cognito::{
     AllowedClients, AuthError, Claims, Verifier,
     clock::Clock,
-    keys::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState},
+    keys::{ConnectError, FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState},
     testing::{Key, ManualClock, TestPool},
 };
 
@@ -256,7 +256,7 @@ impl FetchJwks for Fetcher {
             }
             Behaviour::Refuse => {
                 let _fetch = self.note();
-                Err(FetchError::Connect)
+                Err(FetchError::Connect(ConnectError::Refused))
             }
             Behaviour::Garbage => {
                 let _fetch = self.note();

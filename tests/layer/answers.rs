@@ -86,7 +86,9 @@ fn verifier(case: &str, pool: &TestPool) -> Verifier {
     match case {
         "unavailable" => {
             let fetcher = ScriptedFetcher::new();
-            fetcher.always_fail(FetchError::Connect);
+            fetcher.always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ));
             fetching(pool, &fetcher)
         }
         "forbidden" => pool

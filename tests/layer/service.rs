@@ -356,7 +356,9 @@ async fn challenges_say_what_was_configured() {
 async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    fetcher.always_fail(tower_cognito::keys::FetchError::Connect);
+    fetcher.always_fail(tower_cognito::keys::FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let response = answer(fetching(&pool, &fetcher).layer(), request(&pool)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "1");

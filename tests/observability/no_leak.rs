@@ -200,7 +200,9 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().build()),
             any(),
-            Some(ScriptedFetcher::new().always_fail(FetchError::Connect)),
+            Some(ScriptedFetcher::new().always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ))),
         ),
         by(
             "keys_unavailable",
@@ -239,7 +241,9 @@ fn of_fallback_keys(pool: &TestPool) -> Verifier {
     let fetcher = ScriptedFetcher::new();
     for _ in 0..2 {
         fetcher
-            .fail(FetchError::Connect)
+            .fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ))
             .reply(JwksResponse::document(pool.jwks()));
     }
     let user_pool = pool

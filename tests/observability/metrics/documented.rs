@@ -176,11 +176,15 @@ async fn key_sets() {
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     rig.advance(24 * HOUR + SECOND);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&token).await.is_err());
 }
 

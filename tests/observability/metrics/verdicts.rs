@@ -360,7 +360,9 @@ async fn keys_that_cannot_be_had_are_a_verdict_too() {
     let rig = Rig::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let service = rig.verifier.layer().layer(service_fn(handler));
     for _ in 0..2 {
         assert_eq!(status(service.clone(), Some(&rig.pool.token())).await, 503);

@@ -54,7 +54,9 @@ impl Service {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
             Some(document) => fetcher.always(JwksResponse::document(document)),
-            None => fetcher.always_fail(FetchError::Connect),
+            None => fetcher.always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
         };
         let service = Self::build(&case.profile, |builder| builder.fetcher(fetcher.clone()));
         service.set_clock(case);
