@@ -16,6 +16,7 @@ mod conditional;
 mod fetcher_sockets;
 mod first_fetch;
 mod flood;
+mod jwk_oracle;
 mod late_replies;
 mod layer;
 mod log;
