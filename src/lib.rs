@@ -127,6 +127,7 @@ mod crypto;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod guard;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;

@@ -119,7 +119,7 @@ impl AuthError {
     /// | 401 | there is no token, or the token is not accepted |
     /// | 403 | the token is good, but does not permit the request |
     /// | 500 | the service is put together wrongly |
-    /// | 503 | the keys cannot be had; never 401, which would make a caller throw a good token away |
+    /// | 503 | the keys are unavailable, or it is not certain that the issuer lacks the key; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind().status()

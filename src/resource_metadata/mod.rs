@@ -121,10 +121,9 @@ impl ResourceMetadata {
             .with_resource_metadata(self.shared.url.clone())
     }
 
-    /// A guard for a route. The document lists its scopes, and its challenges name the document.
+    /// A guard for a route. The document lists its scopes.
     pub fn guard(&self, policy: ScopePolicy) -> RequireScopesLayer {
         RequireScopesLayer::new(self.enforce(policy))
-            .with_resource_metadata(self.shared.url.clone())
     }
 
     /// Lists the scopes of a policy in the document, and gives the policy back: for whatever else enforces it.

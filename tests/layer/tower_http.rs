@@ -528,11 +528,7 @@ async fn a_whole_stack_answers_as_its_parts_do() {
             ))
             .layer(RequestBodyLimitLayer::new(1024))
             .layer(verifier.layer().rejection(ProblemJson))
-            .layer(
-                RequireScopesLayer::all_of(["profiles/get"])
-                    .unwrap()
-                    .rejection(ProblemJson),
-            )
+            .layer(RequireScopesLayer::all_of(["profiles/get"]).unwrap())
             .service_fn(hello)
     };
     let verifier = pool.verifier();

@@ -33,7 +33,7 @@ struct OfType {
     less: &'static [&'static str],
 }
 
-const OF_TYPES: [OfType; 3] = [
+const OF_TYPES: [OfType; 4] = [
     OfType {
         label: "reason",
         metrics: &["tower_cognito_requests_total"],
@@ -41,6 +41,14 @@ const OF_TYPES: [OfType; 3] = [
         more: &["accepted", "anonymous"],
         // Only a guard or an extractor finds that.
         less: &["missing_layer"],
+    },
+    OfType {
+        // A handler may refuse for any reason.
+        label: "reason",
+        metrics: &["tower_cognito_inner_refusals_total"],
+        source: include_str!("../../../src/error/auth.rs"),
+        more: &[],
+        less: &[],
     },
     OfType {
         label: "outcome",

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const REQUESTS: &str = "tower_cognito_requests_total";
-const REFUSALS: &str = "tower_cognito_guard_refusals_total";
+const REFUSALS: &str = "tower_cognito_inner_refusals_total";
 const LOOKUPS: &str = "tower_cognito_token_cache_lookups_total";
 const LABELS: [&str; 3] = ["reason", "verified", "enforcement"];
 

@@ -138,7 +138,7 @@ impl Service {
         let policy = policy(&self.profile);
         let response = match (policy, scopes_at) {
             (Some(policy), ScopesAt::Route) => {
-                let guard = self.describe_guard(RequireScopesLayer::new(policy));
+                let guard = RequireScopesLayer::new(policy);
                 layer.layer(guard.layer(inner)).oneshot(request(case)).await
             }
             (Some(policy), ScopesAt::Layer) => {
@@ -162,16 +162,6 @@ impl Service {
             layer = layer.optional();
         }
         layer
-    }
-
-    fn describe_guard(&self, mut guard: RequireScopesLayer) -> RequireScopesLayer {
-        if let Some(realm) = &self.profile.realm {
-            guard = guard.realm(realm).unwrap();
-        }
-        if let Some(url) = &self.profile.resource_metadata {
-            guard = guard.resource_metadata(url).unwrap();
-        }
-        guard
     }
 }
 
