@@ -5,7 +5,7 @@
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tower_cognito::{AllowedClients, Claims, Verifier, testing::LocalIssuer};
+use tower_cognito::{AllowedClients, Claims, Verifier, keys::KeyStatus, testing::LocalIssuer};
 
 pub(crate) fn app(verifier: &Verifier) -> Router {
     Router::new()
@@ -26,25 +26,28 @@ async fn healthz() -> StatusCode {
     StatusCode::OK
 }
 
-/// Tokens can be verified. The body is for the operator.
+/// Whether requests can be served, for one pool at least. The body is for the operator.
 async fn readyz(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
-    let status = verifier.key_status();
-    let code = if status.is_ready() {
+    let body = verifier.key_statuses().iter().map(describe).collect();
+    let code = if verifier.is_ready() {
         StatusCode::OK
     } else {
         // No requests arrive before the probe succeeds, so the probe itself starts the fetch.
         tokio::spawn(async move { verifier.warm_up().await });
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({
+    (code, Json(body))
+}
+
+fn describe(status: &KeyStatus) -> Value {
+    json!({
         "state": status.state().label(),
         "age_seconds": status.age().map(|age| age.as_secs()),
         "kids": status.kids().collect::<Vec<_>>(),
         "skipped": status.skipped().len(),
         "last_error": status.last_error().map(ToString::to_string),
         "next_attempt_seconds": status.next_attempt().map(|wait| wait.as_secs_f64()),
-    });
-    (code, Json(body))
+    })
 }
 
 #[tokio::main]

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use tower_cognito::{AllowedClients, AuthError, ScopePolicy, Verifier, testing::LocalIssuer};
+use tower_cognito::{AllowedClients, ScopePolicy, Verifier, testing::LocalIssuer};
 
 /// It has no `Debug`, because it holds a token.
 pub(crate) struct Message {
@@ -49,11 +49,12 @@ impl Consumer {
             Ok(_) => Fate::DeadLetter {
                 reason: "insufficient_scope",
             },
-            Err(AuthError::KeysUnavailable { retry_after }) => {
-                Fate::Requeued { after: retry_after }
-            }
-            Err(error) => Fate::DeadLetter {
-                reason: error.reason(),
+            Err(error) => match error.retry_after() {
+                // The keys are unavailable; the token may be valid.
+                Some(after) => Fate::Requeued { after },
+                None => Fate::DeadLetter {
+                    reason: error.reason(),
+                },
             },
         }
     }

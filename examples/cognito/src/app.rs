@@ -54,13 +54,12 @@ async fn create_profile(claims: Claims) -> (StatusCode, Json<Value>) {
 /// A service that is not ready gets no requests, so the probe itself has to start the fetch. That is cheap: failures back
 /// off, and only one fetch runs at a time.
 async fn readyz(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
-    let mut keys = verifier.key_status();
-    if !keys.is_ready() {
-        // The new status tells whether it succeeded.
+    if !verifier.is_ready() {
+        // The status below tells whether it succeeded.
         let _ = verifier.warm_up().await;
-        keys = verifier.key_status();
     }
-    let status = if keys.is_ready() {
+    let keys = verifier.key_status();
+    let status = if verifier.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

@@ -31,7 +31,7 @@ fn install_recorder() -> Result<PrometheusHandle, BoxError> {
 
 async fn scrape(State((verifier, handle)): State<(Verifier, PrometheusHandle)>) -> String {
     // Sets the gauges to their values at this moment.
-    let _ = verifier.key_statuses();
+    verifier.record_key_metrics();
     handle.run_upkeep();
     handle.render()
 }
