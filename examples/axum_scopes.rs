@@ -77,7 +77,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let issuer = LocalIssuer::builder()
         .client("caller", SECRET, ["orders/get", "orders/export"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["caller"])?).build()?;
     let app = app(&verifier)?;
 
     let scopes = |scopes: &[&str]| Some(issuer.token().client_credentials("caller").scopes(scopes));

@@ -56,7 +56,8 @@ async fn main() -> Outcome<ExitCode> {
         .port(flags.issuer_port)
         .client(CLIENT_ID, CLIENT_SECRET, ["profiles/get"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only([CLIENT_ID])?).build()?;
     let listener = TcpListener::bind(("127.0.0.1", flags.api_port)).await?;
     let api_url = format!("http://{}", listener.local_addr()?);
     let server = axum::serve(listener, api(&verifier)?);

@@ -55,7 +55,8 @@ async fn main() -> Outcome<()> {
     let issuer = LocalIssuer::builder()
         .client("caller", SECRET, ["profiles/get"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["caller"])?).build()?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
 

@@ -48,7 +48,7 @@ async fn main() -> Result<ExitCode, Error> {
         return play().await;
     }
     let pool = UserPool::new(&std::env::var("USER_POOL_ID")?)?;
-    let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    let verifier = Verifier::builder(pool, AllowedClients::only(["caller"])?).build()?;
     // Before the first event, so that its caller need not wait. Without keys it starts all the same: later events fetch them.
     if let Err(error) = verifier.warm_up().await {
         println!("no keys yet: {error}");

@@ -93,7 +93,8 @@ async fn main() -> Outcome<()> {
     let issuer = LocalIssuer::builder()
         .client(CLIENT_ID, SECRET, scopes)
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only([CLIENT_ID])?).build()?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let serving = axum::serve(listener, app(&verifier, &issuer)?);
