@@ -291,13 +291,14 @@ impl<'a> Reader<'a> {
 
     /// The next byte that is not white space, which is not stepped over.
     fn next(&mut self) -> Option<u8> {
-        loop {
-            let byte = self.peek();
-            if !matches!(byte, Some(b' ' | b'\n' | b'\t' | b'\r')) {
-                return byte;
-            }
-            self.at += 1;
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
+        let byte = self.peek();
+        if !byte.is_some_and(|byte| is_space(&byte)) {
+            return byte;
         }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| is_space(byte)).count();
+        self.peek()
     }
 
     fn bump(&mut self) -> Option<u8> {
