@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
 
 # Formatting.
 fmt:
