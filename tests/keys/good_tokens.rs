@@ -240,7 +240,7 @@ async fn a_request_that_needs_keys_can_cause_an_attempt_in_each_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_that_only_strangers_noticed_delays_neither_a_new_key_nor_a_refresh() {
+async fn an_outage_that_only_strangers_noticed_delays_a_new_key_by_the_interval_at_most() {
     for hostile in [false, true] {
         let rig = Rig::warm().await;
         let forger = Forger::new(&rig);
@@ -260,6 +260,34 @@ async fn an_outage_that_only_strangers_noticed_delays_neither_a_new_key_nor_a_re
         let (seconds, statuses) = accepted_after(&rig).await;
         assert!(seconds <= if hostile { 10 } else { 0 }, "{seconds} s");
         assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_only_strangers_noticed_delays_a_refresh_by_the_interval_at_most() {
+    let rig = Rig::warm().await;
+    let forger = Forger::new(&rig);
+    rig.fetcher.always_fail(DOWN);
+    rig.advance(45 * MINUTE);
+    for second in 0..15 * 60 {
+        assert!(
+            rig.verify(&forger.token(&format!("kid-{second}")))
+                .await
+                .is_err()
+        );
+        if rig.state() != KeyState::Fresh {
+            break;
+        }
+        rig.advance(SECOND);
+    }
+    rig.fetcher.always(rig.keys());
+    let mut seconds = 0;
+    while rig.state() != KeyState::Fresh {
+        assert!(rig.verify(&rig.token()).await.is_ok());
+        settle().await;
+        rig.advance(SECOND);
+        seconds += 1;
+        assert!(seconds <= 11, "{seconds} s");
     }
 }
 
