@@ -46,15 +46,13 @@ struct Consumer {
 
 impl Consumer {
     async fn consume(&self, message: &Message) -> Fate {
-        match self.verifier.verify(&message.token).await {
-            Ok(claims) if self.required.is_met_by(claims.scopes()) => {
+        let verified = self.verifier.verify(&message.token).await;
+        match verified.and_then(|claims| claims.require(&self.required).map(|()| claims)) {
+            Ok(claims) => {
                 let caller = claims.client_id().to_owned();
                 // The work is done here, on behalf of the caller.
                 Fate::Done { caller }
             }
-            Ok(_) => Fate::DeadLetter {
-                reason: "insufficient_scope",
-            },
             Err(rejected) => match rejected.retry_after() {
                 // The token may be good.
                 Some(after) => Fate::Requeue { after },
