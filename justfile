@@ -28,7 +28,7 @@ unused-deps:
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
-# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+# The pictures of docs/, from their text, legible on light and dark pages. Needs graphviz.
 flow:
     docs/flow.sh
 

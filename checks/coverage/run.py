@@ -70,6 +70,7 @@ def run(programs):
     environment = os.environ | {
         "LLVM_PROFILE_FILE": str(OUT / "%p-%m.profraw"),
         "CARGO_MANIFEST_DIR": str(ROOT),
+        "CARGO_PKG_NAME": "tower-cognito",
         "PROPTEST_CASES": "64",
     }
     for program in programs:

@@ -65,6 +65,8 @@
 //! ```
 //!
 //! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
+#![doc = ""]
+#![doc = include_str!("../../docs/guide/calling.md")]
 
 mod api_endpoint;
 mod builder;
@@ -294,8 +296,3 @@ impl fmt::Debug for ClientCredentials {
             .finish_non_exhaustive()
     }
 }
-
-/// The examples of the guide, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/CALLING.md")]
-mod calling {}
