@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager
 
 # Formatting.
 fmt:
@@ -80,8 +80,13 @@ examples:
     cargo run --quiet -p example-openapi -- --check
     cargo run --quiet -p example-grpc -- --check
     cargo run --quiet -p example-metrics -- --check
+    cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet -p cases -- --check
+
+# Client secrets from an emulator of Secrets Manager. Compiles the AWS SDK.
+secrets-manager:
+    examples/secrets-manager/check.sh
 
 # Every benchmark once, to see that it still works.
 bench-quick:

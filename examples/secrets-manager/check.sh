@@ -16,7 +16,7 @@ finish() {
 trap finish EXIT
 
 python3 -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==5.1.22'
+"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==5.2.5'
 port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 "$scratch/venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$scratch/log" 2>&1 &
 emulator=$!
@@ -27,4 +27,4 @@ for _ in $(seq 100); do
 done
 
 AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
-    cargo run --quiet -p example-secrets-manager -- --check
+    cargo run --quiet --manifest-path examples/secrets-manager/Cargo.toml -- --check

@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! TOKEN_URL=https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token CLIENT_ID=1example23456789 \
-//!     cargo run -p example-secrets-manager -- my-secret
+//!     cargo run -- my-secret
 //! ```
 //!
-//! `examples/secrets-manager/check.sh` runs it against an emulator of Secrets Manager and a local issuer.
+//! `check.sh` runs it against an emulator of Secrets Manager and a local issuer.
 
 mod source;
 
