@@ -1,15 +1,21 @@
 //! Claims: what a handler may rely on (RFC 7519 §4).
 
+mod actor;
 mod unverified;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::Deserialize;
 
+pub use self::actor::Actor;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
 use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
-use crate::token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate};
+use crate::{
+    error::AuthError,
+    scope::ScopePolicy,
+    token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate},
+};
 
 /// The claims of a verified token.
 ///
@@ -114,6 +120,34 @@ impl Claims {
         self.scopes().any(|granted| granted == scope)
     }
 
+    /// Demands scopes that depend on the object or the method, which a layer does not know.
+    ///
+    /// In an axum handler the error becomes the response: the nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside
+    /// forms it, as it does for its own refusals.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InsufficientScope`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AuthError, Claims, ScopePolicy};
+    ///
+    /// async fn delete(claims: Claims, policy: &ScopePolicy) -> Result<(), AuthError> {
+    ///     claims.require(policy)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn require(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
+        if policy.is_met_by(self.scopes()) {
+            return Ok(());
+        }
+        Err(AuthError::InsufficientScope {
+            required: policy.clone(),
+        })
+    }
+
     /// `exp`. A date after the year 2262 reads as the last moment of that range.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
@@ -147,6 +181,57 @@ impl Claims {
         match (self.subject(), self.username()) {
             (Some(subject), None) if subject == self.client_id() => Principal::Client(subject),
             (subject, username) => Principal::User { subject, username },
+        }
+    }
+
+    /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC 8693 §4.1).
+    ///
+    /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token endpoint) writes it when the service
+    /// that exchanges a user's token presents a token of its own as the actor token. `sub` is still the user, and the actor is
+    /// that service. Without an actor token the exchanged token has no `act`, and looks as if the user called directly.
+    ///
+    /// No decision of this crate depends on it. To let some services act for users and no others, compare it in a
+    /// [check](crate::verifier::VerifierBuilder::check) or in the handler. It is read from the payload each time.
+    ///
+    /// Source: AWS, *Amazon Cognito developer guide*, "Exchanging tokens for downstream services".
+    ///
+    /// # Errors
+    ///
+    /// [`CustomClaimsError`] if `act` is there and is not an object, or a member of it that [`Actor`] reads is there twice or is
+    /// not a string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{Claims, Denied};
+    ///
+    /// /// Users call directly or through the gateway; no other service may act for them.
+    /// fn only_the_gateway(claims: &Claims) -> Result<(), Denied> {
+    ///     match claims.actor() {
+    ///         Ok(None) => Ok(()),
+    ///         Ok(Some(actor)) if actor.subject() == Some("1gateway23456789") => Ok(()),
+    ///         Ok(Some(_)) | Err(_) => Err(Denied::forbidden()),
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(feature = "testing")] {
+    /// use serde_json::json;
+    /// use tower_cognito::testing::TestPool;
+    ///
+    /// let pool = TestPool::new();
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1gateway23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Ok(()));
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1another23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Err(Denied::forbidden()));
+    /// # }
+    /// ```
+    pub fn actor(&self) -> Result<Option<Actor>, CustomClaimsError> {
+        match self.custom::<actor::Delegation>() {
+            Ok(delegation) => Ok(delegation.act),
+            Err(error) => Err(CustomClaimsError {
+                wanted: "Actor",
+                ..error
+            }),
         }
     }
 
