@@ -67,7 +67,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = LocalIssuer::builder()
         .client("caller", "secret", ["orders/get", "orders/export"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["caller"])?).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!(
         "curl -i http://{}/all -H \"Authorization: Bearer $(curl -s -u caller:secret \

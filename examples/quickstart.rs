@@ -41,7 +41,8 @@ async fn create_profile(claims: Claims) -> (StatusCode, String) {
 async fn main() -> Result<(), Box<dyn Error>> {
     // In production the pool is `UserPool::new("eu-west-1_AbCdEf123")?`.
     let issuer = local_issuer().start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only([CLIENT_ID])?).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let api_url = format!("http://{}", listener.local_addr()?);
     let server = tokio::spawn(axum::serve(listener, app(&verifier)?).into_future());

@@ -48,7 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = LocalIssuer::builder()
         .client("caller", "secret", ["profiles/get"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["caller"])?).build()?;
     let app = app(&verifier)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!(

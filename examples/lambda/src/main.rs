@@ -1,11 +1,12 @@
 //! An AWS Lambda function behind an API Gateway HTTP API, with the layers around its handler.
 //!
-//! It reads the pool from `USER_POOL_ID`. `JWKS_URL` is only needed where the keys are not at the pool's own URL, for
+//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL` is only needed where the keys are not at the pool's own URL, for
 //! example at a local issuer; `cargo lambda` then runs the function on this machine:
 //!
 //! ```sh
 //! cargo run -p local-issuer -- --client caller --scope profiles/get --port 9230      # its exports go to both shells
-//! USER_POOL_ID=$COGNITO_USER_POOL_ID JWKS_URL=$COGNITO_JWKS_URL cargo lambda watch -p example-lambda
+//! export USER_POOL_ID=$COGNITO_USER_POOL_ID JWKS_URL=$COGNITO_JWKS_URL CLIENT_ID=caller
+//! cargo lambda watch -p example-lambda
 //! curl -i http://127.0.0.1:9000/profiles -H "Authorization: Bearer $TOKEN"
 //! ```
 
@@ -48,7 +49,8 @@ async fn main() -> Result<(), Error> {
     if let Ok(jwks_url) = env::var("JWKS_URL") {
         pool = pool.with_jwks_url(&jwks_url)?;
     }
-    let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(pool, AllowedClients::only([env::var("CLIENT_ID")?])?).build()?;
     // Fetched before the first event, so that its caller does not wait. If that fails, later events fetch them.
     if let Err(error) = verifier.warm_up().await {
         eprintln!("could not fetch the keys yet: {error}");

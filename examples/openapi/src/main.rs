@@ -82,7 +82,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ["orders/get", "orders/post", "admin/orders"],
         )
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["browser"])?).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!(
         "http://{}/docs/ (client id: browser, secret: secret)",
