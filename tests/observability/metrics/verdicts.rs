@@ -7,7 +7,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, BearerAuthLayer, Denied, RequireScopesLayer, ScopePolicy,
     bearer_auth::ReportOnlyVerdict,
-    keys::FetchError,
+    keys::{ConnectError, FetchError},
     testing::{TestPool, TokenBuilder},
 };
 
@@ -387,9 +387,7 @@ async fn keys_that_cannot_be_had_are_a_verdict_too() {
     let rig = Rig::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     let service = rig.verifier.layer().layer(service_fn(handler));
     for _ in 0..2 {
         assert_eq!(status(service.clone(), Some(&rig.pool.token())).await, 503);
