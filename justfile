@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager
 
 # Formatting.
 fmt:
@@ -28,7 +28,7 @@ unused-deps:
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
-# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+# The pictures of docs/, from their text, legible on light and dark pages. Needs graphviz.
 flow:
     docs/flow.sh
 
@@ -60,28 +60,26 @@ fuzz SECONDS="20":
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
 
+# What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
+other-features:
+    cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
+
 # No test key is in a build with default features.
 no-fixture-keys:
     checks/no_fixture_keys.sh
 
-# The examples and tools: their tests, and those that check themselves.
+# The example packages and the tools: their tests; and what each example tells its reader to try works.
 examples:
     cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail
-    cargo run --quiet --example quickstart -- --check
-    cargo run --quiet -p local-issuer -- --check
-    cargo run --quiet --example service_to_service -- --check
-    cargo run --quiet --example health -- --check
-    cargo run --quiet --example axum_scopes -- --check
-    cargo run --quiet -p example-hyper -- --check
-    cargo run --quiet --example multi_pool -- --check
-    cargo run --quiet --example report_only_rollout -- --check
-    cargo run --quiet --example queue_consumer -- --check
-    cargo run --quiet -p example-lambda -- --check
-    cargo run --quiet -p example-openapi -- --check
-    cargo run --quiet -p example-grpc -- --check
-    cargo run --quiet -p example-metrics -- --check
+    checks/examples.py
+    cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
+    cargo run --quiet -p local-issuer -- --check
     cargo run --quiet -p cases -- --check
+
+# Client secrets from an emulator of Secrets Manager. Compiles the AWS SDK.
+secrets-manager:
+    examples/secrets-manager/check.sh
 
 # Every benchmark once, to see that it still works.
 bench-quick:

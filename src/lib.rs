@@ -15,7 +15,7 @@
 //! # async fn create() {}
 //! # fn main() -> Result<(), tower_cognito::ConfigError> {
 //! let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-//! let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+//! let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 //! let app: Router = Router::new()
 //!     .route("/profiles", get(list).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
 //!     .route("/profiles", post(create).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
@@ -56,9 +56,13 @@
 //! | no `Authorization`, an empty one, or another scheme | 401 | `Bearer`, with realm, scope and metadata as configured |
 //! | two fields, `Bearer` without a token, no token68, too long | 400 | `error="invalid_request"` |
 //! | anything wrong with the token | 401 | `error="invalid_token"` |
-//! | scopes not met, or the check forbids | 403 | `error="insufficient_scope"` |
-//! | the keys cannot be had | 503 and `Retry-After` | none |
-//! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
+//! | scopes not met, or a check or rule forbids | 403 | `error="insufficient_scope"` |
+//! | a rule demands another authentication | 401 | `error="insufficient_user_authentication"` (RFC 9470) |
+//! | the keys are unavailable, or a rule could not find out | 503 and `Retry-After` | none |
+//! | a guard, an extractor or a handler refuses without a [`BearerAuthLayer`] outside | 500 | none |
+//!
+//! The layer forms every response to a refused request: its own, and those of guards, extractors and handlers inside it, which only
+//! say why. Each has `Cache-Control: no-store`.
 //!
 //! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`](rejection::RejectionResponse) gives answers
 //! another form: a problem document ([`ProblemJson`](rejection::ProblemJson)), a gRPC status ([`Grpc`](rejection::Grpc)), or whatever a closure makes.
@@ -101,8 +105,8 @@
 //!
 //! Each verdict is one `tracing` event at debug and, with the feature `metrics`, one count, both with [`AuthError::reason`]. A span
 //! that declares a field `client_id` around the layer is told who is calling, once the signature has verified. Fetches and the state of
-//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. `docs/OBSERVABILITY.md`
-//! in the repository lists every metric, label and event, and what to be woken for.
+//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. [`guide::observability`]
+//! lists every metric, label and event, and what to be woken for.
 //!
 //! # Features
 //!
@@ -132,12 +136,15 @@ mod error;
 mod extract;
 mod granted_scopes;
 mod guard;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;
 mod metrics;
 mod protected_url;
 pub mod rejection;
+pub mod require_claims;
 pub mod require_scopes;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
@@ -155,13 +162,14 @@ pub mod verifier;
 pub use self::extract::CustomClaims;
 pub use self::{
     allowed_clients::AllowedClients,
-    error::{AuthError, ConfigError, Denied},
+    error::{AuthError, ConfigError, Denied, StepUp},
     scope::ScopePolicy,
     user_pool::UserPool,
 };
 #[doc(inline)]
 pub use self::{
     bearer_auth::BearerAuthLayer,
+    require_claims::RequireClaimsLayer,
     require_scopes::RequireScopesLayer,
     resource_metadata::ResourceMetadata,
     token::claims::{self, Claims, Principal, TokenUse},
@@ -173,12 +181,4 @@ pub use self::{
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
-
-    #[cfg(feature = "testing")]
-    #[doc = include_str!("../docs/KEYS.md")]
-    struct Keys;
-
-    #[cfg(feature = "metrics")]
-    #[doc = include_str!("../docs/OBSERVABILITY.md")]
-    struct Observability;
 }

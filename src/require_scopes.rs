@@ -1,4 +1,40 @@
 //! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::bearer_auth::BearerAuth) verified.
+//!
+//! ```
+//! # #[cfg(feature = "testing")]
+//! # fn main() {
+//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
+//! use tower::ServiceExt;
+//! use tower_cognito::{ConfigError, RequireScopesLayer, testing::TestPool};
+//!
+//! fn app(pool: &TestPool) -> Result<Router, ConfigError> {
+//!     let guard = RequireScopesLayer::all_of(["profiles/get"])?;
+//!     Ok(Router::new()
+//!         .route("/profiles", get(|| async {}).route_layer(guard))
+//!         .route_layer(pool.verifier().layer()))
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let pool = TestPool::new();
+//! for (scope, status) in [
+//!     ("profiles/get", StatusCode::OK),
+//!     ("profiles/post", StatusCode::FORBIDDEN),
+//! ] {
+//!     let request = Request::get("/profiles")
+//!         .header("authorization", pool.token().scopes([scope]).authorization())
+//!         .body(Body::empty())
+//!         .unwrap();
+//!     let response = app(&pool).unwrap().oneshot(request).await.unwrap();
+//!     assert_eq!(response.status(), status);
+//! }
+//! # });
+//! # }
+//! # #[cfg(not(feature = "testing"))]
+//! # fn main() {}
+//! ```
+//!
+//! A guard belongs inside of a layer. Where that must not be a matter of order, put the whole layer on the route: the one that
+//! `verifier.layer().require(policy)` makes needs nothing outside of it.
 
 use std::task::{Context, Poll};
 
@@ -7,11 +43,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use crate::guard::GuardedFuture;
-use crate::{
-    error::{AuthError, ConfigError},
-    guard,
-    scope::ScopePolicy,
-};
+use crate::{error::ConfigError, guard, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///
@@ -33,7 +65,7 @@ use crate::{
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
 ///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
@@ -140,14 +172,7 @@ where
             request,
             "RequireScopesLayer",
             Some(required),
-            |claims| {
-                if required.is_met_by(claims.scopes()) {
-                    return Ok(());
-                }
-                Err(AuthError::InsufficientScope {
-                    required: required.clone(),
-                })
-            },
+            |claims| claims.require(required),
         )
     }
 }

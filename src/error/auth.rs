@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::StepUp;
 use crate::{rejection::kind::RejectionKind, scope::ScopePolicy};
 
 /// Why a request is refused.
@@ -29,6 +30,12 @@ pub enum AuthError {
     /// The token is bound to another audience (RFC 7519 §4.1.3).
     #[error("the token's audience is not this service")]
     AudienceNotAllowed,
+    /// The service's own rule could not find out whether the token is good.
+    #[error("the service's rule cannot be evaluated at the moment")]
+    CheckUnavailable {
+        /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
+        retry_after: Duration,
+    },
     /// The token was issued to an app client that is not among the allowed ones.
     #[error("the token's app client is not allowed")]
     ClientNotAllowed,
@@ -46,6 +53,12 @@ pub enum AuthError {
     InsufficientScope {
         /// What was required.
         required: ScopePolicy,
+    },
+    /// The user must authenticate in another way, or more recently (RFC 9470).
+    #[error("the user's authentication does not meet the service's demand: {required}")]
+    InsufficientUserAuthentication {
+        /// What was required.
+        required: StepUp,
     },
     /// The signature is not the issuer's.
     #[error("the token's signature does not verify")]
@@ -119,10 +132,21 @@ impl AuthError {
     /// | 401 | there is no token, or the token is not accepted |
     /// | 403 | the token is good, but does not permit the request |
     /// | 500 | the service is put together wrongly |
-    /// | 503 | the keys are unavailable, or it is not certain that the issuer lacks the key; never 401, which would make a caller throw a good token away |
+    /// | 503 | the keys or the service's rule are unavailable, or it is not certain that the issuer lacks the key; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind().status()
+    }
+
+    /// When it is worth trying again: only of errors with status 503.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::CheckUnavailable { retry_after }
+            | Self::KeyUnconfirmed { retry_after }
+            | Self::KeysUnavailable { retry_after } => Some(*retry_after),
+            _ => None,
+        }
     }
 
     /// What the caller is told.
@@ -131,9 +155,10 @@ impl AuthError {
             Self::Expired => RejectionKind::ExpiredToken,
             Self::Forbidden => RejectionKind::Forbidden,
             Self::InsufficientScope { .. } => RejectionKind::InsufficientScope,
-            Self::KeyUnconfirmed { .. } | Self::KeysUnavailable { .. } => {
-                RejectionKind::Unavailable
-            }
+            Self::InsufficientUserAuthentication { .. } => RejectionKind::StepUp,
+            Self::CheckUnavailable { .. }
+            | Self::KeyUnconfirmed { .. }
+            | Self::KeysUnavailable { .. } => RejectionKind::Unavailable,
             Self::MissingLayer => RejectionKind::Misconfigured,
             Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
                 RejectionKind::InvalidRequest
@@ -157,28 +182,19 @@ impl AuthError {
         }
     }
 
-    /// When it is worth trying again: only of the two errors that are answered with 503.
-    #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::KeyUnconfirmed { retry_after } | Self::KeysUnavailable { retry_after } => {
-                Some(*retry_after)
-            }
-            _ => None,
-        }
-    }
-
     /// A fixed label of the reason, one per variant: fit for a metric or a log field.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::AlgorithmNotAllowed => "algorithm_not_allowed",
             Self::AudienceNotAllowed => "audience_not_allowed",
+            Self::CheckUnavailable { .. } => "check_unavailable",
             Self::ClientNotAllowed => "client_not_allowed",
             Self::Expired => "expired",
             Self::Forbidden => "forbidden",
             Self::HeaderNotSupported => "header_not_supported",
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
             Self::InvalidSignature => "invalid_signature",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerNotAllowed => "issuer_not_allowed",
@@ -197,47 +213,6 @@ impl AuthError {
             Self::TokenTooLarge => "token_too_large",
             Self::TokenTooOld => "token_too_old",
             Self::TokenUseNotAllowed => "token_use_not_allowed",
-        }
-    }
-}
-
-/// What a service's own check may answer, see `VerifierBuilder::check`.
-///
-/// # Examples
-///
-/// ```
-/// use tower_cognito::{AuthError, Denied};
-///
-/// assert_eq!(AuthError::from(Denied::revoked()), AuthError::Revoked);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied(DeniedKind);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DeniedKind {
-    Forbidden,
-    Revoked,
-}
-
-impl Denied {
-    /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps its token.
-    #[must_use]
-    pub const fn forbidden() -> Self {
-        Self(DeniedKind::Forbidden)
-    }
-
-    /// The token is no longer good: 401 with `invalid_token`. The caller gets a new one.
-    #[must_use]
-    pub const fn revoked() -> Self {
-        Self(DeniedKind::Revoked)
-    }
-}
-
-impl From<Denied> for AuthError {
-    fn from(denied: Denied) -> Self {
-        match denied.0 {
-            DeniedKind::Forbidden => Self::Forbidden,
-            DeniedKind::Revoked => Self::Revoked,
         }
     }
 }

@@ -69,7 +69,7 @@ pub struct VerifierBuilder {
     leeway: Duration,
     max_token_age: Option<Duration>,
     max_token_bytes: usize,
-    checks: Vec<Box<Check>>,
+    checks: Vec<Arc<Check>>,
     refresh_after: Duration,
     expire_after: Duration,
     unknown_kid_interval: Duration,
@@ -153,7 +153,7 @@ impl VerifierBuilder {
     ///
     /// A token that names another resource is rejected even if it names its own client beside it (RFC 7519 §4.1.3).
     ///
-    /// [`ResourceMetadata`](crate::ResourceMetadata) accepts its resource by itself.
+    /// The layers of a [`ResourceMetadata`](crate::ResourceMetadata) accept its resource by themselves.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.accept(audience.into());
         self
@@ -203,7 +203,7 @@ impl VerifierBuilder {
         mut self,
         check: impl Fn(&Claims) -> Result<(), Denied> + Send + Sync + 'static,
     ) -> Self {
-        self.checks.push(Box::new(check));
+        self.checks.push(Arc::new(check));
         self
     }
 
@@ -297,6 +297,7 @@ impl VerifierBuilder {
                 sources,
                 max_token_bytes: self.max_token_bytes,
                 checks: self.checks,
+                token_cache: self.token_cache,
                 tokens: VerifiedTokens::new(self.token_cache),
                 clock,
             }),
@@ -434,7 +435,7 @@ impl VerifierBuilder {
         let endpoint = |url: &ProtectedUrl| {
             let fetcher = match &self.fetcher {
                 Some(fetcher) => Arc::clone(fetcher),
-                None => default_fetcher(url, timeout, start)?,
+                None => default_fetcher(url, timeout, clock, start)?,
             };
             Ok(KeyEndpoint {
                 url: url.clone(),
@@ -480,9 +481,14 @@ enum Start {
 fn default_fetcher(
     jwks_url: &ProtectedUrl,
     fetch_timeout: Duration,
+    clock: &Arc<dyn Clock>,
     start: Start,
 ) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(jwks_url.clone(), fetch_timeout);
+    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(
+        jwks_url.clone(),
+        fetch_timeout,
+        Arc::clone(clock),
+    );
     match (fetcher.prepare(), start) {
         (Err(error), Start::Empty) => Err(error),
         // It serves without a fetch, and each fetch tries again.
@@ -494,6 +500,7 @@ fn default_fetcher(
 fn default_fetcher(
     jwks_url: &ProtectedUrl,
     _: Duration,
+    _: &Arc<dyn Clock>,
     _: Start,
 ) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
     Err(ConfigError::NoFetcher {

@@ -17,6 +17,7 @@ use crate::{
     keys::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Waited, Waiting},
     metrics::{self, TokenLookup},
     token::{
+        audience::ExpectedAudience,
         bearer,
         claims::{Claims, ExpectedClaims, UnverifiedClaims},
         expectations::{Expectations, PoolIndex},
@@ -41,7 +42,7 @@ use crate::{
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let layer = verifier.layer();
 /// # let _ = layer;
 /// # Ok(())
@@ -57,7 +58,8 @@ struct Shared {
     /// One per pool, in the order of the expectations' pools; pools of one JWKS URL share one.
     sources: Vec<Arc<KeySource>>,
     max_token_bytes: usize,
-    checks: Vec<Box<Check>>,
+    checks: Vec<Arc<Check>>,
+    token_cache: TokenCache,
     tokens: VerifiedTokens,
     clock: Arc<dyn Clock>,
 }
@@ -186,6 +188,25 @@ impl Verifier {
             .iter()
             .map(|source| source.status())
             .collect()
+    }
+
+    /// This verifier with another audience. It shares the keys, and has a token cache of its own: a cached token is not asked
+    /// for its audience again.
+    pub(crate) fn with_audience(&self, change: impl FnOnce(&mut ExpectedAudience)) -> Self {
+        let shared = &*self.shared;
+        let mut expectations = shared.expectations.clone();
+        change(&mut expectations.audience);
+        Self {
+            shared: Arc::new(Shared {
+                expectations,
+                sources: shared.sources.clone(),
+                max_token_bytes: shared.max_token_bytes,
+                checks: shared.checks.clone(),
+                token_cache: shared.token_cache,
+                tokens: VerifiedTokens::new(shared.token_cache),
+                clock: Arc::clone(&shared.clock),
+            }),
+        }
     }
 
     /// Sets the gauges of each pool's keys, such as their age, to what they are now. Does nothing without the feature

@@ -186,7 +186,7 @@ async fn those_who_wait_for_a_fetch_whose_runtime_ended_start_another() {
     let rig = Rig::new();
     rig.fetcher.hang().reply(rig.keys());
     let first = runtime();
-    let _ = first.spawn({
+    let first_request = first.spawn({
         let (verifier, token) = (rig.verifier.clone(), rig.token());
         async move { verifier.verify(&token).await }
     });
@@ -195,6 +195,7 @@ async fn those_who_wait_for_a_fetch_whose_runtime_ended_start_another() {
     });
     let waiting = rig.begin(&rig.token()).await;
     assert!(!waiting.is_finished());
+    drop(first_request);
     first.shutdown_background();
     assert!(crate::rig::bounded(waiting).await.unwrap().is_ok());
     rig.assert_calls(2);

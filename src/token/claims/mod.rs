@@ -1,15 +1,21 @@
 //! Claims: what a handler may rely on (RFC 7519 §4).
 
+mod actor;
 mod unverified;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::Deserialize;
 
+pub use self::actor::Actor;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
-use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
-use crate::token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate};
+use super::registered::{Members, Registered, Unread};
+use crate::{
+    error::AuthError,
+    scope::ScopePolicy,
+    token::{json::Span, jws::VerifiedPayload, numeric_date::NumericDate},
+};
 
 /// The claims of a verified token.
 ///
@@ -52,33 +58,32 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.text(self.0.registered.client_id.as_ref())
-            .unwrap_or_default()
+        self.text(self.0.registered.client_id).unwrap_or_default()
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.text(Some(&self.0.registered.issuer))
+        self.text(Some(self.0.registered.issuer))
             .unwrap_or_default()
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.text(self.0.registered.subject.as_ref())
+        self.text(self.0.registered.subject)
     }
 
     /// `jti`: the token's own id.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.text(self.0.registered.token_id.as_ref())
+        self.text(self.0.registered.token_id)
     }
 
     /// `username`, or `cognito:username` in an ID token. Absent from client-credentials tokens.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
-        self.text(self.0.registered.username.as_ref())
+        self.text(self.0.registered.username)
     }
 
     /// `token_use`.
@@ -89,12 +94,12 @@ impl Claims {
 
     /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
     pub fn groups(&self) -> impl Iterator<Item = &str> + Clone {
-        let payload = self.0.payload.as_str();
-        self.0
-            .registered
-            .groups
-            .iter()
-            .map(move |group| group.of(payload))
+        let Verified {
+            payload,
+            registered,
+            ..
+        } = &*self.0;
+        registered.groups.iter().map(|&group| payload.text(group))
     }
 
     /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3), less those that
@@ -103,7 +108,7 @@ impl Claims {
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
         let scope = match &self.0.narrowed_scope {
             Some(narrowed) => Some(&**narrowed),
-            None => self.text(self.0.registered.scope.as_ref()),
+            None => self.text(self.0.registered.scope),
         };
         crate::scope::split(scope.unwrap_or_default())
     }
@@ -112,6 +117,34 @@ impl Claims {
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Demands scopes that depend on the object or the method, which a layer does not know.
+    ///
+    /// In an axum handler the error becomes the response: the nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside
+    /// forms it, as it does for its own refusals.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InsufficientScope`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AuthError, Claims, ScopePolicy};
+    ///
+    /// async fn delete(claims: Claims, policy: &ScopePolicy) -> Result<(), AuthError> {
+    ///     claims.require(policy)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn require(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
+        if policy.is_met_by(self.scopes()) {
+            return Ok(());
+        }
+        Err(AuthError::InsufficientScope {
+            required: policy.clone(),
+        })
     }
 
     /// `exp`. A date after the year 2262 reads as the last moment of that range.
@@ -150,6 +183,57 @@ impl Claims {
         }
     }
 
+    /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC 8693 §4.1).
+    ///
+    /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token endpoint) writes it when the service
+    /// that exchanges a user's token presents a token of its own as the actor token. `sub` is still the user, and the actor is
+    /// that service. Without an actor token the exchanged token has no `act`, and looks as if the user called directly.
+    ///
+    /// No decision of this crate depends on it. To let some services act for users and no others, compare it in a
+    /// [check](crate::verifier::VerifierBuilder::check) or in the handler. It is read from the payload each time.
+    ///
+    /// Source: AWS, *Amazon Cognito developer guide*, "Exchanging tokens for downstream services".
+    ///
+    /// # Errors
+    ///
+    /// [`CustomClaimsError`] if `act` is there and is not an object, or a member of it that [`Actor`] reads is there twice or is
+    /// not a string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{Claims, Denied};
+    ///
+    /// /// Users call directly or through the gateway; no other service may act for them.
+    /// fn only_the_gateway(claims: &Claims) -> Result<(), Denied> {
+    ///     match claims.actor() {
+    ///         Ok(None) => Ok(()),
+    ///         Ok(Some(actor)) if actor.subject() == Some("1gateway23456789") => Ok(()),
+    ///         Ok(Some(_)) | Err(_) => Err(Denied::forbidden()),
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(feature = "testing")] {
+    /// use serde_json::json;
+    /// use tower_cognito::testing::TestPool;
+    ///
+    /// let pool = TestPool::new();
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1gateway23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Ok(()));
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1another23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Err(Denied::forbidden()));
+    /// # }
+    /// ```
+    pub fn actor(&self) -> Result<Option<Actor>, CustomClaimsError> {
+        match self.custom::<actor::Delegation>() {
+            Ok(delegation) => Ok(delegation.act),
+            Err(error) => Err(CustomClaimsError {
+                wanted: "Actor",
+                ..error
+            }),
+        }
+    }
+
     /// The whole verified payload, read as a type of the service's own: for claims that a pre token generation trigger
     /// adds.
     ///
@@ -184,11 +268,13 @@ impl Claims {
         &self.0.registered.times
     }
 
-    /// What keeping these claims costs in memory, roughly.
+    /// What keeping these claims costs in memory, apart from what the allocator adds.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Verified>()
+        // An `Arc` counts strong and weak references in front of what it holds.
+        2 * size_of::<usize>()
+            + size_of::<Verified>()
             + self.0.payload.memory()
-            + self.0.registered.groups.len() * size_of::<Text>()
+            + size_of_val(&*self.0.registered.groups)
             + self
                 .0
                 .narrowed_scope
@@ -196,8 +282,8 @@ impl Claims {
                 .map_or(0, |scope| scope.len())
     }
 
-    fn text<'a>(&'a self, text: Option<&'a Text>) -> Option<&'a str> {
-        text.map(|text| text.of(self.0.payload.as_str()))
+    fn text(&self, at: Option<Span>) -> Option<&str> {
+        at.map(|at| self.0.payload.text(at))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tower::{ServiceBuilder, service_fn};
 use tower_cognito::{
     AllowedClients, BearerAuthLayer, Denied, ScopePolicy, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tracing::{Instrument, Level, field::Empty, info_span};
@@ -36,7 +36,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
     let refused = |reason, token| case(reason, 401, pool.verifier().layer(), Some(token));
     let good = |reason, status, layer| case(reason, status, layer, Some(token.clone()));
     let denying = |denied: Denied| {
-        let builder = pool.verifier_builder().check(move |_| Err(denied));
+        let builder = pool.verifier_builder().check(move |_| Err(denied.clone()));
         builder.build().unwrap().layer()
     };
     let fetching = |fetcher: ScriptedFetcher| {
@@ -61,9 +61,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         good("forbidden", 403, denying(Denied::forbidden())),
         good("revoked", 401, denying(Denied::revoked())),
     ];
-    let down = ScriptedFetcher::new().always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    let down = ScriptedFetcher::new().always_fail(FetchError::Connect(ConnectError::Refused));
     let unverified = vec![
         case("missing_token", 401, pool.verifier().layer(), None),
         good("keys_unavailable", 503, fetching(down)),
