@@ -124,6 +124,7 @@ mod bearer_auth;
 pub mod client;
 mod clock;
 mod crypto;
+pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;

@@ -196,9 +196,16 @@ pub struct Denied(DeniedKind);
 enum DeniedKind {
     Forbidden,
     Revoked,
+    Unavailable(Duration),
 }
 
 impl Denied {
+    /// temporary
+    #[must_use]
+    pub const fn unavailable(retry_after: Duration) -> Self {
+        Self(DeniedKind::Unavailable(retry_after))
+    }
+
     /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps its token.
     #[must_use]
     pub const fn forbidden() -> Self {
@@ -217,6 +224,7 @@ impl From<Denied> for AuthError {
         match denied.0 {
             DeniedKind::Forbidden => Self::Forbidden,
             DeniedKind::Revoked => Self::Revoked,
+            DeniedKind::Unavailable(retry_after) => Self::KeysUnavailable { retry_after },
         }
     }
 }
