@@ -10,7 +10,7 @@ ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features 
 
 # Formatting.
 fmt:
-    cargo fmt --check
+    cargo fmt --all --check
 
 # Spelling.
 typos:
@@ -26,7 +26,7 @@ unused-deps:
 
 # The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
 public-api *ARGS:
-    tests/public_api/run.sh {{ARGS}}
+    checks/public_api/run.sh {{ARGS}}
 
 # The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
 flow:
@@ -38,7 +38,7 @@ compile-fail:
 
 # Lints, warnings as errors.
 clippy:
-    cargo clippy --all-targets --all-features -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # The documentation, warnings as errors.
 doc:
@@ -46,11 +46,11 @@ doc:
 
 # No dependency needs a newer Rust than Cargo.toml says.
 msrv:
-    tests/msrv.py
+    checks/msrv.py
 
-# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in tests/coverage/below.txt.
+# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in checks/coverage/below.txt.
 coverage:
-    tests/coverage/run.py
+    checks/coverage/run.py
 
 # Each fuzz target for some seconds. Needs cargo-fuzz.
 fuzz SECONDS="20":
@@ -62,12 +62,13 @@ features:
 
 # No test key is in a build with default features.
 no-fixture-keys:
-    tests/no_fixture_keys.sh
+    checks/no_fixture_keys.sh
 
-# The examples that check themselves.
+# The examples and tools: their tests, and those that check themselves.
 examples:
+    cargo test --quiet --workspace --exclude tower-cognito
     cargo run --quiet --example quickstart -- --check
-    cargo run --quiet --example local_issuer -- --check
+    cargo run --quiet -p local-issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
     cargo run --quiet --example axum_scopes -- --check
@@ -75,26 +76,26 @@ examples:
     cargo run --quiet --example multi_pool -- --check
     cargo run --quiet --example report_only_rollout -- --check
     cargo run --quiet --example queue_consumer -- --check
-    cargo run --quiet --example lambda -- --check
-    cargo run --quiet --example openapi -- --check
-    cargo run --quiet --example grpc_tonic -- --check
-    cargo run --quiet --example metrics -- --check
+    cargo run --quiet -p example-lambda -- --check
+    cargo run --quiet -p example-openapi -- --check
+    cargo run --quiet -p example-grpc -- --check
+    cargo run --quiet -p example-metrics -- --check
     cargo run --quiet --example testing_your_service
-    cargo run --quiet --example make_cases -- --check
+    cargo run --quiet -p cases -- --check
 
 # Every benchmark once, to see that it still works.
 bench-quick:
-    cargo bench --bench verify -- --quick
-    cargo bench --bench cache -- --quick
-    cargo bench --bench memory -- --quick
+    cargo bench -p benches --bench verify -- --quick
+    cargo bench -p benches --bench cache -- --quick
+    cargo bench -p benches --bench memory -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
-    cargo bench --bench verify
+    cargo bench -p benches --bench verify
 
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
-    cargo bench --bench memory
+    cargo bench -p benches --bench memory
 
 # Other crates and ours, in process, side by side. Builds each by itself.
 bench-peers *ARGS:
@@ -106,7 +107,7 @@ bench-load *ARGS:
 
 # What is published: it builds, and holds nothing it should not.
 package:
-    tests/package.sh
+    checks/package.sh
 
 # Instructions per stage, counted by callgrind.
 instructions:
@@ -118,16 +119,16 @@ instructions-check:
 
 # The tables of cases through AWS's aws-jwt-verify and jose.
 differential:
-    tests/differential/run.sh
+    checks/differential/run.sh
 
 # Tokens of the local issuer verify with other people's libraries.
 interop-local:
-    tests/interop/local_issuer/run.sh
+    checks/interop/local_issuer/run.sh
 
 # The walk-through, run against an emulator of Cognito.
 e2e:
-    tests/e2e/run.sh
+    checks/e2e/run.sh
 
 # Tokens of issuers that others wrote.
 interop:
-    tests/interop/other_issuers/run.sh
+    checks/interop/other_issuers/run.sh

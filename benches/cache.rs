@@ -3,7 +3,7 @@
 //! Both are used as the token cache uses its own: bounded by weight, the token's last 32 bytes hashed under a random seed, the
 //! whole token compared, an `Arc` handed out. What is timed is the processor time of the threads.
 //!
-//! `cargo bench --bench cache` prints the table; `-- --quick` runs every case once.
+//! `cargo bench -p benches --bench cache` prints the table; `-- --quick` runs every case once.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(missing_docs)]

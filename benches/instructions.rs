@@ -1,6 +1,6 @@
 //! One case, a given number of times: what `just instructions` runs under callgrind to count instructions.
 //!
-//! `cargo bench --bench instructions -- CASE COUNT`
+//! `cargo bench -p benches --bench instructions -- CASE COUNT`
 
 #![allow(
     clippy::panic,
@@ -18,7 +18,7 @@ use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, StatusCode};
 use tower::Service;
-use tower_cognito::{TokenCache, Verifier};
+use tower_cognito::{Verifier, verifier::TokenCache};
 
 use self::support::{InsertArc, Issuer, request};
 

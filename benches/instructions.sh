@@ -20,7 +20,7 @@ fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-binary=$(cargo bench --bench instructions --no-run --message-format=json 2>"$scratch/build" |
+binary=$(cargo bench -p benches --bench instructions --no-run --message-format=json 2>"$scratch/build" |
     sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p' | tail -1) || { cat "$scratch/build" >&2; exit 1; }
 
 # case, bound (- is none), what it is

@@ -1,6 +1,6 @@
 //! How much memory the token cache takes: 100 000 distinct good tokens pass through one of 8 MiB.
 //!
-//! `cargo bench --bench memory` prints the table; `-- --quick` passes 10 000, which still is three times what fits in.
+//! `cargo bench -p benches --bench memory` prints the table; `-- --quick` passes 10 000, which still is three times what fits in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -8,7 +8,7 @@ mod support;
 
 use std::sync::mpsc;
 
-use tower_cognito::{TokenCache, Verifier};
+use tower_cognito::{Verifier, verifier::TokenCache};
 
 use self::support::Issuer;
 

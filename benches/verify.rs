@@ -2,7 +2,7 @@
 //!
 //! What is timed is the processor time of the thread, so that whatever else the machine does is not in it.
 //!
-//! `cargo bench --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
+//! `cargo bench -p benches --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode};
 use tower::Service;
-use tower_cognito::{ScopePolicy, TokenCache, Verifier};
+use tower_cognito::{ScopePolicy, Verifier, verifier::TokenCache};
 
 use self::support::{InsertArc, Issuer, request};
 

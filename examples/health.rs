@@ -11,7 +11,8 @@ use axum::{Json, Router, extract::State, routing::get};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_cognito::{
-    AllowedClients, Claims, KeyStatus, Verifier,
+    AllowedClients, Claims, Verifier,
+    keys::KeyStatus,
     testing::{LocalIssuer, ManualClock},
 };
 

@@ -13,7 +13,8 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use tokio::sync::mpsc;
 use tower_cognito::{
-    AllowedClients, AuthError, FetchError, JwksResponse, ScopePolicy, Verifier,
+    AllowedClients, AuthError, ScopePolicy, Verifier,
+    keys::{FetchError, JwksResponse},
     testing::{ScriptedFetcher, TestPool},
 };
 

@@ -26,7 +26,8 @@ use axum::{
 use http::header::AUTHORIZATION;
 use tower::ServiceExt;
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, ConfigError, ReportOnlyVerdict, RequireScopesLayer,
+    AuthError, BearerAuthLayer, Claims, ConfigError, RequireScopesLayer,
+    bearer_auth::ReportOnlyVerdict,
     testing::{TestPool, TokenBuilder},
 };
 

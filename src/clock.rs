@@ -19,7 +19,7 @@ use std::{
 /// ```
 /// use std::time::{Duration, SystemTime};
 ///
-/// use tower_cognito::Clock;
+/// use tower_cognito::clock::Clock;
 ///
 /// /// A clock that stands still.
 /// struct Frozen(SystemTime);

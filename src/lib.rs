@@ -33,18 +33,18 @@
 //! Each step may only refuse, and nothing that a token says is readable before the signature has verified.
 //!
 //! 1. There is exactly one `Authorization` field, its scheme is `Bearer` in any case, and a token68 follows (RFC 6750 §2.1).
-//! 2. The token is no longer than [`max_token_bytes`](VerifierBuilder::max_token_bytes).
+//! 2. The token is no longer than [`max_token_bytes`](verifier::VerifierBuilder::max_token_bytes).
 //! 3. It has three parts, each strict base64url without padding (RFC 7515 §7.1).
 //! 4. The header is one JSON object whose `alg` is the string `RS256` and whose `kid` is a string of at most 256 bytes. `crit`,
 //!    `b64` and `zip` refuse; every other member is ignored, and so are keys in it.
 //! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
 //!    is `access`; `client_id` is an [allowed client](AllowedClients); `aud`, if there, names a configured
-//!    [audience](VerifierBuilder::audience) or the token's own client.
+//!    [audience](verifier::VerifierBuilder::audience) or the token's own client.
 //! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
-//!    [leeway](VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
+//!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
 //! 8. The RSA signature verifies over the bytes that were received.
-//! 9. The service's own [check](VerifierBuilder::check) agrees.
+//! 9. The service's own [check](verifier::VerifierBuilder::check) agrees.
 //! 10. The scopes that the layer and the route require are there, whole and byte for byte.
 //!
 //! # Answers
@@ -58,8 +58,8 @@
 //! | the keys cannot be had | 503 and `Retry-After` | none |
 //! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
 //!
-//! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`] gives answers
-//! another form: a problem document ([`ProblemJson`]), a gRPC status ([`Grpc`]), or whatever a closure makes.
+//! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`](rejection::RejectionResponse) gives answers
+//! another form: a problem document ([`ProblemJson`](rejection::ProblemJson)), a gRPC status ([`Grpc`](rejection::Grpc)), or whatever a closure makes.
 //!
 //! A client that knows only the service's URL finds issuer and scopes by [`ResourceMetadata`] (RFC 9728).
 //!
@@ -72,7 +72,7 @@
 //!
 //! Keys younger than an hour are used as they are. Older ones are refreshed by the first request that notices, which does not wait.
 //! If that fails they serve until they are 24 hours old; a token with an unknown `kid` then gets 503, since nobody can know whether
-//! it is new. Beyond 24 hours every request gets 503 until a fetch succeeds. [`KeyState`] names the states and
+//! it is new. Beyond 24 hours every request gets 503 until a fetch succeeds. [`KeyState`](keys::KeyState) names the states and
 //! [`Verifier::key_status`] tells the current one.
 //!
 //! An unknown `kid` causes a fetch at once, twice in a row, and then once per 10 seconds at the most, whatever strangers send. A
@@ -91,7 +91,7 @@
 //! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
 //!   say, so a thawed process refreshes instead of trusting old keys.
 //! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short, and use
-//!   [`check`](VerifierBuilder::check) for a kill switch.
+//!   [`check`](verifier::VerifierBuilder::check) for a kill switch.
 //! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
 //! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
 //!
@@ -118,22 +118,22 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allowed_clients;
-mod bearer_auth;
+pub mod bearer_auth;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
-mod clock;
+pub mod clock;
 mod crypto;
 pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
-mod keys;
+pub mod keys;
 mod metrics;
 mod protected_url;
-mod rejection;
-mod require_scopes;
-mod resource_metadata;
+pub mod rejection;
+pub mod require_scopes;
+pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
 mod scope;
@@ -142,26 +142,24 @@ mod scope;
 pub mod testing;
 mod token;
 mod user_pool;
-mod verifier;
+pub mod verifier;
 
+// The paved road: what nearly every service names. The rest is in the module of its subject.
 #[cfg(feature = "axum")]
 pub use self::extract::CustomClaims;
 pub use self::{
     allowed_clients::AllowedClients,
-    bearer_auth::{BearerAuth, BearerAuthLayer, ReportOnlyVerdict, ResponseFuture},
-    clock::{Clock, SystemClock},
     error::{AuthError, ConfigError, Denied},
-    keys::{
-        FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, KeyState, KeyStatus,
-        MAX_JWKS_BYTES, SkipReason, SkippedKey,
-    },
-    rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
-    require_scopes::{GuardedFuture, RequireScopes, RequireScopesLayer},
-    resource_metadata::{ResourceMetadata, ResourceMetadataService},
     scope::ScopePolicy,
-    token::claims::{Claims, CustomClaimsError, Principal, TokenUse},
     user_pool::UserPool,
-    verifier::{TokenCache, Verifier, VerifierBuilder},
+};
+#[doc(inline)]
+pub use self::{
+    bearer_auth::BearerAuthLayer,
+    require_scopes::RequireScopesLayer,
+    resource_metadata::ResourceMetadata,
+    token::claims::{self, Claims, Principal, TokenUse},
+    verifier::Verifier,
 };
 
 /// The examples of the pages that are not part of this documentation.

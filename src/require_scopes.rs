@@ -1,4 +1,4 @@
-//! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::BearerAuth) verified.
+//! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::bearer_auth::BearerAuth) verified.
 
 use std::{
     fmt,

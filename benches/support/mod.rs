@@ -14,7 +14,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, header::AUTHORIZATION};
 use serde_json::json;
 use tower::{Layer, Service};
-use tower_cognito::{AllowedClients, TokenCache, UserPool, Verifier};
+use tower_cognito::{AllowedClients, UserPool, Verifier, verifier::TokenCache};
 
 const POOL: &str = "eu-west-1_Bench0001";
 

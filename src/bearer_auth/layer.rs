@@ -22,7 +22,7 @@ use crate::{
 ///    service is called.
 ///
 /// A refused request never reaches the inner service. The answer is made by a
-/// [`RejectionResponse`](crate::RejectionResponse), and carries the [`AuthError`](crate::AuthError) in its extensions.
+/// [`RejectionResponse`](crate::rejection::RejectionResponse), and carries the [`AuthError`](crate::AuthError) in its extensions.
 ///
 /// # Examples
 ///

@@ -50,7 +50,7 @@ impl OuterLayer {
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::ReportOnlyVerdict;
+/// use tower_cognito::bearer_auth::ReportOnlyVerdict;
 ///
 /// /// For a log line of a service that is still being rolled out.
 /// fn would_be_refused<B>(response: &http::Response<B>) -> Option<&'static str> {

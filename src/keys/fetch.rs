@@ -19,7 +19,7 @@ pub const MAX_JWKS_BYTES: usize = 150_000;
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::{FetchError, FetchJwks, JwksResponse, JwksRequest};
+/// use tower_cognito::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 ///
 /// /// Reads the set from a file that a sidecar keeps up to date.
 /// struct FromFile(std::path::PathBuf);

@@ -1,6 +1,6 @@
 //! Keys: where they come from, how fresh they are, and what happens when they cannot be had.
 //!
-//! Readers take an immutable [`Snapshot`](snapshot::Snapshot) without a lock. It is replaced as a whole, by at most one
+//! Readers take an immutable snapshot without a lock. It is replaced as a whole, by at most one
 //! fetch at a time, which runs in a task of its own: a caller that disconnects does not cancel it. A fetch is caused by a
 //! request that notices the age of the keys, never by a timer, so an idle process or a frozen Lambda does not poll.
 //!
@@ -16,9 +16,9 @@
 //! The gate lets two fetches through at once and then one per `unknown_kid_interval`, whatever the kids are. While it is
 //! shut, an unknown kid gets 401 if the last look succeeded, since then we know that it was not there ten seconds ago, and
 //! 503 if it failed.
-//!
-//! One idea per file: [`policy`] decides, [`gate`] and [`ledger`] keep what the decision needs, [`source`] carries it out,
-//! [`refresh`] is one fetch, and [`report`] what the log says of it.
+
+// One idea per file: `policy` decides, `gate` and `ledger` keep what the decision needs, `source` carries it out, `refresh`
+// is one fetch, and `report` what the log says of it.
 
 mod fetch;
 mod gate;

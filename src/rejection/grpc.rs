@@ -28,7 +28,7 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::{AllowedClients, Grpc, ProblemJson, UserPool, Verifier};
+/// use tower_cognito::{AllowedClients, UserPool, Verifier, rejection::{Grpc, ProblemJson}};
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;

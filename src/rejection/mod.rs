@@ -29,7 +29,7 @@ use crate::{error::AuthError, rejection::challenge::Challenges};
 ///
 /// ```
 /// use http::{Response, header::CONTENT_TYPE};
-/// use tower_cognito::{Rejection, RejectionResponse};
+/// use tower_cognito::rejection::{Rejection, RejectionResponse};
 ///
 /// /// Answers with a body that the service's clients know.
 /// #[derive(Clone)]

@@ -19,7 +19,9 @@ use crate::rejection::kind::RejectionKind;
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use tower_cognito::{AllowedClients, ProblemJson, RequireScopesLayer, UserPool, Verifier};
+/// use tower_cognito::{
+///     AllowedClients, RequireScopesLayer, UserPool, Verifier, rejection::ProblemJson,
+/// };
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 /// ```
 /// use std::time::Duration;
 ///
-/// use tower_cognito::{Clock, testing::ManualClock};
+/// use tower_cognito::{clock::Clock, testing::ManualClock};
 ///
 /// let clock = ManualClock::new();
 /// clock.advance(Duration::from_secs(90));

@@ -25,7 +25,7 @@ use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 /// use std::time::Duration;
 ///
 /// use tower_cognito::{
-///     AllowedClients, FetchError, JwksResponse, Verifier,
+///     AllowedClients, Verifier, keys::{FetchError, JwksResponse},
 ///     testing::{ScriptedFetcher, TestPool},
 /// };
 ///

@@ -1,7 +1,7 @@
 //! From an `Authorization` field to claims: one file per step, in the order in which a token passes them.
 
 pub(crate) mod bearer;
-pub(crate) mod claims;
+pub mod claims;
 pub(crate) mod expectations;
 pub(crate) mod json;
 pub(crate) mod jws;

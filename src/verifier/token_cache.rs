@@ -28,7 +28,7 @@ const ENTRY_OVERHEAD: usize = 128;
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::TokenCache;
+/// use tower_cognito::verifier::TokenCache;
 ///
 /// // Room for some ten thousand tokens instead of some three thousand.
 /// let roomy = TokenCache::with_max_bytes(32 * 1024 * 1024);

@@ -157,7 +157,7 @@ impl Claims {
     ///
     /// ```
     /// use serde::Deserialize;
-    /// use tower_cognito::{Claims, CustomClaimsError};
+    /// use tower_cognito::{Claims, claims::CustomClaimsError};
     ///
     /// #[derive(Deserialize)]
     /// struct Tenant<'a> {

@@ -2,7 +2,7 @@
 
 use axum::{Router, routing::get};
 use harness::Guard;
-use tower_cognito::{AllowedClients, TokenCache, UserPool, Verifier};
+use tower_cognito::{AllowedClients, UserPool, Verifier, verifier::TokenCache};
 
 fn main() {
     harness::run::<axum::body::Body, _, _, _, _>(Guard::Guarded, async |fixture| {

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the local issuer as a program, and verifies its tokens with AWS's aws-jwt-verify (npm) and with PyJWT (PyPI). Needs
+# cargo, node with npm, and python3 with venv. What it installs goes into a temporary directory that it removes.
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+cd "$here/../../.."
+
+scratch="$(mktemp -d)"
+issuer=
+finish() {
+    if [ -n "$issuer" ]; then
+        kill "$issuer" 2>/dev/null || true
+        wait "$issuer" 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+cp "$here"/package.json "$here"/package-lock.json "$here"/verify.js "$scratch"
+npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
+python3 -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
+
+program="$(cargo build --quiet -p local-issuer --message-format=json |
+    sed -n 's/.*"name":"local-issuer".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+
+# Once as a pool on AWS names itself, once under its own URL.
+run_with() {
+    "$program" --client caller --scope profiles/get --scope profiles/post "$@" >"$scratch/exports" &
+    issuer=$!
+    for _ in $(seq 100); do
+        grep --quiet COGNITO_SCOPES "$scratch/exports" && break
+        kill -0 "$issuer"
+        sleep 0.1
+    done
+    # shellcheck disable=SC1091
+    . "$scratch/exports"
+    "${verify[@]}"
+    kill "$issuer"
+    wait "$issuer" 2>/dev/null || true
+    issuer=
+}
+
+verify=(node "$scratch/verify.js")
+run_with
+verify=("$scratch/venv/bin/python" "$here/verify.py")
+run_with
+run_with --issuer-on-loopback

@@ -1,0 +1,193 @@
+//! The first keys: one fetch, whoever asks, and whatever becomes of who asked first.
+
+use tokio::time::Instant;
+use tower_cognito::keys::{FetchError, KeyState};
+
+use crate::rig::{HOUR, Rig, SECOND, assert_unavailable, bounded, settle};
+
+#[tokio::test(start_paused = true)]
+async fn five_hundred_first_requests_cause_one_fetch_and_are_all_served() {
+    let rig = Rig::new();
+    let reply = rig.fetcher.held(rig.keys());
+    let token = rig.token();
+    let mut requests = Vec::new();
+    for _ in 0..500 {
+        requests.push(rig.begin(&token).await);
+    }
+    assert!(requests.iter().all(|request| !request.is_finished()));
+    reply.release();
+    for request in requests {
+        assert!(bounded(request).await.unwrap().is_ok());
+    }
+    rig.assert_calls(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fetch_goes_on_when_the_request_that_caused_it_is_gone() {
+    let rig = Rig::new();
+    let reply = rig.fetcher.held(rig.keys());
+    let leader = rig.begin(&rig.token()).await;
+    let follower = rig.begin(&rig.token()).await;
+    leader.abort();
+    assert!(bounded(leader).await.unwrap_err().is_cancelled());
+    reply.release();
+    assert!(bounded(follower).await.unwrap().is_ok());
+    rig.assert_calls(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_nobody_waits_for_any_more_still_brings_the_keys() {
+    let rig = Rig::new();
+    let reply = rig.fetcher.held(rig.keys());
+    let only = rig.begin(&rig.token()).await;
+    only.abort();
+    reply.release();
+    settle().await;
+    assert_eq!(rig.state(), KeyState::Fresh);
+    assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_panics_is_a_failed_fetch() {
+    let rig = Rig::new();
+    rig.fetcher.panic().reply(rig.keys());
+    let first = rig.begin(&rig.token()).await;
+    let second = rig.begin(&rig.token()).await;
+    assert_unavailable(&bounded(first).await.unwrap());
+    assert_unavailable(&bounded(second).await.unwrap());
+    assert_eq!(rig.last_error(), Some(FetchError::Aborted));
+
+    rig.advance(SECOND);
+    assert!(rig.verify(&rig.token()).await.is_ok());
+    rig.fetcher.assert_used_up();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_starts_while_the_endpoint_is_down_serves_as_soon_as_it_is_up() {
+    let rig = Rig::new();
+    rig.fetcher.always_fail(FetchError::Connect);
+    let token = rig.token();
+    for _ in 0..100 {
+        assert_unavailable(&rig.verify(&token).await);
+        rig.advance(30 * SECOND);
+    }
+    rig.fetcher.always(rig.keys());
+    assert!(rig.verify(&token).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_backing_off_from_the_first_failure_nobody_waits_and_nobody_fetches() {
+    let rig = Rig::new();
+    rig.fetcher.fail(FetchError::Timeout);
+    let token = rig.token();
+    let retry_after = assert_unavailable(&rig.verify(&token).await);
+    assert!(retry_after <= SECOND, "{retry_after:?}");
+    for _ in 0..1000 {
+        let verdict = rig.verifier.verify_cached(&token).expect("at once");
+        assert_unavailable(&verdict);
+    }
+    rig.assert_calls(1);
+}
+
+#[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods, reason = "tokio's clock is paused")]
+async fn a_request_waits_no_longer_than_the_fetch_may_take() {
+    let rig = Rig::configured(|builder| builder.fetch_timeout(3 * SECOND));
+    rig.fetcher.hang();
+    let begun = Instant::now();
+    assert_unavailable(&rig.verify(&rig.token()).await);
+    let waited = begun.elapsed();
+    assert!(
+        (3 * SECOND..4 * SECOND).contains(&waited),
+        "it waited {waited:?}"
+    );
+    settle().await;
+    assert_eq!(rig.last_error(), Some(FetchError::Timeout));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_and_twenty_four_requests_wait_and_further_ones_get_503_at_once() {
+    let rig = Rig::new();
+    let reply = rig.fetcher.held(rig.keys());
+    let token = rig.token();
+    let mut waiting = Vec::new();
+    for _ in 0..1024 {
+        let (verifier, token) = (rig.verifier.clone(), token.clone());
+        waiting.push(tokio::spawn(async move { verifier.verify(&token).await }));
+    }
+    settle().await;
+    let one_too_many = rig.begin(&token).await;
+    assert!(one_too_many.is_finished());
+    assert_unavailable(&one_too_many.await.unwrap());
+    reply.release();
+    for request in waiting {
+        assert!(bounded(request).await.unwrap().is_ok());
+    }
+    rig.assert_calls(1);
+
+    // The places are free again.
+    rig.advance(25 * HOUR);
+    rig.fetcher.reply(rig.keys());
+    assert!(rig.verify(&rig.token()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_without_a_key_causes_no_fetch() {
+    let rig = Rig::new();
+    for refused in [
+        rig.pool.token().expired(),
+        rig.pool.token().not_yet_valid(),
+        rig.pool.token().other_issuer(),
+        rig.pool.token().unsigned(),
+        rig.pool.token().id_token("user-1"),
+        rig.pool.token().header("alg", "HS256"),
+        rig.pool.token().header("crit", "exp"),
+        rig.pool.token().without_header("kid"),
+    ] {
+        let verdict = rig.verifier.verify_cached(&refused.build());
+        assert!(verdict.expect("without waiting").is_err());
+    }
+    settle().await;
+    rig.assert_calls(0);
+
+    // Their good twin does.
+    rig.fetcher.reply(rig.keys());
+    assert!(rig.verify(&rig.token()).await.is_ok());
+    rig.assert_calls(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_up_fetches_unless_the_keys_are_fresh() {
+    let rig = Rig::new();
+    rig.fetcher.fail(FetchError::Connect);
+    assert_eq!(
+        bounded(rig.verifier.warm_up()).await,
+        Err(FetchError::Connect)
+    );
+    assert_eq!(
+        bounded(rig.verifier.warm_up()).await,
+        Err(FetchError::Connect),
+        "still backing off"
+    );
+    rig.assert_calls(1);
+    rig.advance(SECOND);
+    rig.warm_up().await;
+    assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
+    rig.assert_calls(2);
+    rig.advance(HOUR);
+    rig.warm_up().await;
+    rig.assert_calls(3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_up_and_first_requests_share_a_fetch() {
+    let rig = Rig::new();
+    let reply = rig.fetcher.held(rig.keys());
+    let verifier = rig.verifier.clone();
+    let warming = tokio::spawn(async move { verifier.warm_up().await });
+    let request = rig.begin(&rig.token()).await;
+    reply.release();
+    assert_eq!(bounded(warming).await.unwrap(), Ok(()));
+    assert!(bounded(request).await.unwrap().is_ok());
+    rig.assert_calls(1);
+}

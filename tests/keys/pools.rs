@@ -1,0 +1,92 @@
+//! Several pools: each has its keys, and pools behind one endpoint share them.
+
+use tower_cognito::{
+    AllowedClients, UserPool, Verifier,
+    keys::{FetchError, JwksResponse, KeyState},
+    testing::{Key, ScriptedFetcher, TestPool},
+};
+
+use crate::rig::{HOUR, bounded, settle};
+
+fn two_pools(second: UserPool, fetcher: &ScriptedFetcher) -> (TestPool, Verifier) {
+    let pool = TestPool::new();
+    let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
+        .pool(second, AllowedClients::any())
+        .fetcher(fetcher.clone())
+        .clock(pool.clock())
+        .build()
+        .unwrap();
+    (pool, verifier)
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_behind_one_url_share_one_fetch() {
+    let first = TestPool::new();
+    let second =
+        UserPool::external("https://issuer.example", first.user_pool().jwks_url()).unwrap();
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(first.jwks()));
+    let (pool, verifier) = two_pools(second, &fetcher);
+    assert_eq!(bounded(verifier.warm_up()).await, Ok(()));
+    assert!(
+        verifier
+            .verify_cached(&pool.token().build())
+            .unwrap()
+            .is_ok()
+    );
+    let other = pool.token().claim("iss", "https://issuer.example").build();
+    assert!(verifier.verify_cached(&other).unwrap().is_ok());
+    assert_eq!(fetcher.calls(), 1);
+    fetcher.assert_used_up();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
+    let other = TestPool::with_id("eu-west-1_TestOnly2").unwrap();
+    let fetcher = ScriptedFetcher::new();
+    let (pool, verifier) = two_pools(other.user_pool(), &fetcher);
+    // In the order of the pools.
+    fetcher
+        .reply(JwksResponse::document(pool.jwks_of([Key::Access])))
+        .fail(FetchError::Connect);
+    assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Connect));
+    assert_eq!(
+        fetcher.urls(),
+        [pool.user_pool().jwks_url(), other.user_pool().jwks_url()]
+    );
+    let states = verifier.key_statuses();
+    assert_eq!(states[0].state(), KeyState::Fresh);
+    assert_eq!(states[1].state(), KeyState::Empty);
+    assert_eq!(
+        verifier.key_status(),
+        states[1],
+        "the one that is doing worst"
+    );
+
+    assert!(
+        verifier
+            .verify_cached(&pool.token().build())
+            .unwrap()
+            .is_ok()
+    );
+    pool.clock().advance(HOUR);
+    fetcher.reply(JwksResponse::document(other.jwks_of([Key::Access])));
+    let of_other = other
+        .token()
+        .issued_at(tower_cognito::clock::Clock::now(&pool.clock()));
+    assert!(bounded(verifier.verify(&of_other.build())).await.is_ok());
+    settle().await;
+    assert_eq!(verifier.key_statuses()[0].state(), KeyState::Due);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_up_tries_every_pool() {
+    let other = TestPool::with_id("eu-west-1_TestOnly2").unwrap();
+    let fetcher = ScriptedFetcher::new();
+    let (pool, verifier) = two_pools(other.user_pool(), &fetcher);
+    fetcher
+        .fail(FetchError::Timeout)
+        .reply(JwksResponse::document(pool.jwks()));
+    assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Timeout));
+    assert_eq!(verifier.key_statuses()[1].state(), KeyState::Fresh);
+    fetcher.assert_used_up();
+}

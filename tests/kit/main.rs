@@ -1,0 +1,14 @@
+//! The test kit: its tokens, its local issuer, its scripted fetcher.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "a test program has no public items")]
+
+mod local_issuer;
+mod scripted_fetcher;
+mod tokens;

@@ -1,0 +1,547 @@
+//! The layer around any service: which service is called, what reaches it, and what comes back.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+#![allow(clippy::disallowed_methods, reason = "time is paused")]
+
+use std::{convert::Infallible, time::Duration};
+
+use crate::fetching::fetching;
+use bytes::Bytes;
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_cognito::{
+    AuthError, BearerAuthLayer, Claims, RequireScopesLayer, ScopePolicy,
+    bearer_auth::ReportOnlyVerdict,
+    keys::JwksResponse,
+    testing::{ScriptedFetcher, TestPool, WithClaims},
+};
+use tower_test::mock;
+
+/// A body that nobody but this test knows.
+#[derive(Debug, PartialEq, Eq)]
+struct OwnBody(&'static str);
+
+/// An answer without a body of meaning, which the default rejection can make.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct OwnAnswer(Option<Bytes>);
+
+fn request(pool: &TestPool) -> Request<OwnBody> {
+    let mut request = Request::new(OwnBody("question"));
+    let token = pool.token().scopes(["profiles/get"]);
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, token.authorization());
+    request
+}
+
+fn without_token() -> Request<OwnBody> {
+    Request::new(OwnBody("question"))
+}
+
+/// Answers with the client id of the claims it finds, or with nothing.
+async fn echo_client(request: Request<OwnBody>) -> Result<Response<OwnAnswer>, Infallible> {
+    let client = request
+        .extensions()
+        .get::<Claims>()
+        .map(|claims| claims.client_id().to_owned());
+    Ok(Response::new(OwnAnswer(client.map(Bytes::from))))
+}
+
+async fn answer<R>(layer: BearerAuthLayer<R>, request: Request<OwnBody>) -> Response<OwnAnswer>
+where
+    R: tower_cognito::rejection::RejectionResponse<OwnAnswer>,
+{
+    ServiceBuilder::new()
+        .layer(layer)
+        .service(service_fn(echo_client))
+        .oneshot(request)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn bodies_of_any_type_pass_untouched() {
+    let pool = TestPool::new();
+    let response = answer(pool.verifier().layer(), request(&pool)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        response.into_body(),
+        OwnAnswer(Some(Bytes::from("test-client")))
+    );
+}
+
+#[tokio::test]
+async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+    let pool = TestPool::new();
+    let layer = pool.verifier().layer();
+    let (mut service, mut handle) = mock::spawn_with(
+        move |inner: mock::Mock<Request<OwnBody>, Response<OwnAnswer>>| layer.layer(inner),
+    );
+
+    handle.allow(0);
+    assert!(
+        service.poll_ready().is_pending(),
+        "the inner service is not ready"
+    );
+    handle.allow(1);
+    assert!(service.poll_ready().is_ready());
+    let response = service.call(request(&pool));
+    let (reached, reply) = handle.next_request().await.unwrap();
+    assert_eq!(reached.into_body(), OwnBody("question"));
+    reply.send_response(Response::new(OwnAnswer(None)));
+    assert_eq!(response.await.unwrap().status(), StatusCode::OK);
+}
+
+/// The mock panics when a service that was not polled ready is called.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_for_a_key_keeps_the_ready_service() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new();
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let layer = fetching(&pool, &fetcher).layer();
+    let (mut service, mut handle) = mock::spawn_with(
+        move |inner: mock::Mock<Request<OwnBody>, Response<OwnAnswer>>| layer.layer(inner),
+    );
+
+    handle.allow(1);
+    assert!(service.poll_ready().is_ready());
+    let mut response = tokio_test::task::spawn(service.call(request(&pool)));
+    assert!(response.poll().is_pending());
+    held.release();
+    let served = tokio::spawn(response.into_inner());
+    let (_, reply) = handle.next_request().await.unwrap();
+    reply.send_response(Response::new(OwnAnswer(None)));
+    assert_eq!(served.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refused_request_never_reaches_the_inner_service() {
+    let pool = TestPool::new();
+    let layer = pool.verifier().layer();
+    let (mut service, mut handle) = mock::spawn_with(
+        move |inner: mock::Mock<Request<OwnBody>, Response<OwnAnswer>>| layer.layer(inner),
+    );
+    handle.allow(2);
+    assert!(service.poll_ready().is_ready());
+    let refused = service.call(without_token()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+
+    // The next thing that arrives is the good one.
+    assert!(service.poll_ready().is_ready());
+    let served = tokio::spawn(service.call(request(&pool)));
+    let (reached, reply) = handle.next_request().await.unwrap();
+    assert!(reached.extensions().get::<Claims>().is_some());
+    reply.send_response(Response::new(OwnAnswer(None)));
+    assert_eq!(served.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_error_of_the_inner_service_stays_its_own() {
+    let pool = TestPool::new();
+    let failing =
+        service_fn(|_: Request<OwnBody>| async { Err::<Response<OwnAnswer>, _>("its own error") });
+    let service = pool.verifier().layer().layer(failing);
+    assert_eq!(
+        service.oneshot(request(&pool)).await.unwrap_err(),
+        "its own error"
+    );
+}
+
+#[tokio::test]
+async fn claims_from_outside_are_removed() {
+    let pool = TestPool::new();
+    let smuggled = pool.claims(&pool.token().client_credentials("smuggled"));
+    let optional = pool.verifier().layer().optional();
+    let response = answer(
+        optional.clone(),
+        without_token().with_claims(smuggled.clone()),
+    )
+    .await;
+    assert_eq!(response.into_body(), OwnAnswer(None));
+    let response = answer(optional, request(&pool).with_claims(smuggled)).await;
+    assert_eq!(
+        response.into_body(),
+        OwnAnswer(Some(Bytes::from("test-client")))
+    );
+}
+
+#[tokio::test]
+async fn the_authorization_value_is_marked_sensitive() {
+    let pool = TestPool::new();
+    let service =
+        pool.verifier()
+            .layer()
+            .layer(service_fn(|request: Request<OwnBody>| async move {
+                let debugged = format!("{:?}", request.headers());
+                assert_eq!(debugged, r#"{"authorization": Sensitive}"#);
+                Ok::<_, Infallible>(Response::new(OwnAnswer(None)))
+            }));
+    let mut question = request(&pool);
+    question
+        .headers_mut()
+        .get_mut(AUTHORIZATION)
+        .unwrap()
+        .set_sensitive(false);
+    assert_eq!(
+        service.oneshot(question).await.unwrap().status(),
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn an_optional_layer_lets_only_the_absence_of_a_token_pass() {
+    let pool = TestPool::new();
+    let layer = pool.verifier().layer().optional();
+    let response = answer(layer.clone(), without_token()).await;
+    assert_eq!(
+        (response.status(), response.into_body()),
+        (StatusCode::OK, OwnAnswer(None))
+    );
+    for (authorization, status) in [
+        (
+            pool.token().tampered().authorization(),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            pool.token().expired().authorization(),
+            StatusCode::UNAUTHORIZED,
+        ),
+        ("Bearer".parse().unwrap(), StatusCode::BAD_REQUEST),
+        ("Basic eA==".parse().unwrap(), StatusCode::OK),
+    ] {
+        let mut question = without_token();
+        question.headers_mut().insert(AUTHORIZATION, authorization);
+        assert_eq!(answer(layer.clone(), question).await.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_request_passes_only_where_it_may_and_only_as_what_it_is() {
+    const PREFLIGHT: [(&str, &str); 2] = [
+        ("origin", "https://shop.example"),
+        ("access-control-request-method", "GET"),
+    ];
+    fn options(fields: &[(&'static str, &'static str)]) -> Request<OwnBody> {
+        let mut request = without_token();
+        *request.method_mut() = Method::OPTIONS;
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        request
+    }
+    let pool = TestPool::new();
+    let passing = || pool.verifier().layer().pass_cors_preflight();
+
+    let response = answer(passing(), options(&PREFLIGHT)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(*response.body(), OwnAnswer(None), "it has no claims");
+
+    let mut posted = options(&PREFLIGHT);
+    *posted.method_mut() = Method::POST;
+    let mut with_a_bad_token = options(&PREFLIGHT);
+    let token = pool.token().expired().authorization();
+    with_a_bad_token.headers_mut().insert(AUTHORIZATION, token);
+    for (what, request) in [
+        ("no origin", options(&PREFLIGHT[1..])),
+        ("no method asked for", options(&PREFLIGHT[..1])),
+        ("another method", posted),
+        ("a bad token", with_a_bad_token),
+    ] {
+        let response = answer(passing(), request).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{what}");
+    }
+    let response = answer(pool.verifier().layer(), options(&PREFLIGHT)).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "the default");
+
+    // A guard beneath has no claims to look at, and refuses.
+    let guard = RequireScopesLayer::all_of(["profiles/get"]).unwrap();
+    let guarded = ServiceBuilder::new()
+        .layer(passing())
+        .layer(guard)
+        .service_fn(echo_client);
+    let response = guarded.oneshot(options(&PREFLIGHT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        response.extensions().get::<AuthError>(),
+        Some(&AuthError::MissingToken)
+    );
+
+    // What passes more already still does.
+    for layer in [
+        passing().optional(),
+        pool.verifier().layer().optional().pass_cors_preflight(),
+    ] {
+        assert_eq!(
+            answer(layer, without_token()).await.status(),
+            StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test]
+async fn scopes_for_everything_beneath() {
+    let pool = TestPool::new();
+    for (required, status) in [
+        ("profiles/get", StatusCode::OK),
+        ("profiles/post", StatusCode::FORBIDDEN),
+    ] {
+        let policy = ScopePolicy::all_of([required]).unwrap();
+        let response = answer(pool.verifier().layer().require(policy), request(&pool)).await;
+        assert_eq!(response.status(), status, "{required}");
+    }
+}
+
+#[tokio::test]
+async fn the_error_is_in_the_extensions_of_the_response() {
+    let pool = TestPool::new();
+    let mut question = without_token();
+    question
+        .headers_mut()
+        .insert(AUTHORIZATION, pool.token().tampered().authorization());
+    let response = answer(pool.verifier().layer(), question).await;
+    assert_eq!(
+        response.extensions().get::<AuthError>(),
+        Some(&AuthError::InvalidSignature)
+    );
+    let response = answer(pool.verifier().layer(), request(&pool)).await;
+    assert_eq!(response.extensions().get::<AuthError>(), None);
+}
+
+#[tokio::test]
+async fn challenges_say_what_was_configured() {
+    let pool = TestPool::new();
+    let layer = pool
+        .verifier()
+        .layer()
+        .require(
+            ScopePolicy::all_of(["a", "b"])
+                .unwrap()
+                .or(ScopePolicy::all_of(["c"]).unwrap()),
+        )
+        .realm("the shop")
+        .unwrap()
+        .resource_metadata("https://shop.example/.well-known/oauth-protected-resource")
+        .unwrap();
+    let challenge = |response: Response<OwnAnswer>| {
+        response
+            .headers()
+            .get(WWW_AUTHENTICATE)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        challenge(answer(layer.clone(), without_token()).await),
+        "Bearer realm=\"the shop\", scope=\"a b\", \
+         resource_metadata=\"https://shop.example/.well-known/oauth-protected-resource\""
+    );
+    assert_eq!(
+        challenge(answer(layer, request(&pool)).await),
+        "Bearer realm=\"the shop\", scope=\"a b\", error=\"insufficient_scope\", \
+         error_description=\"the access token lacks a required scope\", \
+         resource_metadata=\"https://shop.example/.well-known/oauth-protected-resource\""
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new();
+    fetcher.always_fail(tower_cognito::keys::FetchError::Connect);
+    let response = answer(fetching(&pool, &fetcher).layer(), request(&pool)).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "1");
+    assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
+    assert!(matches!(
+        response.extensions().get::<AuthError>(),
+        Some(AuthError::KeysUnavailable { .. })
+    ));
+}
+
+#[tokio::test]
+async fn the_answer_can_take_another_form() {
+    let pool = TestPool::new();
+    let teapot = |error: &AuthError| {
+        let mut response = Response::new(OwnAnswer(Some(Bytes::from(error.reason()))));
+        *response.status_mut() = StatusCode::IM_A_TEAPOT;
+        response
+    };
+    let response = answer(pool.verifier().layer().rejection(teapot), without_token()).await;
+    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+    assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
+    assert_eq!(
+        response.extensions().get::<AuthError>(),
+        Some(&AuthError::MissingToken)
+    );
+
+    let bare_401 = |_: &AuthError| {
+        let mut response = Response::new(OwnAnswer(None));
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response
+    };
+    let response = answer(pool.verifier().layer().rejection(bare_401), without_token()).await;
+    assert_eq!(
+        response.headers().get(WWW_AUTHENTICATE).unwrap(),
+        "Bearer",
+        "a 401 without a challenge gets one"
+    );
+}
+
+#[tokio::test]
+async fn a_guard_without_a_layer_outside_is_the_services_own_fault() {
+    let pool = TestPool::new();
+    let guard = RequireScopesLayer::all_of(["profiles/get"]).unwrap();
+    let guarded = |layer: Option<BearerAuthLayer>| {
+        ServiceBuilder::new()
+            .option_layer(layer)
+            .layer(guard.clone())
+            .service(service_fn(echo_client))
+    };
+    let response = guarded(None).oneshot(request(&pool)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
+    assert_eq!(
+        response.extensions().get::<AuthError>(),
+        Some(&AuthError::MissingLayer)
+    );
+
+    let response = guarded(Some(pool.verifier().layer()))
+        .oneshot(request(&pool))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        response.into_body(),
+        OwnAnswer(Some(Bytes::from("test-client"))),
+        "the guard leaves the claims"
+    );
+
+    let response = guarded(Some(pool.verifier().layer().optional()))
+        .oneshot(without_token())
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        response.headers().get(WWW_AUTHENTICATE).unwrap(),
+        "Bearer scope=\"profiles/get\""
+    );
+}
+
+#[tokio::test]
+async fn report_only_lets_everything_through_and_says_what_it_found() {
+    let pool = TestPool::new();
+    let policy = ScopePolicy::all_of(["profiles/post"]).unwrap();
+    let layer = pool.verifier().layer().report_only();
+    let mut tampered = without_token();
+    tampered
+        .headers_mut()
+        .insert(AUTHORIZATION, pool.token().tampered().authorization());
+    for (layer, question, verdict, client) in [
+        (layer.clone(), request(&pool), None, Some("test-client")),
+        (
+            layer.clone(),
+            without_token(),
+            Some(AuthError::MissingToken),
+            None,
+        ),
+        (
+            layer.clone(),
+            tampered,
+            Some(AuthError::InvalidSignature),
+            None,
+        ),
+        (
+            layer.require(policy.clone()),
+            request(&pool),
+            Some(AuthError::InsufficientScope { required: policy }),
+            Some("test-client"),
+        ),
+    ] {
+        let response = answer(layer, question).await;
+        assert_eq!(response.status(), StatusCode::OK, "{verdict:?}");
+        assert_eq!(found(&response), verdict);
+        assert_eq!(
+            response.into_body(),
+            OwnAnswer(client.map(Bytes::from)),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_guard_beneath_a_report_only_layer_reports_too() {
+    let pool = TestPool::new();
+    let service = |scope: &str| {
+        ServiceBuilder::new()
+            .layer(pool.verifier().layer().report_only())
+            .layer(RequireScopesLayer::all_of([scope]).unwrap())
+            .service(service_fn(echo_client))
+    };
+    let met = service("profiles/get")
+        .oneshot(request(&pool))
+        .await
+        .unwrap();
+    assert_eq!(found(&met), None);
+    let unmet = service("profiles/post")
+        .oneshot(request(&pool))
+        .await
+        .unwrap();
+    assert_eq!(unmet.status(), StatusCode::OK);
+    assert!(matches!(
+        found(&unmet),
+        Some(AuthError::InsufficientScope { .. })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_only_layer_does_not_wait_for_keys() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new();
+    fetcher.hang();
+    let layer = fetching(&pool, &fetcher).layer().report_only();
+    let begun = tokio::time::Instant::now();
+    let response = answer(layer, request(&pool)).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(matches!(
+        found(&response),
+        Some(AuthError::KeysUnavailable { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_report_only_layer_outside_does_not_loosen_the_one_inside() {
+    let pool = TestPool::new();
+    for (scope, status) in [
+        ("profiles/get", StatusCode::OK),
+        ("profiles/post", StatusCode::FORBIDDEN),
+    ] {
+        let service = ServiceBuilder::new()
+            .layer(pool.verifier().layer().report_only())
+            .layer(pool.verifier().layer())
+            .layer(RequireScopesLayer::all_of([scope]).unwrap())
+            .service(service_fn(echo_client));
+        assert_eq!(
+            service.oneshot(request(&pool)).await.unwrap().status(),
+            status,
+            "{scope}"
+        );
+    }
+}
+
+/// What a report-only layer found.
+fn found(response: &Response<OwnAnswer>) -> Option<AuthError> {
+    let verdict = response.extensions().get::<ReportOnlyVerdict>();
+    verdict
+        .expect("a report-only layer leaves a verdict")
+        .refused()
+        .cloned()
+}

@@ -1,0 +1,252 @@
+//! The layer in front of and behind services that are not always ready: nobody is called before it said that it is ready,
+//! and a refusal takes nobody's place.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::{convert::Infallible, sync::Arc};
+
+use crate::fetching::fetching;
+use axum::body::Body;
+use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+use tokio::sync::Semaphore;
+use tokio_test::{assert_pending, assert_ready_ok, task::spawn};
+use tower::{
+    Layer, Service, ServiceBuilder, ServiceExt,
+    limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer},
+    load_shed::error::Overloaded,
+    util::{BoxCloneService, BoxCloneServiceLayer, BoxCloneSyncService, BoxService},
+};
+use tower_cognito::{
+    keys::JwksResponse,
+    testing::{Key, ScriptedFetcher, TestPool},
+};
+use tower_test::mock::Spawn;
+
+async fn ok(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+    Ok(Response::default())
+}
+
+fn without_token() -> Request<Body> {
+    Request::new(Body::empty())
+}
+
+fn with_token(pool: &TestPool) -> Request<Body> {
+    Request::get("/")
+        .header(AUTHORIZATION, pool.token().authorization())
+        .body(Body::empty())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_gives_the_place_in_a_concurrency_limit_back() {
+    let pool = TestPool::new();
+    let places = Arc::new(Semaphore::new(1));
+    let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&places));
+    let layer = pool.verifier().layer();
+    let inside = ServiceBuilder::new()
+        .layer(layer.clone())
+        .layer(limit.clone())
+        .service_fn(ok);
+    let outside = ServiceBuilder::new()
+        .layer(limit)
+        .layer(layer)
+        .service_fn(ok);
+    for service in [BoxCloneService::new(inside), BoxCloneService::new(outside)] {
+        for _ in 0..3 {
+            let refused = service.clone().oneshot(without_token()).await.unwrap();
+            assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+            let accepted = service.clone().oneshot(with_token(&pool)).await.unwrap();
+            assert_eq!(accepted.status(), StatusCode::OK);
+        }
+        drop(service);
+        assert_eq!(places.available_permits(), 1);
+    }
+}
+
+/// One service, called again and again as a connection does: the place that a refused request did not need is the next one's.
+#[tokio::test]
+async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
+    let pool = TestPool::new();
+    let places = Arc::new(Semaphore::new(1));
+    let mut service = ServiceBuilder::new()
+        .layer(pool.verifier().layer())
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
+            &places,
+        )))
+        .service_fn(ok);
+    for (request, status) in [
+        (without_token(), StatusCode::UNAUTHORIZED),
+        (without_token(), StatusCode::UNAUTHORIZED),
+        (with_token(&pool), StatusCode::OK),
+        (without_token(), StatusCode::UNAUTHORIZED),
+    ] {
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+    assert_eq!(places.available_permits(), 0, "reserved by `ready`");
+    drop(service);
+    assert_eq!(places.available_permits(), 1);
+}
+
+/// The place goes with the request, so the service can be readied for another one meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_for_a_key_holds_one_place_and_is_served_in_it() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new();
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let places = Arc::new(Semaphore::new(2));
+    let layer = fetching(&pool, &fetcher).layer();
+    let inner = ServiceBuilder::new()
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
+            &places,
+        )))
+        .service_fn(ok);
+    let mut service = Spawn::new(layer.layer(inner));
+
+    assert_ready_ok!(service.poll_ready());
+    let mut first = spawn(service.call(with_token(&pool)));
+    assert_pending!(first.poll());
+    assert_eq!(places.available_permits(), 1);
+    assert_ready_ok!(service.poll_ready(), "there is a second place");
+    let mut second = spawn(service.call(with_token(&pool)));
+    assert_pending!(second.poll());
+    assert_pending!(service.poll_ready(), "there is no third one");
+
+    held.release();
+    assert_eq!(first.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(second.await.unwrap().status(), StatusCode::OK);
+    assert_ready_ok!(service.poll_ready());
+}
+
+/// A request that its client gave up frees its place, although the fetch goes on.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_while_it_waits_for_a_key_frees_its_place() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new();
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let service = ServiceBuilder::new()
+        .layer(fetching(&pool, &fetcher).layer())
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service_fn(ok);
+
+    let mut given_up = spawn(service.clone().oneshot(with_token(&pool)));
+    assert_pending!(given_up.poll());
+    let mut queued = spawn(service.oneshot(with_token(&pool)));
+    assert_pending!(queued.poll());
+    drop(given_up);
+    assert!(queued.is_woken());
+    held.release();
+    assert_eq!(queued.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(fetcher.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
+    let pool = TestPool::new();
+    let places = Arc::new(Semaphore::new(1));
+    let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&places));
+    let layer = pool.verifier().layer();
+    let inside = ServiceBuilder::new()
+        .layer(layer.clone())
+        .load_shed()
+        .layer(limit.clone())
+        .service_fn(ok);
+    let outside = ServiceBuilder::new()
+        .load_shed()
+        .layer(layer)
+        .layer(limit)
+        .service_fn(ok);
+    let taken = places.try_acquire().unwrap();
+
+    let refused = inside.clone().oneshot(without_token()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let shed = inside.clone().oneshot(with_token(&pool)).await.unwrap_err();
+    assert!(shed.is::<Overloaded>());
+    for request in [without_token(), with_token(&pool)] {
+        let shed = outside.clone().oneshot(request).await.unwrap_err();
+        assert!(shed.is::<Overloaded>(), "nobody was asked");
+    }
+
+    drop(taken);
+    for service in [BoxCloneService::new(inside), BoxCloneService::new(outside)] {
+        let refused = service.clone().oneshot(without_token()).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let accepted = service.oneshot(with_token(&pool)).await.unwrap();
+        assert_eq!(accepted.status(), StatusCode::OK);
+    }
+}
+
+/// A buffer's worker calls one request after the other: none may hold it up until a key comes.
+#[tokio::test(start_paused = true)]
+async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let service = ServiceBuilder::new()
+        .buffer(8)
+        .layer(fetching(&pool, &fetcher).layer())
+        .service_fn(ok);
+    let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
+    assert_eq!(known.status(), StatusCode::OK);
+
+    let held = fetcher.held(JwksResponse::document(
+        pool.jwks_of([Key::Access, Key::Unpublished]),
+    ));
+    let mut of_new_key = with_token(&pool);
+    let token = pool.token().signed_with(Key::Unpublished);
+    of_new_key
+        .headers_mut()
+        .insert(AUTHORIZATION, token.authorization());
+    let mut waiting = spawn(service.clone().oneshot(of_new_key));
+    assert_pending!(waiting.poll());
+    fetcher.wait_for_calls(2).await;
+    assert_pending!(waiting.poll());
+
+    let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
+    assert_eq!(known.status(), StatusCode::OK);
+    let refused = service.oneshot(without_token()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    held.release();
+    assert_eq!(waiting.await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn in_front_of_a_buffer_refusals_do_not_fill_it() {
+    let pool = TestPool::new();
+    let mut service = ServiceBuilder::new()
+        .layer(pool.verifier().layer())
+        .buffer(1)
+        .service_fn(ok);
+    for (request, status) in [
+        (without_token(), StatusCode::UNAUTHORIZED),
+        (without_token(), StatusCode::UNAUTHORIZED),
+        (with_token(&pool), StatusCode::OK),
+        (without_token(), StatusCode::UNAUTHORIZED),
+        (with_token(&pool), StatusCode::OK),
+    ] {
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn the_service_and_the_layer_can_be_boxed() {
+    let pool = TestPool::new();
+    let layer = || pool.verifier().layer();
+    let stack = || ServiceBuilder::new().layer(layer()).service_fn(ok);
+    let erased = BoxCloneServiceLayer::new(layer()).layer(tower::service_fn(ok));
+    let either = |layer: Option<_>| ServiceBuilder::new().option_layer(layer).service_fn(ok);
+    for service in [
+        BoxService::new(BoxCloneService::new(stack())),
+        BoxService::new(BoxCloneSyncService::new(stack())),
+        BoxService::new(erased),
+        BoxService::new(either(Some(layer()))),
+    ] {
+        let mut service = service;
+        let refused = service.ready().await.unwrap().call(without_token());
+        assert_eq!(refused.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        let accepted = service.ready().await.unwrap().call(with_token(&pool));
+        assert_eq!(accepted.await.unwrap().status(), StatusCode::OK);
+    }
+    let open = either(None).oneshot(without_token()).await.unwrap();
+    assert_eq!(open.status(), StatusCode::OK, "no layer, no demand");
+}

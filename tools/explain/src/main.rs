@@ -1,0 +1,152 @@
+//! Why is this token refused? For a person at 3 a.m., with a token from a log or a bug report.
+//!
+//! ```text
+//! cargo run -p explain -- --pool eu-west-1_AbCdEf123 --scope profiles/get < token
+//! ```
+//!
+//! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims, which the crate itself
+//! never does: keep the output to yourself.
+
+mod explanation;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, IsTerminal, Read},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tower_cognito::{TokenUse, UserPool, clock::SystemClock};
+
+use explanation::{Expected, Keys, Paint, explain};
+
+const HELP: &str = "\
+Tells how a token is decided on, step by step. The token is read from standard input, alone or as a pasted
+`Authorization: Bearer …` line. The exit code is 0 if it is accepted and 1 if not.
+
+  --pool ID          the user pool, as eu-west-1_AbCdEf123
+  --issuer URL       exactly this issuer; without --pool, --jwks is needed too
+  --replica REGION   also the pool's replica in this region
+  --jwks FILE|URL    the keys, instead of those of the pool on AWS
+  --client ID        an allowed app client; may come several times; without it any client is
+  --scope SCOPE      a scope that the route needs; may come several times, and all are needed
+  --audience AUD     the service's own name in `aud`; may come several times
+  --leeway SECONDS   how far clocks may be apart; default 10
+  --id-token         the service accepts ID tokens, and no access tokens";
+
+/// A token is accepted up to 16 KiB; more than this is no paste of one.
+const LONGEST_INPUT: u64 = 1024 * 1024;
+
+#[derive(Default)]
+struct Flags {
+    pool: Option<String>,
+    issuer: Option<String>,
+    replica: Option<String>,
+    jwks: Option<String>,
+    expected: Expected,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    if env::args().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("explain: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<bool, Box<dyn Error>> {
+    let flags = Flags::read(env::args().skip(1))?;
+    let pool = flags.user_pool()?;
+    let keys = flags.keys()?;
+    if io::stdin().is_terminal() {
+        eprintln!("Paste the token, then press Enter and Ctrl-D:");
+    }
+    let mut input = Vec::new();
+    io::stdin().take(LONGEST_INPUT).read_to_end(&mut input)?;
+    let input = String::from_utf8_lossy(&input);
+
+    let explanation = explain(&flags.expected, pool, keys, SystemClock::new(), &input).await?;
+    let wants_colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    let paint = if wants_colour {
+        Paint::Colour
+    } else {
+        Paint::Plain
+    };
+    print!("{}", explanation.page(paint));
+    Ok(explanation.is_accepted())
+}
+
+impl Flags {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut flags = Self::default();
+        while let Some(flag) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{flag} needs a value"));
+            match flag.as_str() {
+                "--pool" => flags.pool = Some(value()?),
+                "--issuer" => flags.issuer = Some(value()?),
+                "--replica" => flags.replica = Some(value()?),
+                "--jwks" => flags.jwks = Some(value()?),
+                "--client" => flags.expected.clients.push(value()?),
+                "--scope" => flags.expected.scopes.push(value()?),
+                "--audience" => flags.expected.audiences.push(value()?),
+                "--leeway" => {
+                    let seconds = value()?;
+                    let parsed = seconds.parse().map_err(|_| {
+                        format!("--leeway takes a whole number of seconds, not {seconds:?}")
+                    })?;
+                    flags.expected.leeway = Duration::from_secs(parsed);
+                }
+                "--id-token" => flags.expected.token_use = TokenUse::Id,
+                _ => return Err(format!("{flag:?} is not a flag; --help lists them").into()),
+            }
+        }
+        Ok(flags)
+    }
+
+    fn user_pool(&self) -> Result<UserPool, Box<dyn Error>> {
+        let jwks_url = self.jwks.as_deref().filter(|jwks| is_url(jwks));
+        let mut pool = match (&self.pool, &self.issuer) {
+            (Some(pool), _) => UserPool::new(pool)?,
+            // With keys from a file nothing is fetched, so any URL does.
+            (None, Some(issuer)) if self.jwks.is_some() => {
+                UserPool::external(issuer, jwks_url.unwrap_or("https://keys.invalid/"))?
+            }
+            _ => return Err("--pool is needed, or both --issuer and --jwks".into()),
+        };
+        if let Some(region) = &self.replica {
+            pool = pool.with_replica_region(region)?;
+        }
+        if let Some(issuer) = &self.issuer {
+            pool = pool.with_exact_issuer(issuer)?;
+        }
+        if let Some(url) = jwks_url {
+            pool = pool.with_jwks_url(url)?;
+        }
+        Ok(pool)
+    }
+
+    fn keys(&self) -> Result<Keys, Box<dyn Error>> {
+        match self.jwks.as_deref() {
+            Some(file) if !is_url(file) => fs::read_to_string(file)
+                .map(Keys::Given)
+                .map_err(|error| format!("cannot read {file}: {error}").into()),
+            _ => Ok(Keys::Fetched),
+        }
+    }
+}
+
+fn is_url(jwks: &str) -> bool {
+    jwks.starts_with("https://") || jwks.starts_with("http://")
+}

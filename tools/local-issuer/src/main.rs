@@ -1,0 +1,383 @@
+//! A Cognito user pool on this machine, for the development of a whole system without AWS.
+//!
+//! ```text
+//! cargo run -p local-issuer -- --client caller --scope profiles/get --scope profiles/post
+//! ```
+//!
+//! It prints lines for a shell to `eval`, and serves until it is interrupted. Its keys are new at each start unless
+//! `--fixture-keys` asks for those that everybody has. `--help` lists the flags.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what this program is for"
+)]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "JSON that lacks a member reads as null, and there is always a last client"
+)]
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use lexopt::{Arg, ValueExt};
+use tower_cognito::{
+    AllowedClients, Verifier,
+    testing::{LocalIssuer, random_secret},
+};
+
+const USAGE: &str = "\
+A Cognito user pool on loopback, for development only.
+
+usage: local-issuer [FLAGS]
+
+  --pool-id ID           user pool id [eu-west-1_LocalOnly1]
+  --port PORT            port on 127.0.0.1 [any that is free]
+  --lifetime SECONDS     how long tokens live [3600]
+  --client ID            register an app client; may be repeated [local-client]
+  --scope SCOPE          let the client before it ask for this scope; may be repeated
+  --secret-from VAR      take the secret of the client before it from this environment variable,
+                         and do not print it [a random secret, printed]
+  --issuer-on-loopback   write this process's own URL into `iss`, for libraries that derive the
+                         keys' URL from the issuer [the pool's URL on AWS]
+  --fixture-keys         sign with the published test keys [new keys at each start]
+  --check                fetch a token and the keys over HTTP, verify it, and exit with 0 or 1
+  --help                 print this
+";
+
+type BoxError = Box<dyn Error>;
+
+/// What the flags say.
+struct Options {
+    pool_id: String,
+    port: u16,
+    lifetime: Duration,
+    clients: Vec<Client>,
+    naming: Naming,
+    keys: Keys,
+    mode: Mode,
+}
+
+struct Client {
+    id: String,
+    secret: Secret,
+    scopes: Vec<String>,
+}
+
+enum Secret {
+    /// Made for the developer, who has to be told.
+    Generated(String),
+    /// Known to the developer already.
+    FromEnvironment(String),
+}
+
+enum Naming {
+    Aws,
+    Loopback,
+}
+
+enum Keys {
+    Fresh,
+    Fixtures,
+}
+
+enum Mode {
+    Serve,
+    Check,
+    Help,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("local-issuer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), BoxError> {
+    let options = Options::read(lexopt::Parser::from_env())?;
+    if let Mode::Help = options.mode {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    let issuer = options.start()?;
+    if let Mode::Check = options.mode {
+        return check(&issuer, &options.clients);
+    }
+    print!("{}", export_lines(&issuer, &options));
+    io::stdout().flush()?;
+    loop {
+        thread::park();
+    }
+}
+
+impl Options {
+    fn read(mut flags: lexopt::Parser) -> Result<Self, BoxError> {
+        let mut options = Self {
+            pool_id: "eu-west-1_LocalOnly1".to_owned(),
+            port: 0,
+            lifetime: Duration::from_secs(3600),
+            clients: Vec::new(),
+            naming: Naming::Aws,
+            keys: Keys::Fresh,
+            mode: Mode::Serve,
+        };
+        while let Some(flag) = flags.next()? {
+            match flag {
+                Arg::Long("pool-id") => options.pool_id = flags.value()?.string()?,
+                Arg::Long("port") => options.port = flags.value()?.parse()?,
+                Arg::Long("lifetime") => {
+                    options.lifetime = Duration::from_secs(flags.value()?.parse()?);
+                }
+                Arg::Long("client") => options.add_client(flags.value()?.string()?)?,
+                Arg::Long("scope") => {
+                    let scope = flags.value()?.string()?;
+                    options.last_client().scopes.push(scope);
+                }
+                Arg::Long("secret-from") => {
+                    let variable = flags.value()?.string()?;
+                    let secret = env::var(&variable)
+                        .map_err(|_| format!("the environment variable {variable} is not set"))?;
+                    options.last_client().secret = Secret::FromEnvironment(secret);
+                }
+                Arg::Long("issuer-on-loopback") => options.naming = Naming::Loopback,
+                Arg::Long("fixture-keys") => options.keys = Keys::Fixtures,
+                Arg::Long("check") => options.mode = Mode::Check,
+                Arg::Long("help") | Arg::Short('h') => options.mode = Mode::Help,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        options.last_client();
+        Ok(options)
+    }
+
+    fn add_client(&mut self, id: String) -> Result<(), BoxError> {
+        if self.clients.iter().any(|client| client.id == id) {
+            return Err(format!("the client {id} is there already").into());
+        }
+        self.clients.push(Client::new(id));
+        Ok(())
+    }
+
+    /// The client that a flag belongs to: the default one if none has been named.
+    fn last_client(&mut self) -> &mut Client {
+        if self.clients.is_empty() {
+            self.clients.push(Client::new("local-client".to_owned()));
+        }
+        let last = self.clients.len() - 1;
+        &mut self.clients[last]
+    }
+
+    fn start(&self) -> Result<LocalIssuer, BoxError> {
+        let mut builder = LocalIssuer::builder()
+            .pool_id(self.pool_id.as_str())
+            .port(self.port)
+            .lifetime(self.lifetime);
+        for client in &self.clients {
+            builder = builder.client(client.id.as_str(), client.secret(), &client.scopes);
+        }
+        if let Naming::Loopback = self.naming {
+            builder = builder.issuer_on_loopback();
+        }
+        if let Keys::Fresh = self.keys {
+            builder = builder.fresh_keys();
+        }
+        Ok(builder.start()?)
+    }
+}
+
+impl Client {
+    fn new(id: String) -> Self {
+        Self {
+            id,
+            secret: Secret::Generated(random_secret()),
+            scopes: Vec::new(),
+        }
+    }
+
+    fn secret(&self) -> &str {
+        match &self.secret {
+            Secret::Generated(secret) | Secret::FromEnvironment(secret) => secret,
+        }
+    }
+}
+
+fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
+    let mut lines =
+        String::from("# A user pool for development only. It serves until it is interrupted.\n");
+    if let Keys::Fixtures = options.keys {
+        lines.push_str("# Everybody has its private keys: nothing that matters may trust it.\n");
+    }
+    let mut export = |name: &str, value: &str| {
+        lines.push_str(&format!("export {name}={}\n", shell_quoted(value)));
+    };
+    export("COGNITO_USER_POOL_ID", &options.pool_id);
+    export("COGNITO_ISSUER", issuer.issuer());
+    export("COGNITO_JWKS_URL", issuer.jwks_url());
+    export("COGNITO_DISCOVERY_URL", &issuer.discovery_url());
+    export("COGNITO_TOKEN_URL", &issuer.token_url());
+    for (index, client) in options.clients.iter().enumerate() {
+        let suffix = match index {
+            0 => String::new(),
+            other => format!("_{}", other + 1),
+        };
+        export(&format!("COGNITO_CLIENT_ID{suffix}"), &client.id);
+        if let Secret::Generated(secret) = &client.secret {
+            export(&format!("COGNITO_CLIENT_SECRET{suffix}"), secret);
+        }
+        export(&format!("COGNITO_SCOPES{suffix}"), &client.scopes.join(" "));
+    }
+    lines
+}
+
+fn shell_quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// What a caller and a service do with it: fetch a token, fetch the keys, verify.
+#[tokio::main(flavor = "current_thread")]
+async fn check(issuer: &LocalIssuer, clients: &[Client]) -> Result<(), BoxError> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .build()?;
+    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    for client in clients {
+        let reply = http
+            .post(issuer.token_url())
+            .basic_auth(&client.id, Some(client.secret()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials")
+            .send()
+            .await?
+            .error_for_status()?;
+        let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
+        let token = reply["access_token"]
+            .as_str()
+            .ok_or("the reply has no access_token")?;
+        let claims = verifier.verify(token).await?;
+        if claims.client_id() != client.id || !claims.scopes().eq(&client.scopes) {
+            return Err(format!("the token of {} does not say what it should", client.id).into());
+        }
+        println!(
+            "the token of {} verifies with the keys at {}",
+            client.id,
+            issuer.jwks_url()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[&str]) -> Result<Options, BoxError> {
+        Options::read(lexopt::Parser::from_args(flags))
+    }
+
+    fn printed(flags: &[&str]) -> String {
+        let options = read(flags).unwrap();
+        export_lines(&options.start().unwrap(), &options)
+    }
+
+    #[test]
+    fn a_scope_and_a_secret_belong_to_the_client_before_them() {
+        let flags = "--client a --scope x/1 --scope x/2 --client b --scope y/1";
+        let options = read(&flags.split(' ').collect::<Vec<_>>()).unwrap();
+        let clients = options
+            .clients
+            .iter()
+            .map(|client| (client.id.as_str(), client.scopes.join(" ")))
+            .collect::<Vec<_>>();
+        assert_eq!(
+            clients,
+            [("a", "x/1 x/2".to_owned()), ("b", "y/1".to_owned())]
+        );
+        assert_ne!(options.clients[0].secret(), options.clients[1].secret());
+
+        let options = read(&["--scope", "x/1"]).unwrap();
+        assert_eq!(options.clients[0].id, "local-client");
+    }
+
+    #[test]
+    fn only_a_secret_that_was_made_for_the_developer_is_printed() {
+        let secret = env::var("PATH").unwrap();
+        let text = printed(&["--client", "a", "--secret-from", "PATH"]);
+        assert!(
+            !text.contains(&secret) && !text.contains("SECRET"),
+            "{text}"
+        );
+        let text = printed(&["--client", "a"]);
+        assert!(text.contains("export COGNITO_CLIENT_SECRET='"), "{text}");
+    }
+
+    #[test]
+    fn every_address_is_printed() {
+        let text = printed(&["--client", "a", "--client", "it's", "--scope", "x/1"]);
+        for name in [
+            "COGNITO_USER_POOL_ID='eu-west-1_LocalOnly1'",
+            "COGNITO_ISSUER='https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_LocalOnly1'",
+            "COGNITO_JWKS_URL='http://127.0.0.1:",
+            "COGNITO_DISCOVERY_URL='http://127.0.0.1:",
+            "COGNITO_TOKEN_URL='http://127.0.0.1:",
+            "COGNITO_CLIENT_ID='a'",
+            "COGNITO_SCOPES=''",
+            r"COGNITO_CLIENT_ID_2='it'\''s'",
+            "COGNITO_CLIENT_SECRET_2='",
+            "COGNITO_SCOPES_2='x/1'",
+        ] {
+            assert!(text.contains(&format!("export {name}")), "{name} in {text}");
+        }
+    }
+
+    #[test]
+    fn public_keys_are_used_only_on_request_and_with_a_warning() {
+        let warning = "Everybody has its private keys";
+        assert!(!printed(&[]).contains(warning));
+        assert!(printed(&["--fixture-keys"]).contains(warning));
+        let kids = |flags: &[&str]| read(flags).unwrap().start().unwrap().published_kids();
+        assert_eq!(kids(&["--fixture-keys"])[0], "test-only-access");
+        assert_ne!(kids(&[])[0], "test-only-access");
+        assert_ne!(kids(&[])[0], kids(&[])[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for flags in [
+            "--bogus",
+            "--client",
+            "--client a --client a",
+            "--port x",
+            "--lifetime -1",
+            "--secret-from NO_SUCH_VARIABLE_IS_SET",
+            "positional",
+        ] {
+            assert!(
+                read(&flags.split(' ').collect::<Vec<_>>()).is_err(),
+                "{flags}"
+            );
+        }
+        assert!(read(&["--client", "a", "--port", "1", "--lifetime", "60"]).is_ok());
+        assert!(read(&["--pool-id", "nowhere"]).unwrap().start().is_err());
+    }
+
+    #[test]
+    fn a_check_passes_when_the_token_says_what_it_should() {
+        let options = read(&["--client", "a", "--scope", "x/1"]).unwrap();
+        let issuer = options.start().unwrap();
+        check(&issuer, &options.clients).unwrap();
+
+        issuer.add_client("a", options.clients[0].secret(), ["x/2"]);
+        assert!(check(&issuer, &options.clients).is_err());
+    }
+}
