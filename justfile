@@ -88,6 +88,7 @@ bench-quick:
     cargo bench -p benches --bench verify -- --quick
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
+    cargo bench -p benches --bench denylist -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
@@ -96,6 +97,10 @@ bench:
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
     cargo bench -p benches --bench memory
+
+# What a denylist of a million entries takes in memory and costs per request.
+bench-denylist:
+    cargo bench -p benches --bench denylist
 
 # Other crates and ours, in process, side by side. Builds each by itself.
 bench-peers *ARGS:

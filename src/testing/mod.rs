@@ -15,6 +15,7 @@
 //! * [`WithClaims`] puts claims into a request, for the unit test of a handler.
 //! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and for whole systems on a laptop.
 //! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
+//! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route is forgotten.
 //!
 //! # Examples
 //!
@@ -51,6 +52,7 @@ mod issuer;
 mod keys;
 mod pool;
 mod request;
+mod routes;
 mod token;
 
 pub use self::{
@@ -62,5 +64,6 @@ pub use self::{
     keys::Key,
     pool::TestPool,
     request::WithClaims,
+    routes::{RouteFinding, RouteMatrix, RouteReport},
     token::TokenBuilder,
 };
