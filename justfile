@@ -34,7 +34,7 @@ flow:
 
 # Common mistakes do not compile, and the messages name them.
 compile-fail:
-    cargo test --test compile_fail
+    cargo test -p compile-fail
 
 # Lints, warnings as errors.
 clippy:
@@ -66,13 +66,13 @@ no-fixture-keys:
 
 # The examples and tools: their tests, and those that check themselves.
 examples:
-    cargo test --quiet --workspace --exclude tower-cognito
+    cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail
     cargo run --quiet --example quickstart -- --check
     cargo run --quiet -p local-issuer -- --check
     cargo run --quiet --example service_to_service -- --check
     cargo run --quiet --example health -- --check
     cargo run --quiet --example axum_scopes -- --check
-    cargo run --quiet --example tower_hyper -- --check
+    cargo run --quiet -p example-hyper -- --check
     cargo run --quiet --example multi_pool -- --check
     cargo run --quiet --example report_only_rollout -- --check
     cargo run --quiet --example queue_consumer -- --check

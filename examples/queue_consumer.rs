@@ -68,7 +68,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let pool = TestPool::new();
     // The first fetch of keys fails, and the second one does not.
     let keys = ScriptedFetcher::new()
-        .fail(FetchError::Connect)
+        .fail(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused,
+        ))
         .reply(JwksResponse::document(pool.jwks()));
     let consumer = Consumer {
         verifier: Verifier::builder(pool.user_pool(), AllowedClients::any())

@@ -1,38 +1,24 @@
 //! axum extractors: claims as an argument of a handler.
 
 use axum_core::{
-    body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    bearer_auth::OuterLayer,
-    error::AuthError,
-    rejection::{
-        BearerChallenge,
-        challenge::{ChallengeParameters, Challenges},
-        refuse,
-    },
-    token::claims::Claims,
-};
+use crate::{bearer_auth::claims_of, error::AuthError, token::claims::Claims};
 
 /// The claims of the request's token.
 ///
 /// As an argument `Claims` it demands a token: beneath an optional layer, a request without one gets 401. As an argument
-/// `Option<Claims>` it is `None` for such a request. Without a [`BearerAuthLayer`](crate::BearerAuthLayer) around the route,
-/// both answer 500 and log an error.
+/// `Option<Claims>` it is `None` for such a request. The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the
+/// response. Without one, both return 500 and log an error.
 impl<S: Sync> FromRequestParts<S> for Claims {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(|| OuterLayer::why_no_claims(&parts.extensions))
+        claims_of(&parts.extensions, "Claims", parts.uri.path()).cloned()
     }
 }
 
@@ -40,12 +26,10 @@ impl<S: Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        match parts.extensions.get::<Self>() {
-            Some(claims) => Ok(Some(claims.clone())),
-            None => match OuterLayer::why_no_claims(&parts.extensions) {
-                error @ AuthError::MissingLayer => Err(error),
-                _ => Ok(None),
-            },
+        match claims_of(&parts.extensions, "Option<Claims>", parts.uri.path()) {
+            Ok(claims) => Ok(Some(claims.clone())),
+            Err(AuthError::MissingLayer) => Err(AuthError::MissingLayer),
+            Err(_) => Ok(None),
         }
     }
 }
@@ -92,20 +76,11 @@ impl<T> std::fmt::Debug for CustomClaims<T> {
     }
 }
 
-/// Status and challenge as [`BearerChallenge`] gives them, without realm: what an extractor that fails, or a handler that
-/// returns `Err(AuthError::Forbidden)`, answers.
+/// For an extractor that fails, and for a handler that returns `Err(AuthError::Forbidden)`: the nearest
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response, as it does for its own refusals. Without a layer
+/// outside, the response is 500.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
-        let required = match &self {
-            Self::InsufficientScope { required } => Some(required.clone()),
-            _ => None,
-        };
-        let challenges = Challenges::new(&ChallengeParameters::default(), required.as_ref());
-        refuse::<(), Body>(
-            &BearerChallenge,
-            &challenges,
-            &http::Request::default(),
-            self,
-        )
+        self.into()
     }
 }

@@ -128,6 +128,9 @@ pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod guard;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod http_client;
 pub mod keys;
 mod metrics;
 mod protected_url;

@@ -1,35 +1,26 @@
 //! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::bearer_auth::BearerAuth) verified.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+pub use crate::guard::GuardedFuture;
 use crate::{
-    bearer_auth::{Enforcement, OuterLayer, ReportOnlyVerdict, guard_refused},
     error::{AuthError, ConfigError},
-    rejection::{
-        BearerChallenge, RejectionResponse,
-        challenge::{ChallengeParameters, Challenges, QuotableText},
-        refuse,
-    },
+    guard,
     scope::ScopePolicy,
-    token::claims::Claims,
 };
 
 /// Demands scopes of the requests to a route.
 ///
-/// It looks at the [`Claims`] in the request's extensions, and leaves them there. A [`BearerAuthLayer`](crate::BearerAuthLayer)
-/// must stand outside of it. Where none does, every request gets 500 and an error is logged: a guard that is put together
-/// wrongly must not let anyone in, and must not blame the caller.
+/// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there. The nearest
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request that it refuses, with the layer's
+/// form, realm and metadata URL, and counts it. Without a layer outside, every request gets 500 and an error is logged once
+/// for each path: a service that is put together wrongly must accept no one, and must not blame the caller.
+///
+/// Of two guards, one inside the other, each demands its scopes. The challenge of the inner one names those of both.
 ///
 /// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the answer to methods that
 /// the route does not have as well, and make a 405 a 403.
@@ -51,11 +42,11 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct RequireScopesLayer<R = BearerChallenge> {
-    /// Complete at any time: axum clones and applies the layer of a handler's route anew for each request.
-    guard: Arc<Guard<R>>,
+pub struct RequireScopesLayer {
+    /// A clone is a reference count: axum clones and applies the layer of a handler's route again for each request.
+    required: ScopePolicy,
 }
 
 impl RequireScopesLayer {
@@ -86,127 +77,53 @@ impl RequireScopesLayer {
     }
 
     /// Demands that the policy is met.
-    pub fn new(policy: ScopePolicy) -> Self {
-        let parameters = ChallengeParameters::default();
-        Self {
-            guard: Arc::new(Guard {
-                challenges: Challenges::new(&parameters, Some(&policy)),
-                required: policy,
-                parameters,
-                rejection: BearerChallenge,
-            }),
-        }
+    pub const fn new(policy: ScopePolicy) -> Self {
+        Self { required: policy }
     }
 }
 
-impl<R: Clone> RequireScopesLayer<R> {
-    /// Answers refused requests in another form.
-    pub fn rejection<R2>(self, rejection: R2) -> RequireScopesLayer<R2> {
-        let guard = Arc::unwrap_or_clone(self.guard);
-        RequireScopesLayer {
-            guard: Arc::new(Guard {
-                required: guard.required,
-                parameters: guard.parameters,
-                challenges: guard.challenges,
-                rejection,
-            }),
-        }
-    }
-
-    /// Names the protection space in challenges, as [`BearerAuthLayer::realm`](crate::BearerAuthLayer::realm).
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::InvalidChallengeParameter`].
-    pub fn realm(self, realm: &str) -> Result<Self, ConfigError> {
-        let realm = QuotableText::realm(realm)?;
-        Ok(self.describe(|parameters| parameters.realm = Some(realm)))
-    }
-
-    /// Names the URL of the resource's metadata in challenges, as
-    /// [`BearerAuthLayer::resource_metadata`](crate::BearerAuthLayer::resource_metadata).
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::InvalidChallengeParameter`].
-    pub fn resource_metadata(self, url: &str) -> Result<Self, ConfigError> {
-        QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
-    }
-
-    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
-        self.describe(|parameters| parameters.resource_metadata = Some(url))
-    }
-
-    fn describe(self, change: impl FnOnce(&mut ChallengeParameters)) -> Self {
-        let mut guard = Arc::unwrap_or_clone(self.guard);
-        change(&mut guard.parameters);
-        guard.challenges = Challenges::new(&guard.parameters, Some(&guard.required));
-        Self {
-            guard: Arc::new(guard),
-        }
-    }
-}
-
-impl<R> Clone for RequireScopesLayer<R> {
-    fn clone(&self) -> Self {
-        Self {
-            guard: Arc::clone(&self.guard),
-        }
-    }
-}
-
-impl<S, R> Layer<S> for RequireScopesLayer<R> {
-    type Service = RequireScopes<S, R>;
+impl<S> Layer<S> for RequireScopesLayer {
+    type Service = RequireScopes<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         RequireScopes {
             inner,
-            guard: Arc::clone(&self.guard),
+            required: self.required.clone(),
         }
     }
 }
 
 /// The service of a [`RequireScopesLayer`].
-#[derive(Debug)]
-pub struct RequireScopes<S, R = BearerChallenge> {
-    inner: S,
-    guard: Arc<Guard<R>>,
-}
-
+///
+/// The body of its responses must be `Default`: a refusal leaves it with an empty one, and the layer outside gives it the body
+/// that its form makes.
 #[derive(Clone, Debug)]
-struct Guard<R> {
+pub struct RequireScopes<S> {
+    inner: S,
     required: ScopePolicy,
-    parameters: ChallengeParameters,
-    challenges: Challenges,
-    rejection: R,
 }
 
-impl<R> Guard<R> {
-    fn check<B>(&self, request: &Request<B>) -> Result<(), AuthError> {
-        let extensions = request.extensions();
-        match extensions.get::<Claims>() {
-            Some(claims) if self.required.is_met_by(claims.scopes()) => Ok(()),
-            Some(_) => Err(AuthError::InsufficientScope {
-                required: self.required.clone(),
-            }),
-            None => Err(OuterLayer::why_no_claims(extensions)),
-        }
+impl<S> RequireScopes<S> {
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the guard.
+    pub fn into_inner(self) -> S {
+        self.inner
     }
 }
 
-impl<S: Clone, R> Clone for RequireScopes<S, R> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            guard: Arc::clone(&self.guard),
-        }
-    }
-}
-
-impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for RequireScopes<S, R>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RequireScopes<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    R: RejectionResponse<ResBody>,
+    ResBody: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -216,81 +133,21 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let refused = self.guard.check(&request).err();
-        let enforcement = OuterLayer::enforcement(request.extensions());
-        if let Some(error) = &refused
-            && (enforcement == Enforcement::Enforce
-                || ReportOnlyVerdict::found_by_guard(request.extensions_mut(), error))
-        {
-            guard_refused(error, enforcement);
-        }
-        let state = match refused {
-            Some(error) if enforcement == Enforcement::Enforce => {
-                let guard = &self.guard;
-                State::Refused {
-                    response: Some(refuse(&guard.rejection, &guard.challenges, &request, error)),
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let required = &self.required;
+        guard::call(
+            &mut self.inner,
+            request,
+            "RequireScopesLayer",
+            Some(required),
+            |claims| {
+                if required.is_met_by(claims.scopes()) {
+                    return Ok(());
                 }
-            }
-            found => State::Inner {
-                future: self.inner.call(request),
-                found,
+                Err(AuthError::InsufficientScope {
+                    required: required.clone(),
+                })
             },
-        };
-        GuardedFuture { state }
-    }
-}
-
-pin_project! {
-    /// The response of a [`RequireScopes`] service.
-    pub struct GuardedFuture<F, B> {
-        #[pin]
-        state: State<F, B>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    enum State<F, B> {
-        Inner {
-            #[pin]
-            future: F,
-            // What is to be reported beneath a report-only layer.
-            found: Option<AuthError>,
-        },
-        Refused {
-            response: Option<Response<B>>,
-        },
-    }
-}
-
-impl<F, B, E> Future for GuardedFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Inner { future, found } => {
-                let mut response = ready!(future.poll(cx))?;
-                if let Some(error) = found.take() {
-                    response
-                        .extensions_mut()
-                        .insert(ReportOnlyVerdict::new(Some(error)));
-                }
-                Poll::Ready(Ok(response))
-            }
-            // A future that is polled after it was ready stays pending.
-            StateProj::Refused { response } => response
-                .take()
-                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
-        }
-    }
-}
-
-impl<F, B> fmt::Debug for GuardedFuture<F, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedFuture").finish_non_exhaustive()
+        )
     }
 }

@@ -85,6 +85,43 @@ impl ScopePolicy {
         }
     }
 
+    /// Met when this policy and the other are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::ScopePolicy;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let policy = ScopePolicy::any_of(["a", "b"])?.and(ScopePolicy::all_of(["c"])?);
+    /// assert_eq!(policy.to_string(), "(a and c) or (b and c)");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "policies are combined where they are made"
+    )]
+    pub fn and(self, other: Self) -> Self {
+        if self == other {
+            return self;
+        }
+        let mut alternatives: Vec<Box<[Scope]>> = Vec::new();
+        for first in self.alternatives.iter() {
+            for second in other.alternatives.iter() {
+                let added = second.iter().filter(|scope| !first.contains(scope));
+                let both = first.iter().chain(added).cloned().collect();
+                if !alternatives.contains(&both) {
+                    alternatives.push(both);
+                }
+            }
+        }
+        Self {
+            alternatives: alternatives.into(),
+        }
+    }
+
     /// Whether a token with exactly these scopes meets the policy.
     #[must_use]
     pub fn is_met_by<'a, I>(&self, scopes: I) -> bool

@@ -2,7 +2,10 @@
 
 use http::Uri;
 
-use crate::{error::ConfigError, protected_url};
+use crate::{
+    error::ConfigError,
+    protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
+};
 
 /// A Cognito user pool as a token issuer: the issuers it may write into tokens, and where its keys are.
 ///
@@ -39,7 +42,7 @@ pub struct UserPool {
     /// The pool id, while the issuers still follow from it.
     id: Option<String>,
     issuers: Vec<String>,
-    jwks_url: String,
+    jwks_url: ProtectedUrl,
 }
 
 impl UserPool {
@@ -65,7 +68,10 @@ impl UserPool {
         let original = original_issuer(region, user_pool_id);
         Ok(Self {
             id: Some(user_pool_id.to_owned()),
-            jwks_url: format!("{original}/.well-known/jwks.json"),
+            jwks_url: checked_jwks_url(
+                &format!("{original}/.well-known/jwks.json"),
+                Unencrypted::OnLoopback,
+            )?,
             issuers: vec![
                 original,
                 format!("https://issuer-cognito-idp.{region}.amazonaws.com/{user_pool_id}"),
@@ -84,7 +90,38 @@ impl UserPool {
         Ok(Self {
             id: None,
             issuers: vec![checked_issuer(issuer)?],
-            jwks_url: checked_jwks_url(jwks_url)?,
+            jwks_url: checked_jwks_url(jwks_url, Unencrypted::OnLoopback)?,
+        })
+    }
+
+    /// As [`external`](Self::external), with keys that may come over plain http from another host.
+    ///
+    /// **Whoever is on the network path can replace the keys, and so forge tokens.** It is for an emulator under a name on
+    /// a private network, such as `http://cognito:9229/` among containers, and never for production. Building the verifier
+    /// logs a warning. Proxies are not used for such a URL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::UserPool;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let jwks_url = "http://cognito:9229/local_abc/.well-known/jwks.json";
+    /// assert!(UserPool::external("http://0.0.0.0:9229/local_abc", jwks_url).is_err());
+    /// UserPool::external_unencrypted("http://0.0.0.0:9229/local_abc", jwks_url)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidIssuer`], or [`ConfigError::InvalidJwksUrl`] if the URL is neither https nor http, or has a
+    /// user name or a fragment.
+    pub fn external_unencrypted(issuer: &str, jwks_url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            id: None,
+            issuers: vec![checked_issuer(issuer)?],
+            jwks_url: checked_jwks_url(jwks_url, Unencrypted::Anywhere)?,
         })
     }
 
@@ -129,9 +166,21 @@ impl UserPool {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address.
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or has a user name or a
+    /// fragment.
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.jwks_url = checked_jwks_url(url)?;
+        self.jwks_url = checked_jwks_url(url, Unencrypted::OnLoopback)?;
+        Ok(self)
+    }
+
+    /// As [`with_jwks_url`](Self::with_jwks_url), and the URL may be plain http on another host. **Whoever is on the network
+    /// path can then replace the keys, and so forge tokens**: see [`external_unencrypted`](Self::external_unencrypted).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http, or has a user name or a fragment.
+    pub fn with_unencrypted_jwks_url(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.jwks_url = checked_jwks_url(url, Unencrypted::Anywhere)?;
         Ok(self)
     }
 
@@ -140,9 +189,14 @@ impl UserPool {
         self.issuers.iter().map(String::as_str)
     }
 
-    /// Where the keys are fetched.
+    /// The URL that the keys are fetched from, with its query. `Debug`, logs, metrics and errors leave the query out, since
+    /// it may hold a secret.
     #[must_use]
     pub fn jwks_url(&self) -> &str {
+        self.jwks_url.as_str()
+    }
+
+    pub(crate) const fn protected_jwks_url(&self) -> &ProtectedUrl {
         &self.jwks_url
     }
 }
@@ -171,6 +225,7 @@ fn checked_issuer(issuer: &str) -> Result<String, ConfigError> {
     let acceptable = issuer.len() <= 512
         && issuer.bytes().all(|byte| byte.is_ascii_graphic())
         && !issuer.contains(['?', '#', '"', '\\'])
+        && !protected_url::has_user_info(issuer)
         && issuer.parse::<Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.host().is_some_and(|host| !host.is_empty())
@@ -179,18 +234,26 @@ fn checked_issuer(issuer: &str) -> Result<String, ConfigError> {
         Ok(issuer.to_owned())
     } else {
         Err(ConfigError::InvalidIssuer {
-            given: issuer.to_owned(),
+            given: protected_url::without_secrets(issuer),
         })
     }
 }
 
-fn checked_jwks_url(url: &str) -> Result<String, ConfigError> {
-    match protected_url::host_of(url) {
-        Some(_) => Ok(url.to_owned()),
-        None => Err(ConfigError::InvalidJwksUrl {
-            given: url.to_owned(),
-        }),
-    }
+fn checked_jwks_url(url: &str, unencrypted: Unencrypted) -> Result<ProtectedUrl, ConfigError> {
+    ProtectedUrl::parse(url, unencrypted).map_err(|problem| ConfigError::InvalidJwksUrl {
+        given: protected_url::without_secrets(url),
+        problem: match problem {
+            UrlProblem::Unencrypted => {
+                "plain http is accepted only on a loopback address, since anyone on the network path could replace the \
+                 keys; use https, or `UserPool::external_unencrypted` for an emulator on a private network"
+            }
+            UrlProblem::UserInfo => {
+                "it contains a user name or password, which logs and errors would show; remove them, and give \
+                 `VerifierBuilder::fetcher` a fetcher that sends credentials in a header"
+            }
+            problem => problem.sentence(),
+        },
+    })
 }
 
 #[cfg(test)]
@@ -281,12 +344,13 @@ mod tests {
             "ftp://example.com",
             "https://a.example/?x",
             "https://a b.example",
+            "https://me:hush@a.example",
             "https://",
         ] {
             assert_eq!(
                 pool.clone().with_exact_issuer(issuer),
                 Err(ConfigError::InvalidIssuer {
-                    given: issuer.to_owned()
+                    given: protected_url::without_secrets(issuer)
                 })
             );
         }
@@ -313,5 +377,27 @@ mod tests {
         ] {
             assert_eq!(pool.clone().with_jwks_url(url).is_ok(), accepted, "{url}");
         }
+        let url = "http://cognito:9229/local_a/.well-known/jwks.json";
+        let error = pool.clone().with_jwks_url(url).unwrap_err().to_string();
+        assert!(error.contains("external_unencrypted"), "{error}");
+        let unencrypted = pool.with_unencrypted_jwks_url(url).unwrap();
+        assert_eq!(unencrypted.jwks_url(), url);
+    }
+
+    #[test]
+    fn a_secret_in_a_url_is_refused_or_not_shown() {
+        let pool = UserPool::new("eu-west-1_A").unwrap();
+        let url = "https://keys.example.com/j?key=hush";
+        let with_query = pool.clone().with_jwks_url(url).unwrap();
+        assert_eq!(with_query.jwks_url(), url, "what is fetched");
+        assert!(!format!("{with_query:?}").contains("hush"));
+        let error = pool
+            .with_jwks_url("https://me:hush@keys.example.com/j?hush")
+            .unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("hush"), "{error}");
+        assert!(
+            error.to_string().contains("user name or password"),
+            "{error}"
+        );
     }
 }

@@ -189,6 +189,10 @@ else
     jwks_url=$issuer/.well-known/jwks.json
     case $region in
         us-gov-*) token_url=https://$domain.auth-fips.$region.amazoncognito.com/oauth2/token ;;
+        cn-* | *-iso* | eusc-*)
+            token_url=
+            say "the form of Cognito domains in $region is not known here; set TOKEN_URL from the pool's domain in the console"
+            ;;
         *) token_url=https://$domain.auth.$region.amazoncognito.com/oauth2/token ;;
     esac
 fi
@@ -205,7 +209,7 @@ assign() { printf "%s='%s'\n" "$1" "$(printf '%s' "$2" | sed "s/'/'\\\\''/g")"; 
 assign POOL_ID "$pool"
 assign ISSUER "$issuer"
 assign JWKS_URL "$jwks_url"
-assign TOKEN_URL "$token_url"
+[ -z "$token_url" ] || assign TOKEN_URL "$token_url"
 assign CLIENT_ID "$client"
 assign CLIENT_SECRET_FILE "$secret_file"
 [ "$show_secret" = no ] || assign CLIENT_SECRET "$(cat -- "$secret_file")"

@@ -6,15 +6,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    outer_layer::ReportOnlyVerdict,
-    rules::{Admitted, Rules, admit_after},
+    completion::Completion,
+    rules::{Caller, Rules, authenticate_after},
 };
-use crate::{error::AuthError, keys::Waiting, rejection::RejectionResponse};
+use crate::{
+    error::AuthError, keys::Waiting, rejection::RejectionResponse, token::bearer::OwnedCredentials,
+};
 
 pin_project! {
     /// The response of a [`BearerAuth`](super::BearerAuth) service.
@@ -36,21 +38,31 @@ pin_project! {
         Inner {
             #[pin]
             future: S::Future,
-            report: Option<ReportOnlyVerdict>,
+            completion: Completion<R>,
         },
         Refused {
             response: Option<Response<ResBody>>,
         },
         Waiting {
-            admission: Pin<Box<dyn Future<Output = Result<Admitted, AuthError>> + Send>>,
+            authentication: Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
             parked: Option<Box<Parked<S, R, ReqBody>>>,
+        },
+        Accepted {
+            accepted: Option<Box<Accepted<S, R, ReqBody>>>,
         },
     }
 }
 
-/// What waits for a key: the request, and the service that is ready for it.
+/// What waits for a key: the request, and a clone of the inner service, which is not ready.
 struct Parked<S, R, ReqBody> {
     rules: Arc<Rules<R>>,
+    service: S,
+    request: Request<ReqBody>,
+}
+
+/// What waits for the inner service to be ready.
+struct Accepted<S, R, ReqBody> {
+    completion: Completion<R>,
     service: S,
     request: Request<ReqBody>,
 }
@@ -59,9 +71,9 @@ impl<S, R, ReqBody, ResBody> ResponseFuture<S, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) const fn inner(future: S::Future, report: Option<ReportOnlyVerdict>) -> Self {
+    pub(super) const fn inner(future: S::Future, completion: Completion<R>) -> Self {
         Self {
-            state: State::Inner { future, report },
+            state: State::Inner { future, completion },
         }
     }
 
@@ -78,12 +90,12 @@ where
         service: S,
         request: Request<ReqBody>,
         waiting: Waiting,
-        credentials: HeaderValue,
+        credentials: OwnedCredentials,
     ) -> Self {
-        let admission = admit_after(rules.verifier.clone(), waiting, credentials);
+        let authentication = authenticate_after(rules.verifier.clone(), waiting, credentials);
         Self {
             state: State::Waiting {
-                admission: Box::pin(admission),
+                authentication: Box::pin(authentication),
                 parked: Some(Box::new(Parked {
                     rules,
                     service,
@@ -104,24 +116,34 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
+            // A future that is polled after it was ready stays pending.
             let next = match state.as_mut().project() {
-                StateProj::Inner { future, report } => {
-                    let mut response = ready!(future.poll(cx))?;
-                    if let Some(verdict) = report.take() {
-                        record(&mut response, verdict);
-                    }
-                    return Poll::Ready(Ok(response));
+                StateProj::Inner { future, completion } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(completion.apply(response)));
                 }
                 StateProj::Refused { response } => {
-                    // A future that is polled after it was ready stays pending.
                     return response
                         .take()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
-                StateProj::Waiting { admission, parked } => {
-                    let outcome = ready!(admission.as_mut().poll(cx));
+                StateProj::Waiting {
+                    authentication,
+                    parked,
+                } => {
+                    let authenticated = ready!(authentication.as_mut().poll(cx));
                     match parked.take() {
-                        Some(parked) => parked.release(outcome),
+                        Some(parked) => parked.finish(authenticated),
+                        None => return Poll::Pending,
+                    }
+                }
+                StateProj::Accepted { accepted } => {
+                    let Some(waiting) = accepted.as_mut() else {
+                        return Poll::Pending;
+                    };
+                    ready!(waiting.service.poll_ready(cx))?;
+                    match accepted.take() {
+                        Some(accepted) => accepted.call(),
                         None => return Poll::Pending,
                     }
                 }
@@ -132,18 +154,21 @@ where
 }
 
 impl<S, R, ReqBody> Parked<S, R, ReqBody> {
-    fn release<ResBody>(
+    fn finish<ResBody>(
         mut self,
-        outcome: Result<Admitted, AuthError>,
+        authenticated: Result<Caller, AuthError>,
     ) -> State<S, R, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
         R: RejectionResponse<ResBody>,
     {
-        match self.rules.let_in(&mut self.request, outcome) {
-            Ok(report) => State::Inner {
-                future: self.service.call(self.request),
-                report,
+        match self.rules.finish(&mut self.request, authenticated) {
+            Ok(passed) => State::Accepted {
+                accepted: Some(Box::new(Accepted {
+                    completion: passed.completion(&self.rules, &self.request),
+                    service: self.service,
+                    request: self.request,
+                })),
             },
             Err(refused) => State::Refused {
                 response: Some(self.rules.refuse(&self.request, refused)),
@@ -152,11 +177,15 @@ impl<S, R, ReqBody> Parked<S, R, ReqBody> {
     }
 }
 
-/// A guard beneath may have found something that this layer did not: a refusal outweighs an acceptance.
-fn record<B>(response: &mut Response<B>, verdict: ReportOnlyVerdict) {
-    let found_beneath = response.extensions().get::<ReportOnlyVerdict>().is_some();
-    if verdict.refused().is_some() || !found_beneath {
-        response.extensions_mut().insert(verdict);
+impl<S, R, ReqBody> Accepted<S, R, ReqBody> {
+    fn call<ResBody>(mut self) -> State<S, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    {
+        State::Inner {
+            future: self.service.call(self.request),
+            completion: self.completion,
+        }
     }
 }
 

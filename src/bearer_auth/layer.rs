@@ -5,7 +5,10 @@ use tower_layer::Layer;
 use super::{BearerAuth, outer_layer::Enforcement, rules::Rules};
 use crate::{
     error::ConfigError,
-    rejection::{BearerChallenge, challenge::QuotableText},
+    rejection::{
+        BearerChallenge,
+        challenge::{ChallengeParameters, QuotableText},
+    },
     scope::ScopePolicy,
     verifier::Verifier,
 };
@@ -58,18 +61,21 @@ impl BearerAuthLayer {
 }
 
 impl<R: Clone> BearerAuthLayer<R> {
-    /// Demands scopes for everything beneath. For scopes that differ by route use
+    /// Demands scopes of every request, beside those that are demanded already. For scopes that differ by route use
     /// [`RequireScopesLayer`](crate::RequireScopesLayer).
+    ///
+    /// An [`optional`](Self::optional) layer demands them, too, and so a token.
     pub fn require(self, policy: ScopePolicy) -> Self {
-        self.change(|rules| rules.require(policy))
+        self.change(|rules| rules.challenges.require(policy))
     }
 
     /// Lets a request *without* a token pass, without claims. A request with a token that is not accepted is refused all the
     /// same: taking it for an anonymous one would hide an attack, or a caller's mistake.
     ///
-    /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
+    /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme. With scopes to
+    /// [`require`](Self::require) such a request is refused: nothing could grant them.
     pub fn optional(self) -> Self {
-        self.change(Rules::pass_absent)
+        self.change(|rules| rules.optional = true)
     }
 
     /// Lets CORS preflight requests pass, without claims. Browsers send them without a token, whatever the page's script does.
@@ -82,7 +88,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// cannot read them. Guards beneath refuse what has no claims, preflight or not; in a method router's `route_layer` they do not
     /// see it.
     pub fn pass_cors_preflight(self) -> Self {
-        self.change(Rules::pass_preflight)
+        self.change(|rules| rules.pass_cors_preflight = true)
     }
 
     /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
@@ -109,7 +115,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// [`ConfigError::InvalidChallengeParameter`] if it is empty, not printable ASCII, or has a quote or backslash.
     pub fn realm(self, realm: &str) -> Result<Self, ConfigError> {
         let realm = QuotableText::realm(realm)?;
-        Ok(self.change(|rules| rules.describe(|parameters| parameters.realm = Some(realm))))
+        Ok(self.describe(|parameters| parameters.realm = Some(realm)))
     }
 
     /// Names the URL of the resource's metadata in challenges (RFC 9728 §5.1). None by default.
@@ -123,7 +129,11 @@ impl<R: Clone> BearerAuthLayer<R> {
     }
 
     pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
-        self.change(|rules| rules.describe(|parameters| parameters.resource_metadata = Some(url)))
+        self.describe(|parameters| parameters.resource_metadata = Some(url))
+    }
+
+    fn describe(self, change: impl FnOnce(&mut ChallengeParameters)) -> Self {
+        self.change(|rules| rules.challenges.describe(change))
     }
 
     fn change(self, change: impl FnOnce(&mut Rules<R>)) -> Self {

@@ -54,19 +54,19 @@ pub(super) fn request_judged(finding: Finding<'_>, enforcement: Enforcement) {
         reason = labels.reason,
         verified = labels.verified,
         enforcement = labels.enforcement,
-        "bearer token"
+        "authentication decided"
     );
     metrics::request_judged(labels);
 }
 
-/// Reports that a guard refuses a request, or would.
-pub(crate) fn guard_refused(refused: &AuthError, enforcement: Enforcement) {
+/// Reports that a guard, an extractor or a handler inside refuses a request, or would.
+pub(super) fn refused_inside(refused: &AuthError, enforcement: Enforcement) {
     let labels = Finding::Refused(refused).labels(enforcement);
     tracing::debug!(
         reason = labels.reason,
         verified = labels.verified,
         enforcement = labels.enforcement,
-        "scopes"
+        "refused inside the layer"
     );
-    metrics::guard_refused(labels);
+    metrics::refused_inside(labels);
 }

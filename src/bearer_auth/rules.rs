@@ -1,26 +1,23 @@
-//! What a [`BearerAuthLayer`](super::BearerAuthLayer) was told, and how it decides by it.
+//! What a [`BearerAuthLayer`](super::BearerAuthLayer) is configured with, and how it decides.
 
 use std::time::Duration;
 
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response,
-    header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
-};
+use http::{Request, Response};
 
 use super::{
-    outer_layer::{Enforcement, OuterLayer, ReportOnlyVerdict},
+    outer_layer::{Enforcement, OuterLayer},
+    preflight::is_cors_preflight,
     report::{Finding, request_judged},
+    report_only::ReportOnlyVerdict,
 };
 use crate::{
     error::AuthError,
     keys::Waiting,
-    rejection::{
-        BearerChallenge, RejectionResponse,
-        challenge::{ChallengeParameters, Challenges},
-        refuse,
+    rejection::{BearerChallenge, RejectionResponse, RequestHead, challenge::Challenges, form},
+    token::{
+        bearer::{self, OwnedCredentials},
+        claims::Claims,
     },
-    scope::ScopePolicy,
-    token::{bearer, claims::Claims},
     verifier::{Step, Verifier},
 };
 
@@ -28,45 +25,40 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Rules<R> {
     pub(super) verifier: Verifier,
-    parameters: ChallengeParameters,
-    /// Written whenever what they say changes.
-    challenges: Challenges,
-    required: Option<ScopePolicy>,
-    absent: Absent,
+    pub(super) challenges: Challenges,
+    pub(super) optional: bool,
+    pub(super) pass_cors_preflight: bool,
     pub(super) enforcement: Enforcement,
-    rejection: R,
+    pub(super) rejection: R,
 }
 
-/// What happens to a request without a token.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Absent {
-    Refuse,
-    /// Passes if it is a CORS preflight request, and is refused otherwise.
-    PassPreflight,
-    Pass,
+/// How far authentication gets without waiting.
+pub(super) enum Progress {
+    Done(Caller),
+    Wait(Waiting, OwnedCredentials),
 }
 
-/// How far a request gets without waiting.
-pub(super) enum Admission {
-    Done(Result<Admitted, AuthError>),
-    Wait(Waiting, HeaderValue),
-}
-
-/// A request that may pass.
-pub(super) enum Admitted {
+/// Who sends a request that may pass.
+pub(super) enum Caller {
     Anonymous,
-    With(Claims),
+    Verified(Claims),
+}
+
+/// A request that passes: what is left to do with its response.
+pub(super) struct Passed {
+    pub(super) report: Option<ReportOnlyVerdict>,
+    /// Whether refusals from inside belong to an enforcing layer outside of this report-only one,
+    /// which must not change anything.
+    pub(super) outer_enforces: bool,
 }
 
 impl Rules<BearerChallenge> {
     pub(super) fn new(verifier: Verifier) -> Self {
-        let parameters = ChallengeParameters::default();
         Self {
-            challenges: Challenges::new(&parameters, None),
             verifier,
-            parameters,
-            required: None,
-            absent: Absent::Refuse,
+            challenges: Challenges::default(),
+            optional: false,
+            pass_cors_preflight: false,
             enforcement: Enforcement::Enforce,
             rejection: BearerChallenge,
         }
@@ -74,159 +66,150 @@ impl Rules<BearerChallenge> {
 }
 
 impl<R> Rules<R> {
-    pub(super) fn require(&mut self, policy: ScopePolicy) {
-        self.required = Some(policy);
-        self.write_challenges();
-    }
-
-    pub(super) fn describe(&mut self, change: impl FnOnce(&mut ChallengeParameters)) {
-        change(&mut self.parameters);
-        self.write_challenges();
-    }
-
-    pub(super) fn pass_absent(&mut self) {
-        self.absent = Absent::Pass;
-    }
-
-    pub(super) fn pass_preflight(&mut self) {
-        self.absent = match self.absent {
-            Absent::Refuse | Absent::PassPreflight => Absent::PassPreflight,
-            Absent::Pass => Absent::Pass,
-        };
-    }
-
     pub(super) fn with_rejection<R2>(self, rejection: R2) -> Rules<R2> {
         Rules {
             verifier: self.verifier,
-            parameters: self.parameters,
             challenges: self.challenges,
-            required: self.required,
-            absent: self.absent,
+            optional: self.optional,
+            pass_cors_preflight: self.pass_cors_preflight,
             enforcement: self.enforcement,
             rejection,
         }
     }
 
-    fn write_challenges(&mut self) {
-        self.challenges = Challenges::new(&self.parameters, self.required.as_ref());
-    }
-
-    pub(super) fn admit<B>(&self, request: &Request<B>) -> Admission {
-        let credentials = match bearer::credentials(request.headers()) {
-            Ok(Some(credentials)) => credentials,
-            Ok(None) if self.absent.passes(request) => {
-                return Admission::Done(Ok(Admitted::Anonymous));
-            }
-            Ok(None) => return Admission::Done(Err(AuthError::MissingToken)),
-            Err(refused) => return Admission::Done(Err(refused)),
+    /// Everything that can be done without waiting. Marks the `Authorization` values sensitive before
+    /// anything else.
+    pub(super) fn authenticate<B>(&self, request: &mut Request<B>) -> Result<Progress, AuthError> {
+        let Some(credentials) = bearer::credentials(request.headers_mut())? else {
+            return self.without_token(request).map(Progress::Done);
         };
-        let token = bearer::token(credentials).unwrap_or_default();
-        match self.verifier.begin(token) {
-            Step::Done(verdict) => Admission::Done(verdict.map(Admitted::With)),
+        match self.verifier.begin(credentials.token()) {
+            Step::Done(verdict) => verdict.map(Caller::Verified).map(Progress::Done),
             Step::Wait(waiting) => match self.enforcement {
-                Enforcement::Enforce => Admission::Wait(waiting, credentials.clone()),
+                Enforcement::Enforce => Ok(Progress::Wait(waiting, credentials.to_owned())),
                 // What protects nothing must not delay anything either.
-                Enforcement::ReportOnly => Admission::Done(Err(AuthError::KeysUnavailable {
+                Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
                     retry_after: Duration::from_secs(1),
-                })),
+                }),
             },
         }
     }
 
-    /// Prepares the request for the inner service, or says why it must not get there. A report-only layer lets every request
-    /// through, with what it found.
-    pub(super) fn let_in<B>(
+    fn without_token<B>(&self, request: &Request<B>) -> Result<Caller, AuthError> {
+        let optional = self.optional && self.challenges.required().is_none();
+        let preflight =
+            || self.pass_cors_preflight && is_cors_preflight(request.method(), request.headers());
+        if optional || preflight() {
+            Ok(Caller::Anonymous)
+        } else {
+            Err(AuthError::MissingToken)
+        }
+    }
+
+    /// Decides, reports the verdict, and prepares a request that passes for the inner service.
+    pub(super) fn finish<B>(
         &self,
         request: &mut Request<B>,
-        outcome: Result<Admitted, AuthError>,
-    ) -> Result<Option<ReportOnlyVerdict>, AuthError> {
-        let let_in_as = match &outcome {
-            Ok(Admitted::Anonymous) => Finding::Anonymous,
-            Ok(Admitted::With(_)) | Err(_) => Finding::Accepted,
+        authenticated: Result<Caller, AuthError>,
+    ) -> Result<Passed, AuthError> {
+        let unmet = match &authenticated {
+            Ok(caller) => self.authorize(caller).err(),
+            Err(refused) => Some(refused.clone()),
         };
-        let verdict = outcome.and_then(|admitted| self.grant(request, admitted));
-        let finding = verdict.as_ref().err().map_or(let_in_as, Finding::Refused);
+        let finding = match (&unmet, &authenticated) {
+            (Some(refused), _) => Finding::Refused(refused),
+            (None, Ok(Caller::Anonymous)) => Finding::Anonymous,
+            (None, _) => Finding::Accepted,
+        };
         request_judged(finding, self.enforcement);
         match self.enforcement {
-            Enforcement::Enforce => verdict.map(|()| None),
-            Enforcement::ReportOnly => Ok(Some(report(request, verdict.err()))),
+            Enforcement::Enforce => match unmet {
+                Some(refused) => Err(refused),
+                None => Ok(enforce(request, authenticated.ok())),
+            },
+            Enforcement::ReportOnly => Ok(report_only(request, authenticated.ok(), unmet)),
         }
     }
 
-    fn grant<B>(&self, request: &mut Request<B>, admitted: Admitted) -> Result<(), AuthError> {
-        let Admitted::With(claims) = admitted else {
-            request.extensions_mut().insert(OuterLayer {
-                why_no_claims: Some(AuthError::MissingToken),
-                enforcement: Enforcement::Enforce,
-            });
-            return Ok(());
-        };
-        let unmet = self
-            .required
-            .as_ref()
-            .filter(|policy| !policy.is_met_by(claims.scopes()));
-        request.extensions_mut().insert(claims);
-        if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
-            credentials.set_sensitive(true);
-        }
-        match unmet {
-            None => Ok(()),
-            Some(required) => Err(AuthError::InsufficientScope {
-                required: required.clone(),
-            }),
+    fn authorize(&self, caller: &Caller) -> Result<(), AuthError> {
+        match (caller, self.challenges.required()) {
+            (Caller::Verified(claims), Some(required)) if !required.is_met_by(claims.scopes()) => {
+                Err(AuthError::InsufficientScope {
+                    required: required.clone(),
+                })
+            }
+            _ => Ok(()),
         }
     }
 
+    /// Forms one of the layer's own refusals.
     pub(super) fn refuse<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
     where
         R: RejectionResponse<B>,
     {
-        refuse(&self.rejection, &self.challenges, request, error)
+        let head = RequestHead::of(&self.rejection, request);
+        let challenge = self.challenges.of(&error);
+        form(&self.rejection, challenge.as_deref(), &head, error)
     }
-}
-
-impl Absent {
-    fn passes<B>(self, request: &Request<B>) -> bool {
-        match self {
-            Self::Refuse => false,
-            Self::PassPreflight => is_cors_preflight(request.method(), request.headers()),
-            Self::Pass => true,
-        }
-    }
-}
-
-/// As the Fetch standard says, "CORS-preflight request".
-fn is_cors_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Waits for the key and verifies. (Not a method of the layer, whose type parameter need not be `Send`.)
-pub(super) async fn admit_after(
+pub(super) async fn authenticate_after(
     verifier: Verifier,
     waiting: Waiting,
-    credentials: HeaderValue,
-) -> Result<Admitted, AuthError> {
+    credentials: OwnedCredentials,
+) -> Result<Caller, AuthError> {
     let waited = waiting.wait().await;
-    let token = bearer::token(&credentials).unwrap_or_default();
-    verifier.finish(token, &waited).map(Admitted::With)
+    verifier
+        .finish(credentials.borrow().token(), &waited)
+        .map(Caller::Verified)
 }
 
-/// Leaves what a report-only layer found with a request that passes in any case.
-fn report<B>(request: &mut Request<B>, refused: Option<AuthError>) -> ReportOnlyVerdict {
-    for (name, value) in request.headers_mut().iter_mut() {
-        if name == AUTHORIZATION {
-            value.set_sensitive(true);
+/// Replaces what a layer outside, or a careless client of this service, left in the extensions.
+fn enforce<B>(request: &mut Request<B>, caller: Option<Caller>) -> Passed {
+    let extensions = request.extensions_mut();
+    match caller {
+        Some(Caller::Verified(claims)) => {
+            extensions.remove::<OuterLayer>();
+            extensions.insert(claims);
+        }
+        Some(Caller::Anonymous) | None => {
+            extensions.remove::<Claims>();
+            extensions.insert(OuterLayer {
+                why_no_claims: AuthError::MissingToken,
+                enforcement: Enforcement::Enforce,
+            });
         }
     }
-    let verdict = ReportOnlyVerdict::new(refused.clone());
-    let why_no_claims = refused.or(Some(AuthError::MissingToken));
+    Passed {
+        report: None,
+        outer_enforces: false,
+    }
+}
+
+/// Leaves what a report-only layer found with a request that passes in any case. Where a layer
+/// outside enforces, its claims stay: a report-only layer switches nothing off.
+fn report_only<B>(
+    request: &mut Request<B>,
+    caller: Option<Caller>,
+    refused: Option<AuthError>,
+) -> Passed {
     let extensions = request.extensions_mut();
+    let outer_enforces = OuterLayer::enforces(extensions);
+    if !outer_enforces {
+        extensions.remove::<Claims>();
+        if let Some(Caller::Verified(claims)) = caller {
+            extensions.insert(claims);
+        }
+        extensions.insert(OuterLayer {
+            why_no_claims: refused.clone().unwrap_or(AuthError::MissingToken),
+            enforcement: Enforcement::ReportOnly,
+        });
+    }
+    let verdict = ReportOnlyVerdict::new(refused);
     extensions.insert(verdict.clone());
-    extensions.insert(OuterLayer {
-        why_no_claims,
-        enforcement: Enforcement::ReportOnly,
-    });
-    verdict
+    Passed {
+        report: Some(verdict),
+        outer_enforces,
+    }
 }

@@ -1,5 +1,4 @@
 use std::{
-    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -9,18 +8,15 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
-    outer_layer::OuterLayer,
-    rules::{Admission, Rules},
+    rules::{Progress, Rules},
 };
-use crate::{
-    rejection::{BearerChallenge, RejectionResponse},
-    token::claims::Claims,
-};
+use crate::rejection::{BearerChallenge, RejectionResponse};
 
 /// The service of a [`BearerAuthLayer`](super::BearerAuthLayer).
 ///
-/// It works around any service of `http` requests, whatever the bodies. The inner service must be `Clone` because a request
-/// whose key has to be fetched takes the service that was polled ready with it.
+/// It works around any service of `http` requests, whatever the bodies. The inner service must be `Clone`: a request whose
+/// key has to be fetched takes a clone with it, and polls that one ready once its token is accepted. Until then it holds no
+/// capacity of the inner service.
 #[derive(Debug)]
 pub struct BearerAuth<S, R = BearerChallenge> {
     inner: S,
@@ -35,6 +31,16 @@ impl<S, R> BearerAuth<S, R> {
     /// The inner service.
     pub const fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// The inner service, to change it.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
     }
 }
 
@@ -61,26 +67,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // Whatever an outer layer or a careless client of this service put there, it is not ours.
-        request.extensions_mut().remove::<Claims>();
-        request.extensions_mut().remove::<OuterLayer>();
-        match self.rules.admit(&request) {
-            Admission::Done(outcome) => match self.rules.let_in(&mut request, outcome) {
-                Ok(report) => ResponseFuture::inner(self.inner.call(request), report),
-                Err(refused) => ResponseFuture::refused(self.rules.refuse(&request, refused)),
-            },
-            Admission::Wait(waiting, credentials) => {
-                // The service that was polled ready goes with the request; the clone stays behind and is polled anew.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::waiting(
-                    Arc::clone(&self.rules),
-                    ready,
-                    request,
-                    waiting,
-                    credentials,
-                )
+        let authenticated = match self.rules.authenticate(&mut request) {
+            Ok(Progress::Wait(waiting, credentials)) => {
+                // The service that was polled ready is dropped, and with it the capacity that it has
+                // reserved. Kept here, it would hold that until the next call: a caller that awaits
+                // this response first would wait for its own place.
+                self.inner = self.inner.clone();
+                let service = self.inner.clone();
+                let rules = Arc::clone(&self.rules);
+                return ResponseFuture::waiting(rules, service, request, waiting, credentials);
             }
+            Ok(Progress::Done(caller)) => Ok(caller),
+            Err(refused) => Err(refused),
+        };
+        match self.rules.finish(&mut request, authenticated) {
+            Ok(passed) => {
+                let completion = passed.completion(&self.rules, &request);
+                ResponseFuture::inner(self.inner.call(request), completion)
+            }
+            Err(refused) => ResponseFuture::refused(self.rules.refuse(&request, refused)),
         }
     }
 }

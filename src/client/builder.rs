@@ -8,25 +8,26 @@ use super::{
     scopes::Scopes,
     secret::{ClientSecret, Secrets},
     source::{Settings, TokenSource},
-    token_endpoint::TokenEndpoint,
+    token_endpoint::{TokenEndpoint, checked_token_url},
 };
 use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock, jitter},
     error::ConfigError,
     metrics,
-    user_pool::is_region,
+    protected_url::Unencrypted,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises tokens alone may take 5 s.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] or [`ClientCredentials::for_domain`].
+/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors beside it.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     token_url: Result<String, ConfigError>,
+    unencrypted: Unencrypted,
     client_id: String,
     client_secret: String,
     next_secret: Option<String>,
@@ -44,6 +45,7 @@ impl ClientCredentialsBuilder {
     ) -> Self {
         Self {
             token_url,
+            unencrypted: Unencrypted::OnLoopback,
             client_id,
             client_secret,
             next_secret: None,
@@ -83,8 +85,19 @@ impl ClientCredentialsBuilder {
         self
     }
 
+    /// Accepts a token URL that is plain http on another host. **Whoever is on the network path can then read the client
+    /// secret and the tokens.** It is for an emulator under a name on a private network, such as
+    /// `http://cognito:9229/oauth2/token` among containers, and never for production. `build` logs a warning. Proxies are not
+    /// used for such a URL.
+    ///
+    /// By default plain http is accepted on a loopback address only, where it does not leave the machine.
+    pub fn allow_unencrypted_token_url(mut self) -> Self {
+        self.unencrypted = Unencrypted::Anywhere;
+        self
+    }
+
     /// How long a token request may take altogether, connection, both secrets and body included. The default is
-    /// [`DEFAULT_TIMEOUT`], 10 s; at most 60 s.
+    /// 10 s; at most 60 s.
     ///
     /// Callers wait that long only where there is no good token. Bound them further with a timeout of their own: the request
     /// goes on, and its token is there for the next call.
@@ -104,15 +117,16 @@ impl ClientCredentialsBuilder {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
-    ///    [`ConfigError::InvalidDomainPrefix`] or [`ConfigError::InvalidRegion`] if a domain was given that cannot be.
+    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnknownDomainForm`] or
+    ///    [`ConfigError::InvalidCustomDomain`] for a domain whose URL cannot be made.
     /// 2. [`ConfigError::InvalidClientId`] or [`ConfigError::InvalidClientSecret`]. A secret read from a file often ends in a
     ///    line break.
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
     /// 4. [`ConfigError::OutOfRange`] for a timeout of zero or above 60 s, or for [`ClientAuthentication::Basic`] with a
     ///    client id that holds `:`, where Basic would cut it.
-    /// 5. [`ConfigError::HttpClient`] if the system has no TLS roots.
+    /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA certificates.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
-        let token_url = self.token_url?;
+        let token_url = checked_token_url(&self.token_url?, self.unencrypted)?;
         let client_id = checked_client_id(&self.client_id)?;
         let client_secret = ClientSecret::new("ClientCredentials", &self.client_secret)?;
         let next_secret = self
@@ -134,7 +148,12 @@ impl ClientCredentialsBuilder {
                 accepted: "Post, because the client id holds a colon",
             });
         }
-        let endpoint = TokenEndpoint::new(&token_url, client_id.clone(), self.authentication)?;
+        let endpoint = TokenEndpoint::new(
+            token_url,
+            client_id.clone(),
+            self.authentication,
+            self.timeout,
+        )?;
         metrics::describe();
         let source = TokenSource::new(
             AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),
@@ -149,28 +168,6 @@ impl ClientCredentialsBuilder {
     }
 }
 
-/// The token URL of a Cognito domain with a prefix.
-pub(super) fn domain_token_url(prefix: &str, region: &str) -> Result<String, ConfigError> {
-    let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let well_formed = (1..=63).contains(&prefix.len())
-        && prefix.bytes().all(label)
-        && !prefix.starts_with('-')
-        && !prefix.ends_with('-');
-    if !well_formed {
-        return Err(ConfigError::InvalidDomainPrefix {
-            given: prefix.to_owned(),
-        });
-    }
-    if !is_region(region) {
-        return Err(ConfigError::InvalidRegion {
-            given: region.to_owned(),
-        });
-    }
-    Ok(format!(
-        "https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token"
-    ))
-}
-
 /// Without the secrets.
 impl fmt::Debug for ClientCredentialsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,45 +178,5 @@ impl fmt::Debug for ClientCredentialsBuilder {
             .field("authentication", &self.authentication)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_domain_prefix_becomes_part_of_a_url_only_if_it_is_one() {
-        assert_eq!(
-            domain_token_url("my-app", "eu-west-1").unwrap(),
-            "https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token"
-        );
-        for prefix in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a.b",
-            "a/b",
-            "a@b",
-            "a b",
-            "\u{e4}",
-            &"a".repeat(64),
-        ] {
-            assert_eq!(
-                domain_token_url(prefix, "eu-west-1"),
-                Err(ConfigError::InvalidDomainPrefix {
-                    given: prefix.to_owned()
-                })
-            );
-        }
-        for region in ["", "eu-west", "eu-west-1.evil.com", "EU-west-1"] {
-            assert_eq!(
-                domain_token_url("my-app", region),
-                Err(ConfigError::InvalidRegion {
-                    given: region.to_owned()
-                })
-            );
-        }
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::error::ConnectError;
+
 /// Why there is no token, and what to do about it.
 ///
 /// No variant holds a byte of the reply or of the request: neither a secret nor what the token endpoint wrote can get into a
@@ -36,6 +38,9 @@ pub enum TokenError {
          (invalid_client)"
     )]
     ClientRefused,
+    /// No connection could be made: name resolution, TCP, TLS or a proxy failed.
+    #[error("could not connect to the token endpoint: {cause}{}", setting(.0), cause = .0)]
+    Connect(#[from] ConnectError),
     /// `unsupported_grant_type`: the token endpoint has no client-credentials grant.
     #[error(
         "the token endpoint does not offer the client-credentials grant; check the token URL (unsupported_grant_type)"
@@ -49,6 +54,11 @@ pub enum TokenError {
         /// What is wrong with it: a fixed text.
         problem: &'static str,
     },
+    /// The connection was closed before a complete response, or what came was not HTTP/1.1.
+    #[error(
+        "the token endpoint closed the connection without a complete HTTP response; check the token URL's scheme and port"
+    )]
+    NoResponse,
     /// There is no tokio runtime to make the request in.
     #[error("there is no tokio runtime; ask for tokens inside of one")]
     NoRuntime,
@@ -87,14 +97,11 @@ pub enum TokenError {
         /// The reply's `Retry-After`, if it is a number of seconds.
         retry_after: Option<Duration>,
     },
-    /// It took too long.
-    #[error("the token endpoint did not answer in time; it is tried again later")]
-    Timeout,
-    /// No connection could be made, or it broke: name resolution, TCP or TLS.
+    /// There was no complete response within the builder's `timeout`.
     #[error(
-        "the token endpoint cannot be reached; check its name, the network and the system's TLS roots"
+        "the token endpoint did not send a complete response in time; `timeout` sets how long a token request may take"
     )]
-    Unreachable,
+    Timeout,
 }
 
 impl TokenError {
@@ -105,10 +112,11 @@ impl TokenError {
     pub const fn is_temporary(&self) -> bool {
         match self {
             Self::Aborted
+            | Self::Connect(_)
+            | Self::NoResponse
             | Self::Server { .. }
             | Self::Throttled { .. }
-            | Self::Timeout
-            | Self::Unreachable => true,
+            | Self::Timeout => true,
             Self::ClientNotPermitted
             | Self::ClientRefused
             | Self::GrantNotSupported
@@ -127,8 +135,10 @@ impl TokenError {
             Self::Aborted => "aborted",
             Self::ClientNotPermitted => "client_not_permitted",
             Self::ClientRefused => "client_refused",
+            Self::Connect(_) => "connect",
             Self::GrantNotSupported => "grant_not_supported",
             Self::MalformedReply { .. } => "malformed_reply",
+            Self::NoResponse => "no_response",
             Self::NoRuntime => "no_runtime",
             Self::RequestRefused => "request_refused",
             Self::ScopeRefused => "scope_refused",
@@ -136,7 +146,15 @@ impl TokenError {
             Self::Status { .. } => "status",
             Self::Throttled { .. } => "throttled",
             Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// Of [`TokenError::Connect`], its [`ConnectError::reason`]: which part of connecting failed.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(cause) => Some(cause.reason()),
+            _ => None,
         }
     }
 
@@ -145,5 +163,13 @@ impl TokenError {
             Self::Server { retry_after, .. } | Self::Throttled { retry_after } => *retry_after,
             _ => None,
         }
+    }
+}
+
+/// Which setting to look at.
+const fn setting(cause: &ConnectError) -> &'static str {
+    match cause {
+        ConnectError::TimedOut => "; `timeout` sets how long a token request may take",
+        _ => "",
     }
 }

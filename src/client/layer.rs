@@ -2,11 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{
-    ClientCredentials, CloneBody, NoRetry, SendBearer,
-    origin::{Origin, Unencrypted},
-};
-use crate::error::ConfigError;
+use super::{ClientCredentials, CloneBody, NoRetry, SendBearer, origin::Origin};
+use crate::{error::ConfigError, protected_url::Unencrypted};
 
 /// Puts the token of [`ClientCredentials`] on outgoing requests; made by [`ClientCredentials::layer`].
 ///
@@ -35,7 +32,7 @@ use crate::error::ConfigError;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let credentials =
-///     ClientCredentials::for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
+///     ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
 ///         .scopes(["profiles/get"])
 ///         .build()?;
 /// # let http_client = service_fn(|_: Request<String>| async {

@@ -48,7 +48,7 @@
 //! use tower_cognito::client::ClientCredentials;
 //!
 //! # async fn call() -> Result<(), Box<dyn std::error::Error>> {
-//! let credentials = ClientCredentials::for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
+//! let credentials = ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
 //!     .scopes(["profiles/get"])
 //!     .build()?;
 //!
@@ -67,9 +67,11 @@
 //! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
 
 mod builder;
+mod domain;
 mod error;
 mod layer;
 mod origin;
+mod renewal;
 mod replay;
 mod request_token;
 mod schedule;
@@ -88,7 +90,7 @@ mod www_authenticate;
 use std::{fmt, sync::Arc};
 
 pub use self::{
-    builder::{ClientCredentialsBuilder, DEFAULT_TIMEOUT},
+    builder::ClientCredentialsBuilder,
     error::TokenError,
     layer::SendBearerLayer,
     replay::{CloneBody, CopyBody, NoRetry},
@@ -98,6 +100,7 @@ pub use self::{
 };
 use self::{scopes::Scopes, source::TokenSource};
 use crate::error::ConfigError;
+pub use crate::error::ConnectError;
 
 /// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap and share what is held.
 ///
@@ -130,7 +133,8 @@ impl ClientCredentials {
         Self { source, scopes }
     }
 
-    /// A client of the token endpoint at this URL: a custom domain, a region of another form, or another issuer.
+    /// Begins the configuration of a client of the token endpoint at this URL: a domain of another form, another issuer, or an
+    /// emulator.
     pub fn builder(
         token_url: impl Into<String>,
         client_id: impl Into<String>,
@@ -139,15 +143,67 @@ impl ClientCredentials {
         ClientCredentialsBuilder::new(Ok(token_url.into()), client_id.into(), client_secret.into())
     }
 
-    /// A client of a Cognito domain: `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`.
-    pub fn for_domain(
+    /// Begins the configuration of a client of a Cognito domain with a prefix:
+    /// `https://{prefix}.auth.{region}.amazoncognito.com`, or in GovCloud `https://{prefix}.auth-fips.{region}.amazoncognito.com`.
+    ///
+    /// For a region of another partition (China, `eusc-…`, isolated regions) [`build`](ClientCredentialsBuilder::build) returns
+    /// [`ConfigError::UnknownDomainForm`]: copy the domain from the console and give its token URL to
+    /// [`builder`](Self::builder).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::client::ClientCredentials;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let credentials = ClientCredentials::builder_for_domain(
+    ///     "my-app",
+    ///     "us-gov-west-1",
+    ///     "1example23456789",
+    ///     "the-client-secret",
+    /// )
+    /// .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder_for_domain(
         prefix: &str,
         region: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<String>,
     ) -> ClientCredentialsBuilder {
         ClientCredentialsBuilder::new(
-            builder::domain_token_url(prefix, region),
+            domain::prefix_token_url(prefix, region),
+            client_id.into(),
+            client_secret.into(),
+        )
+    }
+
+    /// As [`builder_for_domain`](Self::builder_for_domain), for the FIPS 140 endpoint of the domain:
+    /// `https://{prefix}.auth-fips.{region}.amazoncognito.com`. Outside GovCloud it exists in some regions of North America only.
+    ///
+    /// Source: AWS, *General Reference*, "Amazon Cognito Identity endpoints and quotas".
+    pub fn builder_for_fips_domain(
+        prefix: &str,
+        region: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<String>,
+    ) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(
+            domain::fips_token_url(prefix, region),
+            client_id.into(),
+            client_secret.into(),
+        )
+    }
+
+    /// Begins the configuration of a client of a custom Cognito domain, such as `auth.example.com`.
+    pub fn builder_for_custom_domain(
+        host: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<String>,
+    ) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(
+            domain::custom_token_url(host),
             client_id.into(),
             client_secret.into(),
         )

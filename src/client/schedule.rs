@@ -42,14 +42,6 @@ impl Lifespan {
     }
 }
 
-/// Everything that a decision needs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct View {
-    pub(super) token: Option<TokenView>,
-    /// The last renewal failed, and it is too early for the next.
-    pub(super) backing_off: bool,
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenView {
     pub(super) age: Duration,
@@ -57,53 +49,44 @@ pub(super) struct TokenView {
     pub(super) rejection: Rejection,
 }
 
-/// What became of a callee's word that the token is not good.
+/// What became of a callee's report that the token is not good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     None,
-    /// There was no renewal since.
+    /// No renewal has ended since.
     Reported {
         /// The token was itself obtained because another had been rejected.
         of_replacement: bool,
     },
-    /// The forced renewal failed. The token is served on: only its own end is certain.
+    /// The forced renewal failed. The token stays in use: only its own end is certain.
     RenewalFailed,
 }
 
+/// What a token at hand is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(super) enum Use {
     Serve,
     ServeAndRenew,
-    /// Only a token request can tell.
-    Wait,
-    Refuse,
+    /// A callee rejected it: it is served only if no other one is available.
+    Replace,
+    /// It has expired, or is about to.
+    None,
 }
 
-pub(super) fn decide(view: View) -> Decision {
-    let usable = view
-        .token
-        .filter(|token| token.lifespan.is_usable(token.age));
-    match (usable, view.backing_off) {
-        (None, true) => Decision::Refuse,
-        (None, false) => Decision::Wait,
-        (Some(_), true) => Decision::Serve,
-        (Some(token), false) => token.decide(),
+pub(super) fn use_of(token: TokenView) -> Use {
+    if !token.lifespan.is_usable(token.age) {
+        return Use::None;
     }
-}
-
-impl TokenView {
-    fn decide(self) -> Decision {
-        let is_due = self.age >= self.lifespan.renew_after;
-        match self.rejection {
-            Rejection::Reported { of_replacement }
-                if !of_replacement || self.age >= FORCED_RENEWAL_INTERVAL =>
-            {
-                Decision::Wait
-            }
-            Rejection::RenewalFailed => Decision::ServeAndRenew,
-            Rejection::None | Rejection::Reported { .. } if is_due => Decision::ServeAndRenew,
-            Rejection::None | Rejection::Reported { .. } => Decision::Serve,
+    let is_due = token.age >= token.lifespan.renew_after;
+    match token.rejection {
+        Rejection::Reported { of_replacement }
+            if !of_replacement || token.age >= FORCED_RENEWAL_INTERVAL =>
+        {
+            Use::Replace
         }
+        Rejection::RenewalFailed => Use::ServeAndRenew,
+        Rejection::None | Rejection::Reported { .. } if is_due => Use::ServeAndRenew,
+        Rejection::None | Rejection::Reported { .. } => Use::Serve,
     }
 }
 
@@ -125,48 +108,26 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn token(age: Duration, rejection: Rejection) -> View {
-        View {
-            token: Some(TokenView {
-                age,
-                lifespan: Lifespan::new(HOUR, 0.0),
-                rejection,
-            }),
-            backing_off: false,
-        }
-    }
-
-    fn backing_off(view: View) -> View {
-        View {
-            backing_off: true,
-            ..view
-        }
+    fn use_at(age: Duration, rejection: Rejection) -> Use {
+        use_of(TokenView {
+            age,
+            lifespan: Lifespan::new(HOUR, 0.0),
+            rejection,
+        })
     }
 
     #[test]
     fn a_token_is_renewed_from_three_quarters_and_sent_until_ten_seconds_before_its_end() {
-        for (age, decision, after_a_failure) in [
-            (Duration::ZERO, Decision::Serve, Decision::Serve),
-            (HOUR * 3 / 4 - SECOND, Decision::Serve, Decision::Serve),
-            (HOUR * 3 / 4, Decision::ServeAndRenew, Decision::Serve),
-            (HOUR - 11 * SECOND, Decision::ServeAndRenew, Decision::Serve),
-            (HOUR - 10 * SECOND, Decision::Wait, Decision::Refuse),
-            (HOUR * 9, Decision::Wait, Decision::Refuse),
+        for (age, expected) in [
+            (Duration::ZERO, Use::Serve),
+            (HOUR * 3 / 4 - SECOND, Use::Serve),
+            (HOUR * 3 / 4, Use::ServeAndRenew),
+            (HOUR - 11 * SECOND, Use::ServeAndRenew),
+            (HOUR - 10 * SECOND, Use::None),
+            (HOUR * 9, Use::None),
         ] {
-            let view = token(age, Rejection::None);
-            assert_eq!(decide(view), decision, "{age:?}");
-            assert_eq!(decide(backing_off(view)), after_a_failure, "{age:?}");
+            assert_eq!(use_at(age, Rejection::None), expected, "{age:?}");
         }
-    }
-
-    #[test]
-    fn without_a_token_there_is_a_request_or_the_last_error() {
-        let nothing = View {
-            token: None,
-            backing_off: false,
-        };
-        assert_eq!(decide(nothing), Decision::Wait);
-        assert_eq!(decide(backing_off(nothing)), Decision::Refuse);
     }
 
     #[test]
@@ -196,15 +157,9 @@ mod tests {
         let reported = Rejection::Reported {
             of_replacement: false,
         };
-        assert_eq!(decide(token(SECOND, reported)), Decision::Wait);
-        assert_eq!(
-            decide(backing_off(token(SECOND, reported))),
-            Decision::Serve
-        );
-        assert_eq!(
-            decide(token(SECOND, Rejection::RenewalFailed)),
-            Decision::ServeAndRenew
-        );
+        assert_eq!(use_at(SECOND, reported), Use::Replace);
+        assert_eq!(use_at(HOUR, reported), Use::None);
+        assert_eq!(use_at(SECOND, Rejection::RenewalFailed), Use::ServeAndRenew);
     }
 
     #[test]
@@ -212,8 +167,8 @@ mod tests {
         let again = Rejection::Reported {
             of_replacement: true,
         };
-        assert_eq!(decide(token(59 * SECOND, again)), Decision::Serve);
-        assert_eq!(decide(token(60 * SECOND, again)), Decision::Wait);
+        assert_eq!(use_at(59 * SECOND, again), Use::Serve);
+        assert_eq!(use_at(60 * SECOND, again), Use::Replace);
     }
 
     #[test]

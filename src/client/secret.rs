@@ -43,17 +43,34 @@ pub(super) struct ClientSecret(Box<str>);
 impl ClientSecret {
     /// `VSCHAR` of RFC 6749 appendix A.2: printable ASCII and space.
     pub(super) fn new(setting: &'static str, secret: &str) -> Result<Self, ConfigError> {
-        let acceptable = (1..=1024).contains(&secret.len())
-            && secret.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
-        if acceptable {
-            Ok(Self(secret.into()))
-        } else {
-            Err(ConfigError::InvalidClientSecret { setting })
+        match problem(secret) {
+            None => Ok(Self(secret.into())),
+            Some(problem) => Err(ConfigError::InvalidClientSecret { setting, problem }),
         }
     }
 
     pub(super) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// What is wrong with a secret, without a byte of it.
+fn problem(secret: &str) -> Option<&'static str> {
+    let is_printable = |byte| matches!(byte, 0x20..=0x7E);
+    if secret.is_empty() {
+        Some("is empty")
+    } else if secret.len() > 1024 {
+        Some("is longer than 1024 characters")
+    } else if secret
+        .trim_end_matches(['\r', '\n'])
+        .bytes()
+        .all(is_printable)
+    {
+        secret
+            .ends_with(['\r', '\n'])
+            .then_some("ends in a line break, as a secret read from a file often does")
+    } else {
+        Some("holds a character that is not printable ASCII")
     }
 }
 
@@ -127,12 +144,26 @@ mod tests {
 
     #[test]
     fn a_secret_that_nobody_issued_is_refused_without_being_quoted() {
-        for text in ["", "abc\n", "abc\r\n", "\u{e4}bc", &"a".repeat(1025)] {
+        for (text, problem) in [
+            ("", "is empty"),
+            (
+                "abc\n",
+                "ends in a line break, as a secret read from a file often does",
+            ),
+            (
+                "abc\r\n",
+                "ends in a line break, as a secret read from a file often does",
+            ),
+            ("a\nbc", "holds a character that is not printable ASCII"),
+            ("\u{e4}bc", "holds a character that is not printable ASCII"),
+            (&"a".repeat(1025), "is longer than 1024 characters"),
+        ] {
             let error = ClientSecret::new("with_next_secret", text).unwrap_err();
             assert_eq!(
                 error,
                 ConfigError::InvalidClientSecret {
-                    setting: "with_next_secret"
+                    setting: "with_next_secret",
+                    problem,
                 }
             );
             assert!(!format!("{error} {error:?}").contains("bc"), "{error}");

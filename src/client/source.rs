@@ -1,17 +1,24 @@
-//! The token source: carries out what [`schedule`](super::schedule) decides. Clock, cache and tasks are here and nowhere
-//! else.
+//! The token source: carries out what the slots decide. Clock, locks, tasks and waits are here and nowhere else.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
 
-use moka::{future::Cache, policy::EvictionPolicy};
-use tokio::{runtime::Handle, time::timeout};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use tokio::{
+    runtime::Handle,
+    task::yield_now,
+    time::{error::Elapsed, timeout},
+};
 
 use super::{
     AccessToken, TokenError,
+    renewal::{Attempt, Ended, Join, Outcome, RenewalDecision, RenewalState},
     request_token::AppClient,
-    schedule::Decision,
     scopes::Scopes,
-    slot::{RenewalPermit, TokenSlot},
+    token_response::TokenResponse,
 };
 use crate::{
     clock::{Clock, Moment},
@@ -27,23 +34,28 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 ///
 /// # One request at a time
 ///
-/// Every token request runs as the initialiser of its scope set's entry in the cache, and moka runs one initialiser per key
-/// at a time: whoever comes meanwhile gets its outcome, be it a token or an error. When it ends, the entry is another one
-/// than those who waited had seen, so [`replaces`](Self::flight) keeps a latecomer from starting a second one.
+/// A call decides and starts a request under the lock of its slot, so a second request for the same scopes cannot start
+/// while one is under way. Those who come meanwhile wait for its outcome.
 ///
-/// # Nobody takes it down
+/// # No caller waits without end
 ///
-/// Callers and background renewals alike run that entry operation in a task of its own, so that a caller who goes away
-/// neither cancels the request nor throws its token away. The request itself is one more task inside: a panic in it is a
-/// failed renewal. If the runtime goes away, moka hands the key to whoever waits on another runtime, and a [`RenewalPermit`] gives
-/// itself back.
+/// A request runs in a task of its own: a caller who goes away does not cancel it. Its task may be on a runtime that stands
+/// still or goes away, so nothing relies on its reporting back:
 ///
-/// moka's own expiry is not used for tokens: it reads the system's clock, and a token's age is a matter of ours.
+/// * A caller waits at most one time-out, by the timer of its own runtime, and then gives up the request it waited for.
+/// * A call that finds a request older than the time-out, by the clock, gives it up and starts another one.
+/// * A [`RenewalPermit`] that is dropped without a result frees the slot, and those who wait look again.
+///
+/// The slots are in moka's cache, which bounds their number. Its expiry is not used for tokens: it reads the system's clock,
+/// and a token's age is a matter of ours.
 pub(super) struct TokenSource {
-    held: Cache<Scopes, Arc<TokenSlot>>,
+    slots: Cache<Scopes, Arc<Slot>>,
     client: AppClient,
     settings: Settings,
 }
+
+/// A std mutex: it is held to decide, and never across an await.
+struct Slot(Mutex<RenewalState>);
 
 pub(super) struct Settings {
     pub(super) client_id: String,
@@ -53,10 +65,15 @@ pub(super) struct Settings {
     pub(super) jitter: fn() -> f64,
 }
 
+enum Lookup {
+    Done(Outcome),
+    Wait(Join),
+}
+
 impl TokenSource {
     pub(super) fn new(client: AppClient, settings: Settings) -> Self {
         Self {
-            held: Cache::builder()
+            slots: Cache::builder()
                 .max_capacity(MAX_SCOPE_SETS)
                 // The default policy may refuse a newcomer, which then would cost a token request per call.
                 .eviction_policy(EvictionPolicy::lru())
@@ -75,177 +92,207 @@ impl TokenSource {
         self: &Arc<Self>,
         scopes: &Scopes,
     ) -> Result<AccessToken, TokenError> {
-        let Some(held) = self.held.get(scopes).await else {
-            return self.wait(scopes, None).await;
-        };
-        let now = self.now();
-        match held.decide(&now) {
-            Decision::Serve | Decision::Refuse => held.outcome(&now),
-            Decision::ServeAndRenew => {
-                self.renew_in_background(scopes, &held);
-                held.outcome(&now)
+        let slot = self
+            .slots
+            .get_with_by_ref(scopes, || Arc::new(Slot(Mutex::new(RenewalState::new()))));
+        match self.look_up(&slot, scopes) {
+            Lookup::Done(outcome) => outcome,
+            Lookup::Wait(join) => {
+                let runtime = Handle::try_current().map_err(|_| TokenError::NoRuntime)?;
+                let wait = Arc::clone(self).wait(slot, scopes.clone(), join);
+                // A task, because a runtime without a timer would make the wait panic.
+                let waited = runtime.spawn(wait).await;
+                waited.unwrap_or(Err(TokenError::Aborted))
             }
-            Decision::Wait => self.wait(scopes, Some(held)).await,
         }
     }
 
-    async fn wait(
-        self: &Arc<Self>,
-        scopes: &Scopes,
-        seen: Option<Arc<TokenSlot>>,
-    ) -> Result<AccessToken, TokenError> {
-        let runtime = Handle::try_current().map_err(|_| TokenError::NoRuntime)?;
-        let flight = runtime.spawn(Arc::clone(self).flight(scopes.clone(), seen));
-        match flight.await {
-            Ok(held) => held.outcome(&self.now()),
-            Err(_) => Err(TokenError::Aborted),
+    fn look_up(self: &Arc<Self>, slot: &Arc<Slot>, scopes: &Scopes) -> Lookup {
+        let now = self.now();
+        let runtime = Handle::try_current();
+        let mut state = slot.lock();
+        let overdue = state.give_up_overdue(self.settings.timeout, &now, self.jitter());
+        let (lookup, started) = match (state.decide(&now), runtime) {
+            (RenewalDecision::Serve(token), _)
+            | (RenewalDecision::ServeAndRenew(token), Err(_)) => {
+                // Without a runtime the token stays due, and the next call tries again.
+                (Lookup::Done(Ok(token)), None)
+            }
+            (RenewalDecision::ServeAndRenew(token), Ok(runtime)) => {
+                let (attempt, _) = state.start(now);
+                (Lookup::Done(Ok(token)), Some((attempt, runtime)))
+            }
+            (RenewalDecision::Join(join), Ok(_)) => (Lookup::Wait(join), None),
+            (RenewalDecision::Request, Ok(runtime)) => {
+                let (attempt, join) = state.start(now);
+                (Lookup::Wait(join), Some((attempt, runtime)))
+            }
+            (RenewalDecision::Join(_) | RenewalDecision::Request, Err(_)) => {
+                (Lookup::Done(Err(TokenError::NoRuntime)), None)
+            }
+            (RenewalDecision::Refuse(error), _) => (Lookup::Done(Err(error)), None),
+        };
+        drop(state);
+        if let Some(overdue) = overdue {
+            self.report_given_up(&overdue, scopes, &now);
+        }
+        if let Some((attempt, runtime)) = started {
+            let permit = RenewalPermit::new(Arc::clone(self), Arc::clone(slot), attempt, scopes);
+            // After the lock was released: a runtime that is shut down drops the task, and with it the permit, at once.
+            drop(runtime.spawn(permit.request()));
+        }
+        lookup
+    }
+
+    /// Waits for the outcome of a request, or of the one that takes its place, for as long as one may take.
+    async fn wait(self: Arc<Self>, slot: Arc<Slot>, scopes: Scopes, first: Join) -> Outcome {
+        let number = first.number;
+        match timeout(self.settings.timeout, self.outcome(&slot, &scopes, first)).await {
+            Ok(outcome) => outcome,
+            Err(Elapsed { .. }) => {
+                let now = self.now();
+                let mut state = slot.lock();
+                let overdue = state.give_up(number, &now, self.jitter());
+                let outcome = state.without_waiting(&now);
+                drop(state);
+                if let Some(overdue) = overdue {
+                    self.report_given_up(&overdue, &scopes, &now);
+                }
+                outcome
+            }
         }
     }
 
-    fn renew_in_background(self: &Arc<Self>, scopes: &Scopes, held: &Arc<TokenSlot>) {
-        // Without a runtime the token stays due, and the next call tries again.
-        let (Ok(runtime), Some(claim)) = (Handle::try_current(), RenewalPermit::take(held)) else {
-            return;
-        };
-        let (source, scopes) = (Arc::clone(self), scopes.clone());
-        drop(runtime.spawn(async move {
-            source.flight(scopes, Some(Arc::clone(claim.held()))).await;
-        }));
+    async fn outcome(self: &Arc<Self>, slot: &Arc<Slot>, scopes: &Scopes, first: Join) -> Outcome {
+        let mut join = first;
+        loop {
+            if let Ok(ended) = join.outcome.wait_for(Option::is_some).await
+                && let Some(outcome) = &*ended
+            {
+                return outcome.clone();
+            }
+            // The request was given up, or went away with its runtime. This runtime may be on its way down, too, and must
+            // not be kept from it.
+            yield_now().await;
+            match self.look_up(slot, scopes) {
+                Lookup::Done(outcome) => return outcome,
+                Lookup::Wait(next) => join = next,
+            }
+        }
     }
 
-    /// Replaces what was seen, once, however many ask for it.
-    async fn flight(
-        self: Arc<Self>,
-        scopes: Scopes,
-        seen: Option<Arc<TokenSlot>>,
-    ) -> Arc<TokenSlot> {
-        let renewal = self.renew(&scopes, seen.as_deref());
-        let replaces =
-            |current: &Arc<TokenSlot>| seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, current));
-        self.held
-            .entry_by_ref(&scopes)
-            .or_insert_with_if(renewal, replaces)
-            .await
-            .into_value()
-    }
-
-    async fn renew(
-        self: &Arc<Self>,
+    fn report(
+        &self,
         scopes: &Scopes,
-        before: Option<&TokenSlot>,
-    ) -> Arc<TokenSlot> {
-        let started = self.now();
-        let of_rejected = before
-            .and_then(TokenSlot::token)
-            .is_some_and(AccessToken::is_rejected);
-        let (source, asked) = (Arc::clone(self), scopes.clone());
-        let request = tokio::spawn(async move {
-            timeout(source.settings.timeout, source.client.ask(&asked)).await
-        });
-        let reply = match request.await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => Err(TokenError::Timeout),
-            Err(_) => Err(TokenError::Aborted),
-        };
-        let ended = self.now();
-        let jitter = (self.settings.jitter)();
-        let duration = ended.monotonic.saturating_sub(started.monotonic);
-        let outcome = reply
+        result: &Result<TokenResponse, TokenError>,
+        duration: Duration,
+    ) {
+        let outcome = result
             .as_ref()
             .map_or_else(TokenError::reason, |_| "obtained");
         metrics::token_requested(&self.settings.client_id, outcome, duration);
-        Arc::new(match reply {
-            Ok(reply) => {
-                tracing::debug!(
-                    client_id = self.settings.client_id,
-                    scopes = scopes.as_str(),
-                    lifetime = ?reply.lifetime,
-                    ?duration,
-                    "obtained an access token"
-                );
-                TokenSlot::renewed(AccessToken::new(reply, started, jitter, of_rejected))
-            }
-            Err(error) => {
-                tracing::warn!(
-                    client_id = self.settings.client_id,
-                    scopes = scopes.as_str(),
-                    outcome,
-                    error = %error,
-                    ?duration,
-                    "obtaining an access token failed"
-                );
-                TokenSlot::failed(before, error, of_rejected, &ended, jitter)
-            }
-        })
+        match result {
+            Ok(response) => tracing::debug!(
+                client_id = self.settings.client_id,
+                scopes = scopes.as_str(),
+                lifetime = ?response.lifetime,
+                ?duration,
+                "access token obtained"
+            ),
+            Err(error) => tracing::warn!(
+                client_id = self.settings.client_id,
+                scopes = scopes.as_str(),
+                outcome,
+                cause = error.cause(),
+                %error,
+                ?duration,
+                "token request failed"
+            ),
+        }
+    }
+
+    fn report_given_up(&self, attempt: &Attempt, scopes: &Scopes, now: &Moment) {
+        let duration = now.since(&attempt.started);
+        self.report(scopes, &Err(TokenError::Timeout), duration);
     }
 
     fn now(&self) -> Moment {
         Moment::read(&*self.settings.clock)
     }
+
+    fn jitter(&self) -> f64 {
+        (self.settings.jitter)()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+impl Slot {
+    /// A poisoned lock is taken all the same: nothing that holds it can panic halfway through a change.
+    fn lock(&self) -> MutexGuard<'_, RenewalState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
-    use http::HeaderValue;
+/// The right to make the one token request of a slot. Given back when it ends or is dropped, however that comes about.
+struct RenewalPermit {
+    source: Arc<TokenSource>,
+    slot: Arc<Slot>,
+    attempt: Attempt,
+    scopes: Scopes,
+    has_ended: bool,
+}
 
-    use super::*;
-    use crate::{
-        client::{
-            request_token::{BoxedTokenRequest, RequestToken},
-            secret::{ClientSecret, Secrets},
-            token_response::TokenResponse,
-        },
-        testing::ManualClock,
-    };
-
-    struct Counting(Arc<AtomicUsize>);
-
-    impl RequestToken for Counting {
-        fn request_token<'a>(
-            &'a self,
-            _: &'a ClientSecret,
-            _: &'a Scopes,
-        ) -> BoxedTokenRequest<'a> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Box::pin(async {
-                Ok(TokenResponse {
-                    header_value: HeaderValue::from_static("Bearer a.b.c"),
-                    lifetime: Duration::from_secs(3600),
-                })
-            })
+impl RenewalPermit {
+    fn new(source: Arc<TokenSource>, slot: Arc<Slot>, attempt: Attempt, scopes: &Scopes) -> Self {
+        Self {
+            source,
+            slot,
+            attempt,
+            scopes: scopes.clone(),
+            has_ended: false,
         }
     }
 
-    #[tokio::test]
-    async fn a_latecomer_does_not_ask_for_what_has_just_come() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let secret = ClientSecret::new("test", "one").unwrap();
-        let source = Arc::new(TokenSource::new(
-            AppClient::new(Counting(Arc::clone(&asked)), Secrets::new(secret, None)),
-            Settings {
-                client_id: "caller".to_owned(),
-                clock: Arc::new(ManualClock::new()),
-                timeout: Duration::from_secs(10),
-                jitter: || 0.0,
-            },
-        ));
-        let flight = |seen| Arc::clone(&source).flight(Scopes::default(), seen);
+    async fn request(mut self) {
+        let request = self.source.client.ask(&self.scopes);
+        let result = match timeout(self.source.settings.timeout, request).await {
+            Ok(result) => result,
+            Err(Elapsed { .. }) => Err(TokenError::Timeout),
+        };
+        self.end(&result);
+    }
 
-        let first = flight(None).await;
-        let second = flight(Some(Arc::clone(&first))).await;
-        assert!(!Arc::ptr_eq(&first, &second));
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
-
-        for late in [None, Some(first)] {
-            assert!(Arc::ptr_eq(&flight(late).await, &second));
+    fn end(&mut self, result: &Result<TokenResponse, TokenError>) {
+        self.has_ended = true;
+        let source = &self.source;
+        let now = source.now();
+        let duration = now.monotonic.saturating_sub(self.attempt.started.monotonic);
+        let ended = self
+            .slot
+            .lock()
+            .end(&self.attempt, result.clone(), &now, source.jitter());
+        match ended {
+            Ended::Current => source.report(&self.scopes, result, duration),
+            // It was reported when it was given up.
+            Ended::LateToken | Ended::Late => tracing::debug!(
+                client_id = source.settings.client_id,
+                scopes = self.scopes.as_str(),
+                ?ended,
+                ?duration,
+                "a token request ended that had been given up"
+            ),
         }
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
-        assert!(!Arc::ptr_eq(
-            &flight(Some(Arc::clone(&second))).await,
-            &second
-        ));
-        assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+}
+
+impl Drop for RenewalPermit {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        if thread::panicking() {
+            self.end(&Err(TokenError::Aborted));
+        } else {
+            self.slot.lock().lose(self.attempt.number);
+        }
     }
 }

@@ -8,9 +8,10 @@ use std::{
 
 use http::{HeaderValue, StatusCode};
 use tokio::{
-    runtime::{self, Handle},
+    runtime::{self, Handle, Runtime},
     sync::{Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
 
 use super::{
@@ -230,8 +231,8 @@ async fn a_token_is_renewed_once_from_three_quarters_on_while_the_old_one_is_ser
     }
     script.asked(2).await;
     settle().await;
-    // The renewal, and the request inside of it: not one task per call.
-    assert_eq!(Handle::current().metrics().num_alive_tasks(), 2);
+    // The renewal: not one task per call.
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 1);
     script.release();
     settle().await;
     assert_token(&caller.token().await, "2");
@@ -261,7 +262,7 @@ async fn a_suspended_machine_does_not_lengthen_a_tokens_life() {
 
 #[tokio::test]
 async fn an_outage_across_a_renewal_is_not_seen_before_the_tokens_end() {
-    let unreachable = || Step::Fails(TokenError::Unreachable);
+    let unreachable = || Step::Fails(TokenError::Connect(crate::client::ConnectError::Refused));
     let script = Script::new([
         Step::Lives(HOUR),
         unreachable(),
@@ -294,9 +295,15 @@ async fn an_outage_across_a_renewal_is_not_seen_before_the_tokens_end() {
 
     // The end: those who ask wait for the next attempt, and share its failure.
     clock.advance(HOUR / 4);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(
+        caller.token().await.unwrap_err(),
+        TokenError::Connect(crate::client::ConnectError::Refused)
+    );
     assert_eq!(script.requests(), 4);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(
+        caller.token().await.unwrap_err(),
+        TokenError::Connect(crate::client::ConnectError::Refused)
+    );
     assert_eq!(script.requests(), 4);
 
     clock.advance(2 * SECOND);
@@ -496,7 +503,7 @@ async fn the_second_secret_is_for_a_refused_client_only() {
         (TokenError::ClientRefused, 2),
         (TokenError::ScopeRefused, 1),
         (THROTTLED, 1),
-        (TokenError::Unreachable, 1),
+        (TokenError::Connect(crate::client::ConnectError::Refused), 1),
     ] {
         let script = Script::new([Step::Fails(error.clone()), Step::Fails(error.clone())]);
         let caller = script.caller_with(&ManualClock::new(), Some("two"));
@@ -549,6 +556,143 @@ async fn a_request_that_hangs_is_given_up() {
     assert_token(&caller.token().await, "2");
 }
 
+fn runtime() -> Runtime {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// A runtime whose timers do not take time.
+fn paused_runtime() -> Runtime {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+/// Starts a call on a runtime that is not driven from then on.
+fn stalled(script: &Script, caller: &ClientCredentials) -> Runtime {
+    let runtime = runtime();
+    let before = script.requests();
+    let caller = caller.clone();
+    runtime.spawn(async move { caller.token().await });
+    runtime.block_on(script.asked(before + 1));
+    runtime
+}
+
+#[test]
+fn a_runtime_that_stands_still_keeps_no_caller_on_another_longer_than_the_timeout() {
+    let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let still = stalled(&script, &caller);
+    let web = paused_runtime();
+    let outcome = web.block_on(async { timeout(11 * SECOND, caller.token()).await });
+    assert_eq!(outcome.unwrap().unwrap_err(), TokenError::Timeout);
+    // Backing off, as after any other failure.
+    assert_eq!(
+        web.block_on(caller.token()).unwrap_err(),
+        TokenError::Timeout
+    );
+    assert_eq!(script.requests(), 1);
+    clock.advance(SECOND / 2);
+    assert_token(&web.block_on(caller.token()), "2");
+    drop(still);
+    assert_token(&web.block_on(caller.token()), "2");
+}
+
+#[test]
+fn a_request_that_is_overdue_by_the_clock_is_taken_over_without_waiting() {
+    for (passed, taken_over) in [(10 * SECOND + SECOND / 2, true), (9 * SECOND, false)] {
+        let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
+        let clock = ManualClock::new();
+        let caller = script.caller(&clock);
+        let _still = stalled(&script, &caller);
+        clock.advance(passed);
+        let outcome = paused_runtime().block_on(caller.token());
+        assert_eq!(outcome.is_ok(), taken_over, "{passed:?}");
+        assert_eq!(script.requests(), 1 + usize::from(taken_over));
+    }
+}
+
+#[test]
+fn a_background_renewal_that_stands_still_does_not_outlive_the_token() {
+    let script = Script::new([Step::Lives(HOUR), Step::Hangs, Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let web = paused_runtime();
+    assert_token(&web.block_on(caller.token()), "1");
+    clock.advance(HOUR * 3 / 4);
+    let _job = stalled(&script, &caller);
+    assert_token(&web.block_on(caller.token()), "1");
+    assert_eq!(script.requests(), 2);
+    clock.advance(HOUR / 4);
+    assert_token(&web.block_on(caller.token()), "3");
+}
+
+#[test]
+fn callers_who_wait_for_a_lost_request_get_the_outcome_of_the_next() {
+    let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let still = stalled(&script, &caller);
+    let web = runtime();
+    web.block_on(async {
+        let waiting = tokio::spawn({
+            let caller = caller.clone();
+            async move { caller.token().await }
+        });
+        settle().await;
+        still.shutdown_background();
+        assert_token(&waiting.await.unwrap(), "2");
+    });
+    assert_eq!(script.requests(), 2);
+}
+
+#[test]
+fn a_late_token_is_used_unless_there_is_a_newer_one() {
+    for newer_first in [false, true] {
+        let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
+        let clock = ManualClock::new();
+        let caller = script.caller(&clock);
+        let still = stalled(&script, &caller);
+        clock.advance(11 * SECOND);
+        let web = stalled(&script, &caller);
+        let drive = |runtime: &Runtime| runtime.block_on(settle());
+        script.release();
+        if newer_first {
+            script.release();
+            drive(&web);
+            drive(&still);
+            assert_token(&block_on(caller.token()), "2");
+        } else {
+            drive(&still);
+            assert_token(&block_on(caller.token()), "1");
+            script.release();
+            drive(&web);
+            assert_token(&block_on(caller.token()), "2");
+        }
+        assert_eq!(script.requests(), 2);
+    }
+}
+
+#[test]
+fn a_late_failure_changes_nothing() {
+    let script = Script::new([Step::Fails(TokenError::ClientRefused), Step::Lives(HOUR)]).gated();
+    let clock = ManualClock::new();
+    let caller = script.caller(&clock);
+    let still = stalled(&script, &caller);
+    clock.advance(11 * SECOND);
+    let web = stalled(&script, &caller);
+    script.release();
+    still.block_on(settle());
+    script.release();
+    web.block_on(settle());
+    assert_token(&block_on(caller.token()), "2");
+}
+
 #[test]
 fn a_runtime_that_is_shut_down_frees_the_place() {
     let script = Script::new([
@@ -559,13 +703,6 @@ fn a_runtime_that_is_shut_down_frees_the_place() {
     ]);
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
-    let runtime = || {
-        runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
-
     // With a caller who waits.
     let gone = runtime();
     gone.spawn({
@@ -598,10 +735,7 @@ fn outside_of_a_runtime_there_is_an_error_and_no_panic() {
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
     assert_eq!(block_on(caller.token()).unwrap_err(), TokenError::NoRuntime);
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     assert_token(&runtime.block_on(caller.token()), "1");
     // A token at hand is served without one, even when it is due.
     clock.advance(HOUR * 3 / 4);

@@ -51,12 +51,17 @@ struct Obtained {
 impl AccessToken {
     /// A token asked for at this moment. Its lifetime counts from the request, not from the reply: erring towards "older"
     /// renews too early, which harms nobody.
-    pub(super) fn new(reply: TokenResponse, at: Moment, jitter: f64, is_replacement: bool) -> Self {
+    pub(super) fn new(
+        response: TokenResponse,
+        at: Moment,
+        jitter: f64,
+        is_replacement: bool,
+    ) -> Self {
         Self(Arc::new(Obtained {
-            lifespan: Lifespan::new(reply.lifetime, jitter),
-            header_value: reply.header_value,
+            lifespan: Lifespan::new(response.lifetime, jitter),
+            header_value: response.header_value,
             at,
-            lifetime: reply.lifetime,
+            lifetime: response.lifetime,
             is_replacement,
             rejected: AtomicBool::new(false),
         }))

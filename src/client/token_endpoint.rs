@@ -1,75 +1,52 @@
-//! The token endpoint: one POST with reqwest and rustls, bounded in every direction.
+//! The token endpoint: one POST, bounded in every direction.
 
 use std::time::Duration;
 
 use http::{
-    HeaderValue, StatusCode,
+    HeaderValue, Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
 };
-use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
 
 use super::{
     TokenError,
-    origin::without_user_info,
     request_token::{BoxedTokenRequest, RequestToken},
     scopes::Scopes,
     secret::{ClientAuthentication, ClientSecret},
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
-    error::ConfigError,
-    protected_url::{self, HostIs},
+    error::{ConfigError, ConnectError},
+    http_client::{self, BodyError, HttpClient, Request, SendError},
+    protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
     response_headers,
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Asks for tokens with reqwest: no redirects, no cookies, no decompression, no kept connections, system TLS roots.
-///
-/// Proxy variables of the environment are honoured, except for a loopback URL, which never leaves the machine.
+/// Asks for tokens with the crate's HTTP client.
 pub(super) struct TokenEndpoint {
-    url: String,
     client_id: String,
     /// `None` chooses by secret.
     authentication: Option<ClientAuthentication>,
-    client: Client,
+    client: HttpClient,
 }
 
 impl TokenEndpoint {
+    /// `timeout` bounds a request as a whole; the caller keeps to it.
     pub(super) fn new(
-        url: &str,
+        url: ProtectedUrl,
         client_id: String,
         authentication: Option<ClientAuthentication>,
+        timeout: Duration,
     ) -> Result<Self, ConfigError> {
-        let host_is_loopback = checked_host(url)? == HostIs::Loopback;
-        let mut builder = Client::builder()
-            .https_only(!host_is_loopback)
-            .redirect(Policy::none())
-            .referer(false)
-            // Another crate of the same binary may have turned these features of reqwest on.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Between two requests lies most of an hour: a kept connection is a dead one.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("tower-cognito/", env!("CARGO_PKG_VERSION")));
-        if host_is_loopback {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| ConfigError::HttpClient {
-            reason: error.to_string(),
-        })?;
+        let client = HttpClient::new(url, timeout);
+        client.prepare()?;
         Ok(Self {
-            url: url.to_owned(),
             client_id,
             authentication,
             client,
         })
     }
 
-    fn request(&self, secret: &ClientSecret, scopes: &Scopes) -> RequestBuilder {
+    fn request(&self, secret: &ClientSecret, scopes: &Scopes) -> Result<Request<'_>, ConnectError> {
         let authentication = self
             .authentication
             .unwrap_or_else(|| ClientAuthentication::fit_for(&self.client_id, secret));
@@ -78,9 +55,9 @@ impl TokenEndpoint {
         if !scopes.is_unsaid() {
             form.append_pair("scope", scopes.as_str());
         }
-        let mut post = self
-            .client
-            .post(&self.url)
+        let mut request = self.client.request(Method::POST)?;
+        let mut post = request
+            .builder
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         match authentication {
@@ -92,27 +69,29 @@ impl TokenEndpoint {
                 form.append_pair("client_secret", secret.expose());
             }
         }
-        post.body(form.finish())
+        request.builder = post.body(form.finish());
+        Ok(request)
     }
 
     async fn attempt(
         &self,
         secret: &ClientSecret,
         scopes: &Scopes,
-    ) -> Result<TokenResponse, Failure> {
-        let response = self.request(secret, scopes).send().await?;
+    ) -> Result<TokenResponse, TokenError> {
+        let response = self.request(secret, scopes)?.send().await?;
         let status = response.status();
         if status == StatusCode::OK {
-            let body = read_body(response).await?.ok_or(TOO_LARGE)?;
-            return Ok(TokenResponse::read(&body)?);
+            let body = http_client::read_body(response, MAX_REPLY_BYTES).await?;
+            return TokenResponse::read(&body);
         }
         let field = response.headers().get(RETRY_AFTER);
         let retry_after =
             response_headers::retry_after(field.and_then(|field| field.to_str().ok()));
         // The status is an answer, whatever becomes of the body.
-        let body = read_body(response).await.ok().flatten();
-        let body = body.unwrap_or_default();
-        Err(token_response::refusal(status, retry_after, &body).into())
+        let body = http_client::read_body(response, MAX_REPLY_BYTES)
+            .await
+            .unwrap_or_default();
+        Err(token_response::refusal(status, retry_after, &body))
     }
 }
 
@@ -124,57 +103,34 @@ impl RequestToken for TokenEndpoint {
         scopes: &'a Scopes,
     ) -> BoxedTokenRequest<'a> {
         Box::pin(async move {
-            let mut outcome = self.attempt(secret, scopes).await;
-            if let Err(Failure::NotConnected) = outcome {
-                outcome = self.attempt(secret, scopes).await;
+            match self.attempt(secret, scopes).await {
+                Err(TokenError::Connect(cause)) if cause.may_pass_at_once() => {
+                    self.attempt(secret, scopes).await
+                }
+                outcome => outcome,
             }
-            outcome.map_err(|failure| match failure {
-                Failure::NotConnected => TokenError::Unreachable,
-                Failure::Other(error) => error,
-            })
         })
     }
 }
 
-/// How an attempt fails, as far as the next one depends on it.
-enum Failure {
-    NotConnected,
-    Other(TokenError),
-}
-
-impl From<TokenError> for Failure {
-    fn from(error: TokenError) -> Self {
-        Self::Other(error)
-    }
-}
-
-/// The error itself is dropped: it would name the URL, which the operator may have put a key into.
-impl From<reqwest::Error> for Failure {
-    fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            Self::Other(TokenError::Timeout)
-        } else if error.is_connect() {
-            Self::NotConnected
-        } else {
-            Self::Other(TokenError::Unreachable)
+impl From<SendError> for TokenError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Connect(cause) => Self::Connect(cause),
+            SendError::NoResponse => Self::NoResponse,
         }
     }
 }
 
-const TOO_LARGE: TokenError = TokenError::MalformedReply {
-    problem: "is longer than a token reply can be",
-};
-
-/// Counts what comes instead of believing `Content-Length`. `None` is too much.
-async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_REPLY_BYTES {
-            return Ok(None);
+impl From<BodyError> for TokenError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokenOff => Self::NoResponse,
+            BodyError::TooLarge => Self::MalformedReply {
+                problem: "is longer than a token reply can be",
+            },
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(Some(body))
 }
 
 fn basic(client_id: &str, secret: &ClientSecret) -> HeaderValue {
@@ -187,10 +143,24 @@ fn basic(client_id: &str, secret: &ClientSecret) -> HeaderValue {
     value
 }
 
-/// Whether the URL's host is this machine, if the URL may be sent a secret at all.
-fn checked_host(url: &str) -> Result<HostIs, ConfigError> {
-    protected_url::host_of(url).ok_or_else(|| ConfigError::InvalidTokenUrl {
-        given: without_user_info(url),
+/// The URL, if a secret may be sent there.
+pub(super) fn checked_token_url(
+    url: &str,
+    unencrypted: Unencrypted,
+) -> Result<ProtectedUrl, ConfigError> {
+    ProtectedUrl::parse(url, unencrypted).map_err(|problem| ConfigError::InvalidTokenUrl {
+        given: protected_url::without_secrets(url),
+        problem: match problem {
+            UrlProblem::Unencrypted => {
+                "plain http is accepted only on a loopback address, since anyone on the network path could read the \
+                 client secret; use https, or `allow_unencrypted_token_url` for an emulator on a private network"
+            }
+            UrlProblem::UserInfo => {
+                "it contains a user name or password, which logs and errors would show; remove them, and give client \
+                 id and secret to the builder"
+            }
+            problem => problem.sentence(),
+        },
     })
 }
 
@@ -200,16 +170,23 @@ mod tests {
 
     #[test]
     fn a_secret_goes_over_tls_or_stays_on_the_machine() {
-        let url = "http://127.0.0.1:9000/oauth2/token";
-        assert_eq!(checked_host(url), Ok(HostIs::Loopback));
+        let checked = |url| checked_token_url(url, Unencrypted::OnLoopback);
+        assert!(checked("http://127.0.0.1:9000/oauth2/token").is_ok());
         let url = "http://id.example.com/token";
-        let given = url.to_owned();
-        assert_eq!(
-            checked_host(url),
-            Err(ConfigError::InvalidTokenUrl { given })
-        );
-        let error = checked_host("https://me:hush@id.example.com/token").unwrap_err();
-        assert!(!error.to_string().contains("hush"), "{error}");
+        let error = checked(url).unwrap_err().to_string();
+        assert!(error.contains("allow_unencrypted_token_url"), "{error}");
+        assert!(checked_token_url(url, Unencrypted::Anywhere).is_ok());
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_refused_with_its_reason_and_not_quoted() {
+        for unencrypted in [Unencrypted::OnLoopback, Unencrypted::Anywhere] {
+            let url = "https://me:hush@id.example.com/token?hush";
+            let error = checked_token_url(url, unencrypted).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("hush"), "{text}");
+            assert!(text.contains("user name or password"), "{text}");
+        }
     }
 
     #[test]

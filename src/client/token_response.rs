@@ -93,6 +93,10 @@ pub(super) fn refusal(
     if !status.is_client_error() {
         return TokenError::Status { status };
     }
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 6749 §5.2 has 401 for a failed client authentication only. Servers differ in the code they send with it.
+        return TokenError::ClientRefused;
+    }
     let code = std::str::from_utf8(body)
         .ok()
         .and_then(json::object::<Refused>)
@@ -103,8 +107,6 @@ pub(super) fn refusal(
         Some("invalid_scope") => TokenError::ScopeRefused,
         Some("unauthorized_client") => TokenError::ClientNotPermitted,
         Some("unsupported_grant_type") => TokenError::GrantNotSupported,
-        // RFC 6749 §5.2 knows 401 for `invalid_client` only.
-        _ if status == StatusCode::UNAUTHORIZED => TokenError::ClientRefused,
         _ => TokenError::Status { status },
     }
 }
@@ -247,6 +249,9 @@ mod tests {
             (401, code("invalid_client"), TokenError::ClientRefused),
             (401, String::new(), TokenError::ClientRefused),
             (401, "<html>".to_owned(), TokenError::ClientRefused),
+            (401, code("unauthorized_client"), TokenError::ClientRefused),
+            (401, code("invalid_scope"), TokenError::ClientRefused),
+            (401, code("something_new"), TokenError::ClientRefused),
             (403, String::new(), status(403)),
             (400, code("invalid_scope"), TokenError::ScopeRefused),
             (400, code("invalid_request"), TokenError::RequestRefused),

@@ -118,6 +118,15 @@ impl AuthError {
         self.kind().status()
     }
 
+    /// When it is worth trying again: only of errors with status 503.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::KeysUnavailable { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// What the caller is told.
     pub(crate) const fn kind(&self) -> RejectionKind {
         match self {

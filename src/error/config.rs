@@ -52,12 +52,21 @@ pub enum ConfigError {
     },
     /// A client secret that no token endpoint could have issued. It is never quoted.
     #[error(
-        "the secret given to `{setting}` is no client secret: 1 to 1024 printable ASCII characters are accepted; \
-         look for a line break at its end"
+        "the secret given to `{setting}` {problem}; 1 to 1024 printable ASCII characters are accepted"
     )]
     InvalidClientSecret {
         /// The builder method.
         setting: &'static str,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
+    },
+    /// A custom domain that would make a wrong URL.
+    #[error(
+        "{given:?} is not a custom domain: a host name without scheme, port and path is accepted, as `auth.example.com`"
+    )]
+    InvalidCustomDomain {
+        /// What was given.
+        given: String,
     },
     /// A domain prefix that would make a wrong URL.
     #[error(
@@ -70,10 +79,11 @@ pub enum ConfigError {
     },
     /// An issuer that no token could carry.
     #[error(
-        "{given:?} is not an issuer: an absolute http or https URL without query, fragment or white space is accepted"
+        "{given:?} is not an issuer: an absolute http or https URL without user name, query, fragment or white space is \
+         accepted"
     )]
     InvalidIssuer {
-        /// What was given.
+        /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
     },
     /// A JWK Set document that cannot be used.
@@ -85,21 +95,20 @@ pub enum ConfigError {
         reason: String,
     },
     /// A JWKS URL that must not be fetched.
-    #[error(
-        "{given:?} is not a JWKS URL: https, or http on a loopback address, without user name and fragment, is accepted"
-    )]
+    #[error("{given:?} is not accepted as a JWKS URL: {problem}")]
     InvalidJwksUrl {
-        /// What was given.
+        /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
     },
     /// An origin that tokens must not be sent to, or that is none.
-    #[error(
-        "{given:?} is not an origin for tokens: scheme, host and port are accepted, as `https://profiles.example.com`; \
-         http only on a loopback address, or where the method says that it is unencrypted"
-    )]
+    #[error("{given:?} is not accepted as an origin for tokens: {problem}")]
     InvalidOrigin {
-        /// What was given, without user name and password.
+        /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
     },
     /// An AWS region that would make a wrong issuer.
     #[error("{given:?} is not an AWS region: a form like `eu-west-1` is accepted")]
@@ -113,7 +122,7 @@ pub enum ConfigError {
          name, is accepted, as `https://api.example.com/orders`"
     )]
     InvalidResource {
-        /// What was given.
+        /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
     },
     /// A scope that no token could carry (RFC 6749 §3.3).
@@ -125,12 +134,12 @@ pub enum ConfigError {
         given: String,
     },
     /// A token URL that a client secret must not be sent to.
-    #[error(
-        "{given:?} is not a token URL: https, or http on a loopback address, without user name and fragment, is accepted"
-    )]
+    #[error("{given:?} is not accepted as a token URL: {problem}")]
     InvalidTokenUrl {
-        /// What was given, without user name and password.
+        /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
     },
     /// A user pool id that would make a wrong URL.
     #[error(
@@ -149,10 +158,10 @@ pub enum ConfigError {
     },
     /// No way to fetch keys: the `reqwest` feature is off and no fetcher was given.
     #[error(
-        "nothing can fetch {jwks_url:?}: turn on the `reqwest` feature, or give `fetcher` or `jwks`"
+        "no fetcher is configured for {jwks_url:?}: turn on the `reqwest` feature, or give `fetcher` or `jwks`"
     )]
     NoFetcher {
-        /// The URL that would be fetched.
+        /// The URL that would be fetched, without its query.
         jwks_url: String,
     },
     /// A duration or size lies outside of its bounds.
@@ -170,6 +179,15 @@ pub enum ConfigError {
         "{given:?} cannot be added as a replica region: this pool accepts exactly the issuer it was given"
     )]
     ReplicaOfExactIssuer {
+        /// The region.
+        given: String,
+    },
+    /// A region of a partition whose Cognito domains have a form that is not known here.
+    #[error(
+        "the form of Cognito domains in {given:?} is not known; copy the domain from the console and give its token URL to \
+         `ClientCredentials::builder`"
+    )]
+    UnknownDomainForm {
         /// The region.
         given: String,
     },

@@ -1,9 +1,11 @@
-//! The two kinds of error: a configuration that cannot be right, and a request that is refused.
+//! The kinds of error: a configuration that cannot be right, a connection that cannot be made, and a request that is refused.
 
 mod auth;
 mod config;
+mod connect;
 
 pub use self::{
     auth::{AuthError, Denied},
     config::ConfigError,
+    connect::ConnectError,
 };

@@ -5,6 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use http::StatusCode;
 
 use super::key_set::KeySetError;
+use crate::{error::ConnectError, protected_url};
 
 /// The largest JWK Set that is accepted, in bytes: what an ALB accepts.
 pub const MAX_JWKS_BYTES: usize = 150_000;
@@ -19,14 +20,14 @@ pub const MAX_JWKS_BYTES: usize = 150_000;
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
+/// use tower_cognito::keys::{ConnectError, FetchError, FetchJwks, JwksRequest, JwksResponse};
 ///
 /// /// Reads the set from a file that a sidecar keeps up to date.
 /// struct FromFile(std::path::PathBuf);
 ///
 /// impl FetchJwks for FromFile {
 ///     async fn fetch(&self, _: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
-///         let document = std::fs::read_to_string(&self.0).map_err(|_| FetchError::Connect)?;
+///         let document = std::fs::read_to_string(&self.0).map_err(|_| ConnectError::Other)?;
 ///         Ok(JwksResponse::document(document))
 ///     }
 /// }
@@ -49,7 +50,7 @@ pub trait FetchJwks: Send + Sync + 'static {
 }
 
 /// What to fetch. Nothing in it comes from a token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct JwksRequest<'a> {
     /// The JWKS URL.
@@ -70,6 +71,16 @@ impl<'a> JwksRequest<'a> {
     pub const fn with_etag(mut self, etag: &'a str) -> Self {
         self.etag = Some(etag);
         self
+    }
+}
+
+/// Without the URL's query, which may hold a secret.
+impl fmt::Debug for JwksRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwksRequest")
+            .field("url", &protected_url::without_secrets(self.url))
+            .field("etag", &self.etag)
+            .finish()
     }
 }
 
@@ -118,6 +129,8 @@ impl JwksResponse {
 }
 
 /// Why the keys could not be fetched.
+///
+/// Nothing in it comes from the URL or the response's body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -125,37 +138,43 @@ pub enum FetchError {
     #[error("the fetch ended without a result")]
     Aborted,
     /// The body broke off.
-    #[error("the reply's body could not be read")]
+    #[error("the body of the JWKS endpoint's response broke off")]
     Body,
-    /// No connection could be made: name resolution, TCP or TLS.
-    #[error(
-        "no connection to the JWKS endpoint could be made: name resolution, TCP or TLS failed; from a private network \
-         it takes a NAT gateway or a proxy"
-    )]
-    Connect,
+    /// No connection could be made: name resolution, TCP, TLS or a proxy failed.
+    #[error("could not connect to the JWKS endpoint: {cause}{}", setting(.0), cause = .0)]
+    Connect(#[from] ConnectError),
     /// A JWK Set that must not replace the one we have.
-    #[error("the document was refused: {0}")]
+    #[error("the JWKS endpoint's document is not usable: {0}")]
     KeySet(#[from] KeySetError),
-    /// The endpoint answered 304 to a request that was not conditional.
-    #[error("the endpoint answered 304, but was not asked whether anything was modified")]
-    UnexpectedNotModified,
+    /// The connection was closed before a response, or what came was not HTTP/1.1.
+    #[error(
+        "the JWKS endpoint closed the connection without an HTTP response; check the URL's scheme and port"
+    )]
+    NoResponse,
     /// There is no tokio runtime to fetch in.
-    #[error("there is no tokio runtime to fetch in; verify within one")]
+    #[error("there is no tokio runtime to fetch keys in; call the verifier inside one")]
     NoRuntime,
     /// Any other status than 200 and 304. Redirects are not followed.
-    #[error("the endpoint answered with status {status}{}", advice(*status))]
+    #[error("the JWKS endpoint returned {status}{}", advice(*status))]
     Status {
         /// The status.
         status: StatusCode,
-        /// The reply's `Retry-After`, if it is a number of seconds.
+        /// The response's `Retry-After`, from when it came.
         retry_after: Option<Duration>,
     },
-    /// It took too long.
-    #[error("the endpoint did not answer in time")]
+    /// There was no complete response within the verifier's `fetch_timeout`.
+    #[error(
+        "the JWKS endpoint did not send a complete response in time; `fetch_timeout` sets how long a fetch may take"
+    )]
     Timeout,
     /// The body is longer than [`MAX_JWKS_BYTES`].
-    #[error("the document is longer than {MAX_JWKS_BYTES} bytes")]
+    #[error("the JWKS endpoint's document is longer than {MAX_JWKS_BYTES} bytes; check the URL")]
     TooLarge,
+    /// The endpoint returned 304 to a request that was not conditional.
+    #[error(
+        "the JWKS endpoint returned 304 to a request without a condition; look for a cache in between"
+    )]
+    UnexpectedNotModified,
 }
 
 impl FetchError {
@@ -172,14 +191,32 @@ impl FetchError {
         match self {
             Self::Aborted => "aborted",
             Self::Body => "body",
-            Self::Connect => "connect",
+            Self::Connect(_) => "connect",
             Self::KeySet(_) => "key_set",
-            Self::UnexpectedNotModified => "unexpected_not_modified",
+            Self::NoResponse => "no_response",
             Self::NoRuntime => "no_runtime",
             Self::Status { .. } => "status",
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
+            Self::UnexpectedNotModified => "unexpected_not_modified",
         }
+    }
+
+    /// Of [`FetchError::Connect`], its [`ConnectError::reason`]: which part of connecting failed.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(cause) => Some(cause.reason()),
+            _ => None,
+        }
+    }
+}
+
+/// Which setting to look at.
+const fn setting(cause: &ConnectError) -> &'static str {
+    match cause {
+        ConnectError::TimedOut => "; `fetch_timeout` sets how long a fetch may take",
+        _ => "",
     }
 }
 
@@ -187,7 +224,7 @@ impl FetchError {
 fn advice(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            "; is there a pool of this id in this region?"
+            "; check that the pool id and region match"
         }
         status if status.is_redirection() => "; redirects are not followed",
         _ => "",

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::jwk::{Jwk, JwkSet};
 use crate::{
     crypto::{UnusableRsa, VerifyingKey},
-    token::json,
+    token::json::JsonStr,
 };
 
 /// A set with more entries is refused whole. Cognito has two, and an ALB accepts ten.
@@ -94,18 +92,12 @@ impl KeySet {
     ///
     /// [`KeySetError`]. An unusable entry beside a usable one is no error: it is skipped, and listed.
     pub(crate) fn parse(document: &str) -> Result<Self, KeySetError> {
-        #[derive(Deserialize)]
-        struct Document<'a> {
-            #[serde(borrow)]
-            keys: Vec<&'a RawValue>,
-        }
-
-        let document = json::object::<Document<'_>>(document).ok_or(KeySetError::NotAJwkSet)?;
-        if document.keys.len() > MAX_KEYS {
+        let set = JwkSet::parse(document).ok_or(KeySetError::NotAJwkSet)?;
+        if set.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
         let mut collected = Collected::default();
-        for entry in document.keys {
+        for entry in set.keys {
             collected.add(entry.get());
         }
         collected.finish()
@@ -145,10 +137,10 @@ struct Collected {
 
 impl Collected {
     fn add(&mut self, entry: &str) {
-        let Ok(jwk) = serde_json::from_str::<Jwk>(entry) else {
+        let Some(jwk) = Jwk::parse(entry) else {
             return self.skip(None, SkipReason::Malformed);
         };
-        let kid = jwk.common.key_id.as_deref().filter(|kid| !kid.is_empty());
+        let kid = text(&jwk.key_id).filter(|kid| !kid.is_empty());
         match (usable_key(&jwk), kid) {
             (Err(reason), kid) => self.skip(kid, reason),
             (Ok(_), None) => self.skip(None, SkipReason::NoKid),
@@ -199,29 +191,36 @@ impl Collected {
     }
 }
 
-fn usable_key(jwk: &Jwk) -> Result<VerifyingKey, SkipReason> {
-    let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
+fn usable_key(jwk: &Jwk<'_>) -> Result<VerifyingKey, SkipReason> {
+    if text(&jwk.key_type) != Some("RSA") {
         return Err(SkipReason::NotRsa);
+    }
+    let (Some(n), Some(e)) = (text(&jwk.modulus), text(&jwk.exponent)) else {
+        return Err(SkipReason::Malformed);
     };
-    let common = &jwk.common;
-    if !matches!(common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+    if !matches!(text(&jwk.public_key_use), None | Some("sig")) {
         return Err(SkipReason::NotForVerifying);
     }
-    if common
-        .key_operations
-        .as_ref()
-        .is_some_and(|operations| !operations.contains(&KeyOperations::Verify))
-    {
+    let verifies = |operations: &Vec<JsonStr<'_>>| {
+        operations
+            .iter()
+            .any(|operation| operation.as_str() == "verify")
+    };
+    if !jwk.key_operations.as_ref().is_none_or(verifies) {
         return Err(SkipReason::NotForVerifying);
     }
-    if !matches!(common.key_algorithm, None | Some(KeyAlgorithm::RS256)) {
+    if !matches!(text(&jwk.algorithm), None | Some("RS256")) {
         return Err(SkipReason::Algorithm);
     }
     let decode = |number: &str, reason| URL_SAFE_NO_PAD.decode_to_vec(number).map_err(|_| reason);
-    let n = decode(&rsa.n, SkipReason::Modulus)?;
-    let e = decode(&rsa.e, SkipReason::Exponent)?;
+    let n = decode(n, SkipReason::Modulus)?;
+    let e = decode(e, SkipReason::Exponent)?;
     VerifyingKey::from_components(&n, &e).map_err(|unusable| match unusable {
         UnusableRsa::Exponent => SkipReason::Exponent,
         UnusableRsa::Modulus => SkipReason::Modulus,
     })
+}
+
+fn text<'a>(member: &'a Option<JsonStr<'_>>) -> Option<&'a str> {
+    member.as_ref().map(JsonStr::as_str)
 }

@@ -22,6 +22,7 @@
 
 mod fetch;
 mod gate;
+mod jwk;
 mod key_set;
 mod ledger;
 mod policy;
@@ -46,3 +47,4 @@ pub use self::{
     key_set::{KeySetError, SkipReason, SkippedKey},
     status::{KeyState, KeyStatus},
 };
+pub use crate::error::ConnectError;

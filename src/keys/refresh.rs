@@ -50,7 +50,7 @@ impl Refresh {
         }
         let current = self.source.snapshot();
         let request = JwksRequest {
-            url: self.source.jwks_url(),
+            url: self.source.jwks_url().as_str(),
             etag: current.as_deref().and_then(Snapshot::etag),
         };
         let result = match timeout(longest, fetcher.fetch_boxed(request)).await {

@@ -87,6 +87,7 @@ impl FetchReport {
                     jwks_url,
                     reason,
                     outcome,
+                    cause = error.cause(),
                     ?duration,
                     %error,
                     "fetching keys failed"

@@ -1,67 +1,45 @@
-//! The default fetcher: one GET with reqwest and rustls, bounded in every direction.
+//! The default fetcher: one GET, bounded in every direction.
 
 use std::time::Duration;
 
 use http::{
-    HeaderMap, StatusCode,
+    HeaderMap, Method, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER},
 };
-use reqwest::{Client, Response, redirect::Policy};
 
 use super::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, MAX_JWKS_BYTES};
 use crate::{
     error::ConfigError,
-    protected_url::{self, HostIs},
+    http_client::{self, BodyError, HttpClient, SendError},
+    protected_url::ProtectedUrl,
     response_headers,
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// For one attempt, headers and body together.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Fetches with reqwest: no redirects, no cookies, no decompression, system TLS roots.
-///
-/// Proxy variables of the environment are honoured, except for a loopback URL, which never leaves the machine.
+/// Fetches one URL with the crate's HTTP client.
 pub(crate) struct ReqwestFetcher {
-    client: Client,
+    client: HttpClient,
 }
 
 impl ReqwestFetcher {
-    pub(crate) fn new(jwks_url: &str) -> Result<Self, ConfigError> {
-        let loopback = protected_url::host_of(jwks_url) == Some(HostIs::Loopback);
-        let mut builder = Client::builder()
-            .https_only(!loopback)
-            .redirect(Policy::none())
-            .referer(false)
-            // Another crate of the same binary may have turned these features of reqwest on.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            // A connection kept from the last fetch saves little once an hour, and fails when the endpoint has closed it,
-            // when the process was frozen meanwhile, or when the runtime that drove it is gone.
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ATTEMPT_TIMEOUT)
-            .user_agent(concat!("tower-cognito/", env!("CARGO_PKG_VERSION")));
-        if loopback {
-            builder = builder.no_proxy();
+    /// `fetch_timeout` bounds a fetch as a whole; the caller keeps to it.
+    pub(crate) const fn new(jwks_url: ProtectedUrl, fetch_timeout: Duration) -> Self {
+        Self {
+            client: HttpClient::new(jwks_url, fetch_timeout),
         }
-        let client = builder.build().map_err(|error| ConfigError::HttpClient {
-            reason: error.to_string(),
-        })?;
-        Ok(Self { client })
     }
 
-    async fn attempt(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
-        let mut get = self
-            .client
-            .get(request.url)
-            .header(ACCEPT, "application/json");
-        if let Some(etag) = request.etag {
-            get = get.header(IF_NONE_MATCH, etag);
+    /// Notices now that this machine has no CA certificates, rather than at the first fetch.
+    pub(crate) fn prepare(&self) -> Result<(), ConfigError> {
+        self.client.prepare()
+    }
+
+    async fn attempt(&self, etag: Option<&str>) -> Result<JwksResponse, FetchError> {
+        let mut get = self.client.request(Method::GET)?;
+        get.builder = get.builder.header(ACCEPT, "application/json");
+        if let Some(etag) = etag {
+            get.builder = get.builder.header(IF_NONE_MATCH, etag);
         }
-        let response = get.send().await.map_err(|error| fetch_error(&error))?;
+        let response = get.send().await?;
         let reply = match response.status() {
             StatusCode::OK => None,
             StatusCode::NOT_MODIFIED => Some(JwksResponse::not_modified()),
@@ -79,7 +57,12 @@ impl ReqwestFetcher {
         let max_age = response_headers::max_age(text(response.headers(), &CACHE_CONTROL));
         let mut reply = match reply {
             Some(not_modified) => not_modified,
-            None => JwksResponse::document(read_body(response).await?),
+            None => {
+                let body = http_client::read_body(response, MAX_JWKS_BYTES).await?;
+                // JSON is UTF-8 (RFC 8259 §8.1), so this is no set, and asking again would not make it one.
+                let body = String::from_utf8(body).map_err(|_| KeySetError::NotAJwkSet)?;
+                JwksResponse::document(body)
+            }
         };
         if let Some(etag) = etag {
             reply = reply.with_etag(etag);
@@ -92,10 +75,10 @@ impl ReqwestFetcher {
 }
 
 impl FetchJwks for ReqwestFetcher {
-    /// Tries once more, at once, after what is likely to pass: a lost connection, a slow reply, a server's error.
+    /// Tries once more, at once, after what is likely to pass: a lost connection, a server's error.
     async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
-        match self.attempt(request).await {
-            Err(error) if is_transient(&error) => self.attempt(request).await,
+        match self.attempt(request.etag).await {
+            Err(error) if is_transient(&error) => self.attempt(request.etag).await,
             outcome => outcome,
         }
     }
@@ -103,7 +86,8 @@ impl FetchJwks for ReqwestFetcher {
 
 fn is_transient(error: &FetchError) -> bool {
     match error {
-        FetchError::Connect | FetchError::Timeout | FetchError::Body => true,
+        FetchError::Body | FetchError::NoResponse => true,
+        FetchError::Connect(cause) => cause.may_pass_at_once(),
         // A server that says when to come back is not asked again before.
         FetchError::Status {
             status,
@@ -113,32 +97,21 @@ fn is_transient(error: &FetchError) -> bool {
     }
 }
 
-/// Counts what comes instead of believing `Content-Length`.
-async fn read_body(mut response: Response) -> Result<String, FetchError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| body_error(&error))? {
-        if body.len() + chunk.len() > MAX_JWKS_BYTES {
-            return Err(FetchError::TooLarge);
+impl From<SendError> for FetchError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Connect(cause) => Self::Connect(cause),
+            SendError::NoResponse => Self::NoResponse,
         }
-        body.extend_from_slice(&chunk);
-    }
-    // JSON is UTF-8 (RFC 8259 §8.1), so this is no set, and asking again would not make it one.
-    String::from_utf8(body).map_err(|_| KeySetError::NotAJwkSet.into())
-}
-
-fn fetch_error(error: &reqwest::Error) -> FetchError {
-    if error.is_timeout() {
-        FetchError::Timeout
-    } else {
-        FetchError::Connect
     }
 }
 
-fn body_error(error: &reqwest::Error) -> FetchError {
-    if error.is_timeout() {
-        FetchError::Timeout
-    } else {
-        FetchError::Body
+impl From<BodyError> for FetchError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokenOff => Self::Body,
+            BodyError::TooLarge => Self::TooLarge,
+        }
     }
 }
 

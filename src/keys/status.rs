@@ -114,7 +114,7 @@ impl KeyStatus {
         }
     }
 
-    /// Where the keys are from.
+    /// Where the keys are from, without the query of the URL, which may hold a secret.
     #[must_use]
     pub fn jwks_url(&self) -> &str {
         &self.jwks_url

@@ -10,7 +10,7 @@ use metrics::{
 };
 
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
-use crate::keys::KeyState;
+use crate::{error::AuthError, keys::KeyState};
 
 /// Says what each metric means and in which unit it is. A recorder that is installed later does not hear of it.
 pub(crate) fn describe() {
@@ -20,9 +20,9 @@ pub(crate) fn describe() {
         "Requests that a BearerAuthLayer judged, by what it found."
     );
     describe_counter!(
-        "tower_cognito_guard_refusals_total",
+        "tower_cognito_inner_refusals_total",
         Unit::Count,
-        "Requests that a RequireScopesLayer refused, or would have beneath a report-only layer."
+        "Requests that a guard, an extractor or a handler refused, or a guard would have."
     );
     describe_counter!(
         "tower_cognito_token_cache_lookups_total",
@@ -109,9 +109,18 @@ pub(crate) fn request_judged(labels: VerdictLabels) {
     counter.increment(1);
 }
 
-/// A guard refused a request.
-pub(crate) fn guard_refused(labels: VerdictLabels) {
-    verdict_counter("tower_cognito_guard_refusals_total", labels).increment(1);
+/// A guard, an extractor or a handler inside a layer refused a request.
+pub(crate) fn refused_inside(labels: VerdictLabels) {
+    verdict_counter("tower_cognito_inner_refusals_total", labels).increment(1);
+}
+
+/// A guard, an extractor or a handler has no layer outside.
+pub(crate) fn missing_layer() {
+    refused_inside(VerdictLabels {
+        reason: AuthError::MissingLayer.reason(),
+        verified: false,
+        enforcement: "enforced",
+    });
 }
 
 fn verdict_counter(name: &'static str, labels: VerdictLabels) -> Counter {

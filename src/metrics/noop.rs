@@ -8,7 +8,9 @@ pub(crate) const fn describe() {}
 
 pub(crate) const fn request_judged(_: VerdictLabels) {}
 
-pub(crate) const fn guard_refused(_: VerdictLabels) {}
+pub(crate) const fn refused_inside(_: VerdictLabels) {}
+
+pub(crate) const fn missing_layer() {}
 
 pub(crate) const fn token_looked_up(_: TokenLookup) {}
 

@@ -1,8 +1,14 @@
 //! `WWW-Authenticate`: the texts of RFC 6750 §3, made once when a layer is built.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 
-use crate::{error::ConfigError, rejection::kind::RejectionKind, scope::ScopePolicy};
+use crate::{
+    error::{AuthError, ConfigError},
+    rejection::kind::RejectionKind,
+    scope::ScopePolicy,
+};
 
 /// What every challenge of a layer says of the service.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +47,17 @@ impl QuotableText {
     }
 }
 
-/// Every challenge that a layer can send. No byte of a request is in them.
+/// Every challenge that a layer can send by itself. No byte of a request is in them.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenges {
+    parameters: ChallengeParameters,
+    required: Option<ScopePolicy>,
+    written: Written,
+}
+
+/// The challenges of the layer's own refusals, written once.
+#[derive(Clone, Debug)]
+struct Written {
     expired_token: HeaderValue,
     forbidden: HeaderValue,
     insufficient_scope: HeaderValue,
@@ -52,10 +66,65 @@ pub(crate) struct Challenges {
     missing_token: HeaderValue,
 }
 
+impl Default for Challenges {
+    fn default() -> Self {
+        let parameters = ChallengeParameters::default();
+        Self {
+            written: Written::new(&parameters, None),
+            parameters,
+            required: None,
+        }
+    }
+}
+
 impl Challenges {
-    /// For a layer that requires these scopes, or none.
-    pub(crate) fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
-        let scope = required.map(|policy| policy.challenge_scopes().collect::<Vec<_>>().join(" "));
+    /// Changes the parameters, and writes the challenges again.
+    pub(crate) fn describe(&mut self, change: impl FnOnce(&mut ChallengeParameters)) {
+        change(&mut self.parameters);
+        self.written = Written::new(&self.parameters, self.required.as_ref());
+    }
+
+    /// Demands these scopes beside those that are demanded already.
+    pub(crate) fn require(&mut self, policy: ScopePolicy) {
+        self.required = Some(match self.required.take() {
+            Some(first) => first.and(policy),
+            None => policy,
+        });
+        self.written = Written::new(&self.parameters, self.required.as_ref());
+    }
+
+    /// The scopes that the layer demands.
+    pub(crate) const fn required(&self) -> Option<&ScopePolicy> {
+        self.required.as_ref()
+    }
+
+    /// The challenge of one of the layer's own refusals. `None` where no token could help.
+    pub(crate) fn of(&self, error: &AuthError) -> Option<Cow<'_, HeaderValue>> {
+        let kind = error.kind();
+        self.written.of(kind).map(Cow::Borrowed)
+    }
+
+    /// The challenge of a refusal from inside, which needs these scopes.
+    pub(crate) fn with_scopes(
+        &self,
+        error: &AuthError,
+        scopes: Option<&ScopePolicy>,
+    ) -> Option<Cow<'_, HeaderValue>> {
+        let kind = error.kind();
+        match kind {
+            RejectionKind::InsufficientScope | RejectionKind::MissingToken if scopes.is_some() => {
+                let scopes = scopes.map(scope_parameter);
+                let written = challenge(&self.parameters, scopes.as_deref(), kind);
+                Some(Cow::Owned(written))
+            }
+            _ => self.of(error),
+        }
+    }
+}
+
+impl Written {
+    fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
+        let scope = required.map(scope_parameter);
         let scope = scope.as_deref();
         let challenge = |answer, scope| challenge(parameters, scope, answer);
         Self {
@@ -68,8 +137,7 @@ impl Challenges {
         }
     }
 
-    /// `None` where the trouble is ours, which no token could cure.
-    pub(crate) const fn of(&self, answer: RejectionKind) -> Option<&HeaderValue> {
+    const fn of(&self, answer: RejectionKind) -> Option<&HeaderValue> {
         match answer {
             RejectionKind::ExpiredToken => Some(&self.expired_token),
             RejectionKind::Forbidden => Some(&self.forbidden),
@@ -80,6 +148,10 @@ impl Challenges {
             RejectionKind::Misconfigured | RejectionKind::Unavailable => None,
         }
     }
+}
+
+fn scope_parameter(policy: &ScopePolicy) -> String {
+    policy.challenge_scopes().collect::<Vec<_>>().join(" ")
 }
 
 fn challenge(

@@ -1,6 +1,6 @@
 //! gRPC statuses.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::CONTENT_TYPE};
 
 use super::{BearerChallenge, Rejection, RejectionResponse};
 use crate::{error::AuthError, rejection::kind::RejectionKind};
@@ -12,7 +12,7 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 /// Answers gRPC requests with a gRPC status, and all others with another form: [`BearerChallenge`] unless
 /// [`otherwise`](Self::otherwise) names one.
 ///
-/// A gRPC request is one whose `Content-Type` is `application/grpc`, alone or with a format (`application/grpc+proto`). It gets
+/// A gRPC request is a `POST` whose `Content-Type` is `application/grpc`, alone or with a format (`application/grpc+proto`). It gets
 /// 200 and the status in the header fields, without a body ("Trailers-Only" in gRPC's *HTTP/2 protocol*). gRPC-Web requests get
 /// the other form, whose HTTP status their clients map to the same codes.
 ///
@@ -69,11 +69,17 @@ where
     B: Default,
 {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
-        if is_grpc(rejection.request_headers()) {
+        // A request of another method must never get 200: nginx's `auth_request`, a forward-auth proxy
+        // or a cache reads the HTTP status.
+        if rejection.request_method() == Method::POST && is_grpc(rejection.request_headers()) {
             trailers_only(rejection.error())
         } else {
             self.otherwise.response(rejection)
         }
+    }
+
+    fn request_headers(&self) -> impl Iterator<Item = HeaderName> {
+        std::iter::once(CONTENT_TYPE).chain(self.otherwise.request_headers())
     }
 }
 
@@ -96,7 +102,7 @@ fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(GRPC_STATUS, HeaderValue::from(status(answer)));
     headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.description()));
-    if let AuthError::KeysUnavailable { retry_after } = error {
+    if let Some(retry_after) = error.retry_after() {
         let millis = i32::try_from(retry_after.as_millis()).unwrap_or(i32::MAX);
         headers.insert(GRPC_RETRY_PUSHBACK_MS, HeaderValue::from(millis));
     }

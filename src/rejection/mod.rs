@@ -1,54 +1,105 @@
 //! From a refusal to a response.
+//!
+//! A guard, an extractor or a handler says why a request is refused; the nearest
+//! [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the response, as it does for its own refusals.
 
 pub(crate) mod challenge;
 mod grpc;
 pub(crate) mod kind;
+pub(crate) mod missing_layer;
+mod pending;
 mod problem_json;
+mod request_head;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 pub use self::{grpc::Grpc, problem_json::ProblemJson};
-use crate::{error::AuthError, rejection::challenge::Challenges};
+pub(crate) use self::{
+    pending::{PendingRefusal, keep_what_was_added},
+    request_head::RequestHead,
+};
+use crate::error::AuthError;
 
 /// Makes the response to a refused request.
 ///
-/// | form | what it answers with |
+/// | form | what it responds with |
 /// | --- | --- |
 /// | [`BearerChallenge`], the default | status, challenge, no body |
 /// | [`ProblemJson`] | the same with a problem document (RFC 9457) |
 /// | [`Grpc`] | a gRPC status to gRPC requests, another form to the others |
-/// | a closure `Fn(&AuthError) -> Response<B>` | whatever it makes; a 401 that it leaves without a challenge gets one (RFC 9110 §15.5.2) |
+/// | a closure `Fn(Rejection<'_>) -> Response<B>` | whatever it makes |
 /// | a type of your own | as below |
+///
+/// It is called for every request that is refused: by the layer, and by a guard, an extractor or a
+/// handler inside it. The layer then adds what a form left out: `WWW-Authenticate` to 401 and 403
+/// (RFC 9110 §15.5.2, RFC 6750 §3), `Retry-After` to 503, and `Cache-Control: no-store`.
 ///
 /// # Examples
 ///
+/// A closure, around an axum router:
+///
 /// ```
-/// use http::{Response, header::CONTENT_TYPE};
+/// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
+/// use tower::ServiceExt;
+/// use tower_cognito::{AllowedClients, UserPool, Verifier, rejection::Rejection};
+///
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+/// let json = |rejection: Rejection<'_>| {
+///     let body = format!(r#"{{"error":"{}"}}"#, rejection.error().reason());
+///     rejection.into_response(Body::from(body))
+/// };
+/// let app: Router = Router::new()
+///     .route("/profiles", get(|| async {}))
+///     .route_layer(verifier.layer().rejection(json));
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let request = Request::get("/profiles").body(Body::empty()).unwrap();
+/// let response = app.oneshot(request).await.unwrap();
+/// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+/// assert_eq!(response.headers()["www-authenticate"], "Bearer");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A type that reads a header field of the request:
+///
+/// ```
+/// use http::{HeaderName, HeaderValue, Response, header::{ACCEPT, CONTENT_TYPE}};
 /// use tower_cognito::rejection::{Rejection, RejectionResponse};
 ///
-/// /// Answers with a body that the service's clients know.
+/// /// JSON for programs, nothing for the others.
 /// #[derive(Clone)]
-/// struct JsonError;
+/// struct JsonIfAccepted;
 ///
-/// impl RejectionResponse<String> for JsonError {
+/// impl RejectionResponse<String> for JsonIfAccepted {
 ///     fn response(&self, rejection: Rejection<'_>) -> Response<String> {
+///         let accept = rejection.request_headers().get(ACCEPT);
+///         if accept.is_none_or(|accept| accept != "application/json") {
+///             return rejection.into_response(String::new());
+///         }
 ///         let body = format!(r#"{{"error":"{}"}}"#, rejection.error().reason());
 ///         let mut response = rejection.into_response(body);
+///         let json = HeaderValue::from_static("application/json");
+///         response.headers_mut().insert(CONTENT_TYPE, json);
 ///         response
-///             .headers_mut()
-///             .insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-///         response
+///     }
+///
+///     fn request_headers(&self) -> impl Iterator<Item = HeaderName> {
+///         [ACCEPT].into_iter()
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot answer refused requests with a `{B}` body",
-    note = "implement `RejectionResponse<{B}>`, or give a closure `Fn(&AuthError) -> Response<{B}>`",
+    note = "implement `RejectionResponse<{B}>`, or give a closure `|rejection: Rejection<'_>| -> Response<{B}>`",
+    note = "a closure that took `&AuthError` takes a `Rejection<'_>` now; `rejection.error()` is the error",
     note = "`BearerChallenge`, the default, and `Grpc` need the body to be `Default`",
     note = "a service whose body is not (that of tower-http's `TraceLayer`) can be given another by `map_response_body`",
     note = "`ProblemJson` needs the body to be `From<String>`"
@@ -56,6 +107,14 @@ use crate::{error::AuthError, rejection::challenge::Challenges};
 pub trait RejectionResponse<B> {
     /// The response.
     fn response(&self, rejection: Rejection<'_>) -> Response<B>;
+
+    /// The header fields of the request that [`response`](Self::response) reads. None by default.
+    ///
+    /// A handler consumes its request before it refuses, so these fields are kept from the start.
+    /// One field costs an accepted request a look-up; two or more cost an allocation.
+    fn request_headers(&self) -> impl Iterator<Item = HeaderName> {
+        std::iter::empty()
+    }
 }
 
 /// Answers with the status, the challenge of RFC 6750 §3, and an empty body.
@@ -74,15 +133,16 @@ impl<B: Default> RejectionResponse<B> for BearerChallenge {
 #[diagnostic::do_not_recommend]
 impl<F, B> RejectionResponse<B> for F
 where
-    F: Fn(&AuthError) -> Response<B>,
+    F: Fn(Rejection<'_>) -> Response<B>,
 {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
-        self(rejection.error)
+        self(rejection)
     }
 }
 
-/// A refused request, and what the answer must say.
-#[derive(Debug)]
+/// A refused request, and what the response must say.
+///
+/// Its `Debug` shows no header field of the request.
 pub struct Rejection<'a> {
     error: &'a AuthError,
     challenge: Option<&'a HeaderValue>,
@@ -97,30 +157,26 @@ impl<'a> Rejection<'a> {
         self.error
     }
 
-    /// The value of `WWW-Authenticate`. None for 500 and 503, which no token could cure.
+    /// The value of `WWW-Authenticate`. `None` for 500 and 503, which no token could change.
     #[must_use]
     pub const fn challenge(&self) -> Option<&'a HeaderValue> {
         self.challenge
     }
 
-    /// The value of `Retry-After`: only of [`AuthError::KeysUnavailable`], in whole seconds, at least one.
+    /// The value of `Retry-After`, in whole seconds, at least one: only of errors with status 503.
     #[must_use]
     pub fn retry_after(&self) -> Option<HeaderValue> {
-        match self.error {
-            AuthError::KeysUnavailable { retry_after } => {
-                Some(HeaderValue::from(whole_seconds(*retry_after)))
-            }
-            _ => None,
-        }
+        retry_after(self.error)
     }
 
-    /// The request's method.
+    /// The request's method, as the layer saw it.
     #[must_use]
     pub const fn request_method(&self) -> &'a Method {
         self.method
     }
 
-    /// The request's header fields, to choose a form of answer. Nothing of them should be echoed.
+    /// The header fields that [`RejectionResponse::request_headers`] names, as the layer saw them;
+    /// no others. Do not echo them.
     #[must_use]
     pub const fn request_headers(&self) -> &'a HeaderMap {
         self.headers
@@ -143,33 +199,59 @@ impl<'a> Rejection<'a> {
     }
 }
 
+impl fmt::Debug for Rejection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("error", self.error)
+            .field("challenge", &self.challenge)
+            .field("method", self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+fn retry_after(error: &AuthError) -> Option<HeaderValue> {
+    error
+        .retry_after()
+        .map(|delay| HeaderValue::from(whole_seconds(delay)))
+}
+
 fn whole_seconds(duration: Duration) -> u64 {
     let round_up = u64::from(duration.subsec_nanos() > 0);
     duration.as_secs().saturating_add(round_up).max(1)
 }
 
-/// Refuses a request: the response as the service wants it, with what must not be missing.
-pub(crate) fn refuse<Q, B>(
+/// Builds the response in the given form, then adds the mandatory fields and the `AuthError`.
+pub(crate) fn form<B>(
     form: &impl RejectionResponse<B>,
-    challenges: &Challenges,
-    request: &Request<Q>,
+    challenge: Option<&HeaderValue>,
+    head: &RequestHead,
     error: AuthError,
 ) -> Response<B> {
-    let challenge = challenges.of(error.kind());
     let mut response = form.response(Rejection {
         error: &error,
         challenge,
-        method: request.method(),
-        headers: request.headers(),
+        method: head.method(),
+        headers: &head.headers(),
     });
-    if response.status() == http::StatusCode::UNAUTHORIZED
-        && let Some(challenge) = challenge
-    {
-        response
-            .headers_mut()
-            .entry(WWW_AUTHENTICATE)
-            .or_insert_with(|| challenge.clone());
+    let status = response.status();
+    let headers = response.headers_mut();
+    let left_out = |name, value: HeaderValue, headers: &mut HeaderMap| {
+        headers.entry(name).or_insert(value);
+    };
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        let bare = HeaderValue::from_static("Bearer");
+        left_out(
+            WWW_AUTHENTICATE,
+            challenge.cloned().unwrap_or(bare),
+            headers,
+        );
     }
+    if status == StatusCode::SERVICE_UNAVAILABLE
+        && let Some(delay) = retry_after(&error)
+    {
+        left_out(RETRY_AFTER, delay, headers);
+    }
+    left_out(CACHE_CONTROL, HeaderValue::from_static("no-store"), headers);
     response.extensions_mut().insert(error);
     response
 }

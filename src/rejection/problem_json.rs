@@ -1,6 +1,9 @@
 //! Problem details (RFC 9457).
 
-use http::{HeaderValue, Method, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Method, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 
 use super::{Rejection, RejectionResponse};
 use crate::rejection::kind::RejectionKind;
@@ -13,7 +16,7 @@ use crate::rejection::kind::RejectionKind;
 ///
 /// `title` is the name of the status, as `about:blank` demands (RFC 9457 §4.2.1). `detail` is one of eight fixed texts; it says no
 /// more than the challenge does, and which check failed only of an expired token. A `HEAD` request gets the header fields
-/// without the document.
+/// of a `GET`, its `Content-Length` included (RFC 9110 §8.6), without the document.
 ///
 /// # Examples
 ///
@@ -26,7 +29,7 @@ use crate::rejection::kind::RejectionKind;
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
-/// let guard = RequireScopesLayer::all_of(["profiles/get"])?.rejection(ProblemJson);
+/// let guard = RequireScopesLayer::all_of(["profiles/get"])?;
 /// let app: Router = Router::new()
 ///     .route("/profiles", get(|| async {}).route_layer(guard))
 ///     .route_layer(verifier.layer().rejection(ProblemJson));
@@ -40,12 +43,15 @@ pub struct ProblemJson;
 #[diagnostic::do_not_recommend]
 impl<B: From<String>> RejectionResponse<B> for ProblemJson {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
-        let document = if rejection.request_method() == Method::HEAD {
-            String::new()
+        let document = document(rejection.error().kind());
+        let mut response = if rejection.request_method() == Method::HEAD {
+            let length = HeaderValue::from(document.len());
+            let mut response = rejection.into_response(B::from(String::new()));
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            response
         } else {
-            document(rejection.error().kind())
+            rejection.into_response(B::from(document))
         };
-        let mut response = rejection.into_response(B::from(document));
         response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),

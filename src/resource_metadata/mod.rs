@@ -11,8 +11,12 @@ use serde_json::json;
 
 pub use self::service::ResourceMetadataService;
 use crate::{
-    bearer_auth::BearerAuthLayer, error::ConfigError, protected_url,
-    rejection::challenge::QuotableText, require_scopes::RequireScopesLayer, scope::ScopePolicy,
+    bearer_auth::BearerAuthLayer,
+    error::ConfigError,
+    protected_url::{self, ProtectedUrl, Unencrypted},
+    rejection::challenge::QuotableText,
+    require_scopes::RequireScopesLayer,
+    scope::ScopePolicy,
     verifier::Verifier,
 };
 
@@ -90,7 +94,7 @@ impl ResourceMetadata {
     /// name.
     pub fn new(resource: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let invalid = || ConfigError::InvalidResource {
-            given: resource.to_owned(),
+            given: protected_url::without_secrets(resource),
         };
         let (origin, path) = split_resource(resource).ok_or_else(invalid)?;
         let path = format!("{WELL_KNOWN}{path}");
@@ -117,10 +121,9 @@ impl ResourceMetadata {
             .with_resource_metadata(self.shared.url.clone())
     }
 
-    /// A guard for a route. The document lists its scopes, and its challenges name the document.
+    /// A guard for a route. The document lists its scopes.
     pub fn guard(&self, policy: ScopePolicy) -> RequireScopesLayer {
         RequireScopesLayer::new(self.enforce(policy))
-            .with_resource_metadata(self.shared.url.clone())
     }
 
     /// Lists the scopes of a policy in the document, and gives the policy back: for whatever else enforces it.
@@ -171,7 +174,7 @@ impl ResourceMetadata {
 /// Origin and path. The path of a resource at the root is empty: a slash right behind the host is not part of the document's
 /// path.
 fn split_resource(resource: &str) -> Option<(&str, &str)> {
-    protected_url::host_of(resource)?;
+    ProtectedUrl::parse(resource, Unencrypted::OnLoopback).ok()?;
     if resource.contains(['?', '"', '\\']) {
         return None;
     }

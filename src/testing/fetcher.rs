@@ -33,14 +33,14 @@ use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = TestPool::new();
 /// let fetcher = ScriptedFetcher::new()
-///     .fail(FetchError::Connect)
+///     .fail(FetchError::Connect(tower_cognito::keys::ConnectError::Refused))
 ///     .reply(JwksResponse::document(pool.jwks()));
 /// let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
 ///     .fetcher(fetcher.clone())
 ///     .clock(pool.clock())
 ///     .build()?;
 ///
-/// assert_eq!(verifier.warm_up().await, Err(FetchError::Connect));
+/// assert_eq!(verifier.warm_up().await, Err(FetchError::Connect(tower_cognito::keys::ConnectError::Refused)));
 /// pool.clock().advance(Duration::from_secs(1));
 /// assert_eq!(verifier.warm_up().await, Ok(()));
 /// fetcher.assert_used_up();

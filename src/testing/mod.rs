@@ -14,6 +14,7 @@
 //! * [`ManualClock`] drives the tokens and the verifier together, so that a test of expiry does not wait.
 //! * [`WithClaims`] puts claims into a request, for the unit test of a handler.
 //! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and for whole systems on a laptop.
+//! * [`hold_paused_time`] lets requests to it end in a test whose tokio time is paused.
 //! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
 //! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route is forgotten.
 //!
@@ -50,6 +51,7 @@ mod clock;
 mod fetcher;
 mod issuer;
 mod keys;
+mod paused_time;
 mod pool;
 mod request;
 mod routes;
@@ -62,6 +64,7 @@ pub use self::{
         Endpoint, EndpointSwitch, LocalIssuer, LocalIssuerBuilder, StartError, random_secret,
     },
     keys::Key,
+    paused_time::{HeldTime, hold_paused_time},
     pool::TestPool,
     request::WithClaims,
     routes::{RouteFinding, RouteMatrix, RouteReport},

@@ -4,7 +4,22 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::error::AuthError;
 
-/// The one `Authorization` field's bearer credentials, not yet checked to be token68.
+/// The value of the one `Authorization` field, and where the bearer token in it begins. The token is
+/// not yet checked to be token68.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials<'a> {
+    value: &'a HeaderValue,
+    token_at: usize,
+}
+
+/// [`Credentials`] that outlive a wait.
+pub(crate) struct OwnedCredentials {
+    value: HeaderValue,
+    token_at: usize,
+}
+
+/// Finds the bearer credentials, and marks every `Authorization` value sensitive: nothing that sees
+/// the request later shows one.
 ///
 /// `Ok(None)` means that there are none: no field, an empty one, or another scheme.
 ///
@@ -12,26 +27,69 @@ use crate::error::AuthError;
 ///
 /// [`AuthError::MultipleCredentials`] for two or more fields, however equal (a proxy and the service might each take
 /// another one); [`AuthError::MalformedCredentials`] for the scheme without a token.
-pub(crate) fn credentials(headers: &HeaderMap) -> Result<Option<&HeaderValue>, AuthError> {
-    let mut fields = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = fields.next() else {
-        return Ok(None);
-    };
-    if fields.next().is_some() {
+pub(crate) fn credentials(headers: &mut HeaderMap) -> Result<Option<Credentials<'_>>, AuthError> {
+    // Nearly always no field comes twice, and that costs no look-up to know.
+    let some_field_twice = headers.len() != headers.keys_len();
+    if some_field_twice && headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        mark_all_sensitive(headers);
         return Err(AuthError::MultipleCredentials);
     }
-    match token(value) {
-        Some([]) => Err(AuthError::MalformedCredentials),
-        Some(_) => Ok(Some(value)),
-        None => Ok(None),
+    let Some(value) = headers.get_mut(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    value.set_sensitive(true);
+    Credentials::parse(value)
+}
+
+fn mark_all_sensitive(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if name == AUTHORIZATION {
+            value.set_sensitive(true);
+        }
     }
 }
 
-/// What stands behind `Bearer` and its spaces, or `None` under another scheme.
+impl<'a> Credentials<'a> {
+    fn parse(value: &'a HeaderValue) -> Result<Option<Self>, AuthError> {
+        match token(value.as_bytes()) {
+            Some([]) => Err(AuthError::MalformedCredentials),
+            Some(token) => Ok(Some(Self {
+                value,
+                token_at: value.len() - token.len(),
+            })),
+            None => Ok(None),
+        }
+    }
+
+    /// What follows `Bearer` and its spaces. Never empty.
+    pub(crate) fn token(self) -> &'a [u8] {
+        self.value
+            .as_bytes()
+            .get(self.token_at..)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn to_owned(self) -> OwnedCredentials {
+        OwnedCredentials {
+            value: self.value.clone(),
+            token_at: self.token_at,
+        }
+    }
+}
+
+impl OwnedCredentials {
+    pub(crate) fn borrow(&self) -> Credentials<'_> {
+        Credentials {
+            value: &self.value,
+            token_at: self.token_at,
+        }
+    }
+}
+
+/// What follows `Bearer` and its spaces, or `None` under another scheme.
 ///
 /// The scheme is compared without case (RFC 9110 §11.1), and ends at a space and nothing else.
-pub(crate) fn token(value: &HeaderValue) -> Option<&[u8]> {
-    let value = value.as_bytes();
+fn token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked("Bearer".len())?;
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return None;
@@ -74,7 +132,10 @@ mod tests {
         for field in fields {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(field).unwrap());
         }
-        credentials(&headers).map(|value| value.and_then(token).map(<[u8]>::to_vec))
+        let found = credentials(&mut headers)
+            .map(|found| found.map(|credentials| credentials.token().to_vec()));
+        assert!(headers.values().all(HeaderValue::is_sensitive));
+        found
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     error::{ConfigError, Denied},
     keys::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
     metrics,
+    protected_url::ProtectedUrl,
     token::{
         claims::{Claims, TokenUse},
         expectations::{Expectations, ExpectedDates, ExpectedPool},
@@ -198,8 +199,11 @@ impl VerifierBuilder {
         self
     }
 
-    /// How long a fetch may take in all, and so how long a request may wait for one. The default is 5 seconds; at most 60
-    /// seconds are accepted.
+    /// How long a fetch may take in all, and so how long a request may wait for one: name resolution, TCP, TLS and the
+    /// response together. The default is 5 seconds; at most 60 seconds are accepted.
+    ///
+    /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal share of that, so that
+    /// one that does not answer leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self
@@ -243,7 +247,8 @@ impl VerifierBuilder {
     /// 2. [`ConfigError::IssuerTwice`] if two pools share an issuer.
     /// 3. [`ConfigError::InvalidJwks`] if a document handed in has no usable key.
     /// 4. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
-    /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up.
+    /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
+    ///    certificates, and no keys were handed in to start with.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
         metrics::describe();
@@ -365,7 +370,7 @@ impl VerifierBuilder {
         let mut sources: Vec<Arc<KeySource>> = Vec::new();
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
         for trusted in &self.pools {
-            let url = trusted.pool.jwks_url();
+            let url = trusted.pool.protected_jwks_url();
             let keys = trusted.document.keys()?;
             let shareable = matches!(keys, Keys::None);
             let same_url = fetching
@@ -385,17 +390,20 @@ impl VerifierBuilder {
 
     fn source(
         &self,
-        url: &str,
+        url: &ProtectedUrl,
         keys: Keys,
         clock: &Arc<dyn Clock>,
     ) -> Result<KeySource, ConfigError> {
         let fetcher = match (&keys, &self.fetcher) {
             (Keys::Pinned(_), _) => None,
             (_, Some(fetcher)) => Some(Arc::clone(fetcher)),
-            (_, None) => Some(default_fetcher(url)?),
+            (Keys::Seeded(_), None) => {
+                Some(default_fetcher(url, self.fetch_timeout, Start::WithKeys)?)
+            }
+            (Keys::None, None) => Some(default_fetcher(url, self.fetch_timeout, Start::Empty)?),
         };
         let config = KeySourceConfig {
-            jwks_url: url.to_owned(),
+            jwks_url: url.clone(),
             fetcher,
             clock: Arc::clone(clock),
             refresh_after: self.refresh_after,
@@ -433,17 +441,35 @@ impl Document {
     }
 }
 
+/// Whether a verifier can serve before its first fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Empty,
+    WithKeys,
+}
+
 #[cfg(feature = "reqwest")]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    Ok(Arc::new(crate::keys::reqwest::ReqwestFetcher::new(
-        jwks_url,
-    )?))
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    fetch_timeout: Duration,
+    start: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(jwks_url.clone(), fetch_timeout);
+    match (fetcher.prepare(), start) {
+        (Err(error), Start::Empty) => Err(error),
+        // It serves without a fetch, and each fetch tries again.
+        (Ok(()) | Err(_), _) => Ok(Arc::new(fetcher)),
+    }
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn default_fetcher(jwks_url: &str) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
+fn default_fetcher(
+    jwks_url: &ProtectedUrl,
+    _: Duration,
+    _: Start,
+) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
     Err(ConfigError::NoFetcher {
-        jwks_url: jwks_url.to_owned(),
+        jwks_url: jwks_url.label().to_owned(),
     })
 }
 

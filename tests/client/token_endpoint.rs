@@ -17,7 +17,9 @@ use http_body_util::{BodyExt, Full};
 use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinSet};
 use tower_cognito::{
     AllowedClients, ConfigError, Verifier,
-    client::{ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, TokenError},
+    client::{
+        ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConnectError, TokenError,
+    },
     testing::{Endpoint, LocalIssuer, ManualClock},
 };
 
@@ -168,7 +170,7 @@ async fn an_outage_beyond_the_end_is_an_error_by_kind() {
             &|| endpoint.fail_with(StatusCode::SERVICE_UNAVAILABLE),
             server(503),
         ),
-        (&|| endpoint.close(), TokenError::Unreachable),
+        (&|| endpoint.close(), TokenError::NoResponse),
         (
             &|| endpoint.throttle(20 * SECOND),
             TokenError::Throttled {
@@ -235,6 +237,23 @@ async fn a_secret_is_rotated_while_tokens_are_renewed() {
     clock.advance(HOUR);
     assert_eq!(caller.token().await.unwrap_err(), TokenError::ClientRefused);
     assert_eq!(requests(), 7);
+}
+
+/// Keycloak answers a wrong secret with 401 and `unauthorized_client`.
+#[tokio::test]
+async fn the_second_secret_is_tried_after_any_401() {
+    for (status, requests) in [(401, 2), (400, 1)] {
+        let body = r#"{"error":"unauthorized_client"}"#;
+        let server = Server::start(move |number| match number {
+            1 => answer(status, body),
+            _ => granted("a.b.c"),
+        })
+        .await;
+        let caller = at_server(&server).with_next_secret(NEXT_SECRET).build();
+        let outcome = caller.unwrap().token().await;
+        assert_eq!(outcome.is_ok(), status == 401);
+        assert_eq!(server.requests(), requests, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -434,11 +453,11 @@ async fn a_secret_goes_over_tls_only_but_on_loopback() {
         let built = ClientCredentials::builder(url, ID, SECRET).build();
         assert_eq!(built.is_ok(), accepted, "{url}");
         if !accepted {
-            assert_eq!(
-                built.unwrap_err(),
-                ConfigError::InvalidTokenUrl {
-                    given: url.to_owned()
-                }
+            let error = built.unwrap_err();
+            assert!(matches!(&error, ConfigError::InvalidTokenUrl { given, .. } if given == url));
+            assert!(
+                error.to_string().contains("allow_unencrypted_token_url"),
+                "{error}"
             );
         }
     }
@@ -449,13 +468,19 @@ async fn a_secret_goes_over_tls_only_but_on_loopback() {
     let caller = ClientCredentials::builder(https, ID, SECRET)
         .build()
         .unwrap();
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+    assert_eq!(
+        caller.token().await.unwrap_err(),
+        TokenError::Connect(ConnectError::Tls)
+    );
     assert_eq!(server.requests(), 0);
 }
 
 #[tokio::test]
 async fn only_a_connection_that_was_not_made_is_tried_again_at_once() {
-    for (scheme, connections) in [("https", 2), ("http", 1)] {
+    for (scheme, connections, expected) in [
+        ("https", 2, TokenError::Connect(ConnectError::Closed)),
+        ("http", 1, TokenError::NoResponse),
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{scheme}://{}/token", listener.local_addr().unwrap());
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -469,7 +494,7 @@ async fn only_a_connection_that_was_not_made_is_tried_again_at_once() {
             }
         });
         let caller = ClientCredentials::builder(url, ID, SECRET).build().unwrap();
-        assert_eq!(caller.token().await.unwrap_err(), TokenError::Unreachable);
+        assert_eq!(caller.token().await.unwrap_err(), expected);
         assert_eq!(accepted.load(Ordering::Relaxed), connections, "{scheme}");
         server.abort();
     }
@@ -489,7 +514,9 @@ async fn until_closed(caller: &ClientCredentials) {
     loop {
         match caller.token().await {
             Ok(token) => caller.invalidate(&token),
-            Err(error) => return assert_eq!(error, TokenError::Unreachable),
+            Err(error) => {
+                return assert_eq!(error, TokenError::Connect(ConnectError::Refused));
+            }
         }
         tokio::task::yield_now().await;
     }
@@ -513,11 +540,11 @@ fn a_configuration_that_cannot_be_right_is_refused() {
         ),
         (
             builder().with_next_secret("next\n"),
-            "the secret given to `with_next_secret`",
+            "the secret given to `with_next_secret` ends in a line break",
         ),
         (
             ClientCredentials::builder("https://id.example.com/token", ID, ""),
-            "the secret given to",
+            "the secret given to `ClientCredentials` is empty",
         ),
         (
             ClientCredentials::builder("https://id.example.com/token", "", SECRET),
@@ -529,12 +556,20 @@ fn a_configuration_that_cannot_be_right_is_refused() {
             "authentication is Basic, but must be Post",
         ),
         (
-            ClientCredentials::for_domain("My_App", "eu-west-1", ID, SECRET),
+            ClientCredentials::builder_for_domain("My_App", "eu-west-1", ID, SECRET),
             "\"My_App\" is not the prefix of a Cognito domain",
         ),
         (
-            ClientCredentials::for_domain("my-app", "europe", ID, SECRET),
+            ClientCredentials::builder_for_domain("my-app", "europe", ID, SECRET),
             "\"europe\" is not an AWS region",
+        ),
+        (
+            ClientCredentials::builder_for_fips_domain("my-app", "cn-north-1", ID, SECRET),
+            "the form of Cognito domains in \"cn-north-1\" is not known",
+        ),
+        (
+            ClientCredentials::builder_for_custom_domain("auth.example.com/", ID, SECRET),
+            "\"auth.example.com/\" is not a custom domain",
         ),
     ] {
         let error = builder.build().unwrap_err().to_string();
@@ -542,7 +577,7 @@ fn a_configuration_that_cannot_be_right_is_refused() {
         assert!(!error.contains(SECRET) && !error.contains("next\n"));
     }
     assert!(
-        ClientCredentials::for_domain("my-app", "eu-west-1", ID, SECRET)
+        ClientCredentials::builder_for_domain("my-app", "eu-west-1", ID, SECRET)
             .build()
             .is_ok()
     );

@@ -108,7 +108,9 @@ async fn no_clock_makes_it_panic() {
     }
     assert_eq!(verdicts, 64);
 
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     rig.pool.clock().set(ManualClock::start() + 10_000 * HOUR);
     assert_unavailable(&rig.verify(&rig.token()).await);
 }

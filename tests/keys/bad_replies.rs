@@ -49,8 +49,10 @@ fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchEr
         ("301", Err(status(301)), status(301)),
         (
             "a lost connection",
-            Err(FetchError::Connect),
-            FetchError::Connect,
+            Err(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
+            FetchError::Connect(tower_cognito::keys::ConnectError::Refused),
         ),
         ("an empty body", document(""), not_a_set.clone()),
         (

@@ -23,7 +23,7 @@ use http::StatusCode;
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
     AllowedClients, UserPool, Verifier,
-    keys::{FetchError, KeySetError, KeyState, MAX_JWKS_BYTES},
+    keys::{ConnectError, FetchError, KeySetError, KeyState, MAX_JWKS_BYTES},
     testing::TestPool,
 };
 
@@ -280,7 +280,7 @@ async fn an_endpoint_that_resets_is_asked_once_more_and_no_further() {
         .build()
         .unwrap();
     let outcome = timeout(AT_MOST, verifier.warm_up()).await.unwrap();
-    assert_eq!(outcome, Err(FetchError::Connect));
+    assert_eq!(outcome, Err(FetchError::NoResponse));
     assert_eq!(connections.load(Ordering::SeqCst), 2);
     drop(TcpStream::connect(url.split('/').nth(2).unwrap()));
     resetting.join().unwrap();
@@ -303,7 +303,7 @@ async fn nobody_listens() {
         .build()
         .unwrap();
     let outcome = timeout(AT_MOST, verifier.warm_up()).await.unwrap();
-    assert_eq!(outcome, Err(FetchError::Connect));
+    assert_eq!(outcome, Err(FetchError::Connect(ConnectError::Refused)));
 }
 
 /// Neither a length that is too small nor one that is too large makes half a document a document.
@@ -327,7 +327,7 @@ async fn a_content_length_that_lies_is_not_believed() {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2",
         b"{}",
     ));
-    assert_eq!(refresh(&twice).await, Err(FetchError::Connect));
+    assert_eq!(refresh(&twice).await, Err(FetchError::NoResponse));
     assert_eq!(
         refresh(&Endpoint::answering(lie(document.len()))).await,
         Ok(())
@@ -484,7 +484,7 @@ async fn what_is_no_json_and_what_is_no_utf8_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_no_connection() {
+async fn what_is_not_http_is_not_a_response() {
     for garbage in [
         "",
         "SSH-2.0-OpenSSH_9.6\r\n",
@@ -494,7 +494,7 @@ async fn what_is_no_http_is_no_connection() {
         let endpoint = Endpoint::answering(garbage);
         assert_eq!(
             refresh(&endpoint).await,
-            Err(FetchError::Connect),
+            Err(FetchError::NoResponse),
             "{garbage:?}"
         );
     }

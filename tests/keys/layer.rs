@@ -63,7 +63,9 @@ async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_n
     assert!(refused.headers().contains_key(WWW_AUTHENTICATE));
 
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let refused = answer(&rig, &unknown).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer(&rig, &rig.token()).await.status(), StatusCode::OK);

@@ -156,12 +156,16 @@ async fn each_change_of_state_is_one_event() {
     for (advance, reply, expected) in [
         (
             HOUR,
-            Err(FetchError::Connect),
+            Err(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
             ["INFO fresh due", "WARN due degraded"],
         ),
         (
             24 * HOUR,
-            Err(FetchError::Connect),
+            Err(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
             ["WARN degraded expired", ""],
         ),
         (HOUR, Ok(rig.keys()), ["INFO expired fresh", ""]),
@@ -245,7 +249,9 @@ async fn a_subscriber_may_ask_for_the_key_status() {
     let (log, _guard) = Log::capture(Some(&rig.verifier));
     rig.warm_up().await;
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.advance(24 * HOUR);

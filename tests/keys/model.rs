@@ -120,7 +120,9 @@ impl FetchJwks for Fetcher {
         };
         match behaviour {
             Behaviour::Publish(keys) => Ok(JwksResponse::document(pool.jwks_of(keys))),
-            Behaviour::Refuse => Err(FetchError::Connect),
+            Behaviour::Refuse => Err(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
             Behaviour::Garbage => Ok(JwksResponse::document("<html>")),
             Behaviour::Hang => pending().await,
             Behaviour::Panic => std::panic::resume_unwind(Box::new("on purpose")),

@@ -57,7 +57,9 @@ fn assert_gaps(gaps: &[Duration], steps: &[u64]) {
 #[tokio::test(start_paused = true)]
 async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let (known, unknown) = (rig.token(), rig.token_by(Key::Unpublished));
     // The first hour is quiet: the keys are fresh.
     rig.advance(HOUR);
@@ -115,7 +117,9 @@ async fn an_unknown_kid_in_an_outage_starts_the_next_attempt_and_gets_503() {
 async fn back_off_doubles_from_one_second_to_five_minutes_while_old_keys_serve() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let token = rig.token();
     let gaps = gaps_between_attempts(&rig, &token, 12).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
@@ -125,13 +129,17 @@ async fn back_off_doubles_from_one_second_to_five_minutes_while_old_keys_serve()
 #[tokio::test(start_paused = true)]
 async fn back_off_doubles_to_half_a_minute_while_nothing_can_be_served() {
     let rig = Rig::new();
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let gaps = gaps_between_attempts(&rig, &rig.token(), 9).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 16, 30, 30, 30]);
     assert_eq!(rig.state(), KeyState::Empty);
 
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     rig.advance(24 * HOUR);
     let gaps = gaps_between_attempts(&rig, &rig.token(), 9).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 16, 30, 30, 30]);
@@ -195,7 +203,9 @@ async fn a_refused_caller_is_told_when_the_next_attempt_may_be() {
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_run_of_failures() {
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     rig.advance(HOUR);
     let _ = gaps_between_attempts(&rig, &rig.token(), 6).await;
     rig.advance(5 * MINUTE);

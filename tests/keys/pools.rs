@@ -47,8 +47,15 @@ async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
     // In the order of the pools.
     fetcher
         .reply(JwksResponse::document(pool.jwks_of([Key::Access])))
-        .fail(FetchError::Connect);
-    assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Connect));
+        .fail(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused,
+        ));
+    assert_eq!(
+        bounded(verifier.warm_up()).await,
+        Err(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused
+        ))
+    );
     assert_eq!(
         fetcher.urls(),
         [pool.user_pool().jwks_url(), other.user_pool().jwks_url()]

@@ -44,7 +44,11 @@ async fn a_known_kid_never_waits_while_the_keys_are_due_and_starts_one_refresh()
 async fn a_known_kid_never_waits_while_the_keys_are_degraded() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect).hang();
+    rig.fetcher
+        .fail(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused,
+        ))
+        .hang();
     assert_served_at_once(&rig);
     settle().await;
     assert_eq!(rig.state(), KeyState::Degraded);
@@ -103,7 +107,9 @@ async fn a_seeded_kid_serves_from_the_start_and_is_refreshed_at_the_first_reques
 async fn a_seed_that_is_never_confirmed_expires() {
     let seed = tower_cognito::testing::TestPool::new().jwks();
     let rig = Rig::configured(|builder| builder.seed_jwks(&seed));
-    rig.fetcher.always_fail(FetchError::Connect);
+    rig.fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     rig.advance(24 * HOUR - SECOND);
     assert_served_at_once(&rig);
     settle().await;

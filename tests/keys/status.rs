@@ -19,11 +19,18 @@ async fn an_empty_source_is_not_ready() {
     assert_eq!(status.next_attempt(), None);
     assert_eq!(status.jwks_url(), rig.pool.user_pool().jwks_url());
 
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let _ = rig.verify(&rig.token()).await;
     let status = rig.verifier.key_status();
     assert!(!status.is_ready());
-    assert_eq!(status.last_error(), Some(&FetchError::Connect));
+    assert_eq!(
+        status.last_error(),
+        Some(&FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused
+        ))
+    );
     let next = status.next_attempt().unwrap();
     assert!((SECOND / 2..=SECOND).contains(&next), "{next:?}");
 }

@@ -40,7 +40,9 @@ impl FetchJwks for Fetcher {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        let keys = published.ok_or(FetchError::Connect)?;
+        let keys = published.ok_or(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused,
+        ))?;
         Ok(JwksResponse::document(endpoint.pool.jwks_of(keys)))
     }
 }

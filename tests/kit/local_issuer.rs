@@ -8,14 +8,16 @@ use std::{
     time::Duration,
 };
 
-use http::StatusCode;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{Method, StatusCode};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower_cognito::{
     AllowedClients, AuthError, Claims, Principal, UserPool, Verifier,
+    client::{ClientCredentials, TokenError},
     keys::{FetchError, KeyState},
-    testing::{Endpoint, LocalIssuer, ManualClock, StartError, random_secret},
+    testing::{Endpoint, LocalIssuer, ManualClock, StartError, hold_paused_time, random_secret},
 };
 
 const SECRET: &str = "one-secret-of-the-caller";
@@ -95,6 +97,7 @@ fn assert_has_cognito_headers(response: &Response) {
     let headers = response.headers();
     assert_eq!(headers["content-type"], "application/json;charset=UTF-8");
     assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["pragma"], "no-cache");
     assert_eq!(headers["x-amz-cognito-request-id"].len(), 36);
 }
 
@@ -430,7 +433,7 @@ async fn an_issuer_named_on_loopback_is_what_its_tokens_say() {
 async fn other_paths_and_methods_are_not_served() {
     let issuer = issuer();
     for path in [
-        "/",
+        "/other",
         "/oauth2/token/",
         "/other/.well-known/jwks.json",
         "/oauth2/authorize",
@@ -441,15 +444,341 @@ async fn other_paths_and_methods_are_not_served() {
             "{path}"
         );
     }
-    assert_eq!(
-        get(&issuer.token_url()).await.status(),
-        StatusCode::METHOD_NOT_ALLOWED
-    );
-    let posted = bounded(client().post(issuer.jwks_url()).send())
-        .await
-        .unwrap();
-    assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+    for (method, url, allowed) in [
+        (Method::GET, issuer.token_url(), "OPTIONS, POST"),
+        (Method::POST, issuer.jwks_url().to_owned(), "GET, HEAD"),
+        (Method::POST, issuer.discovery_url(), "GET, HEAD"),
+        (Method::GET, issuer.api_url(), "POST"),
+    ] {
+        let response = bounded(client().request(method, &url).send())
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{url}");
+        assert_eq!(response.headers()["allow"], allowed, "{url}");
+    }
     assert_eq!(get(issuer.jwks_url()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn head_has_the_fields_of_get_and_no_body() {
+    let issuer = issuer();
+    for url in [issuer.jwks_url().to_owned(), issuer.discovery_url()] {
+        let length = |response: &Response| response.headers()["content-length"].clone();
+        let head = bounded(client().head(&url).send()).await.unwrap();
+        assert_eq!(head.status(), StatusCode::OK);
+        assert_eq!(length(&head), length(&get(&url).await));
+        assert!(bounded(head.bytes()).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn browsers_may_call_the_token_endpoint_unless_that_is_turned_off() {
+    let allow = "access-control-allow-origin";
+    let without = LocalIssuer::builder()
+        .client("caller", SECRET, ["profiles/get"])
+        .without_cors()
+        .start()
+        .unwrap();
+    for (issuer, expected, preflight) in [(issuer(), Some("*"), 204), (without, None, 405)] {
+        let granted = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
+        let refused = basic(&issuer, "caller", "x", "grant_type=client_credentials").await;
+        assert_eq!(granted.status(), StatusCode::OK);
+        for response in [granted, refused] {
+            let origin = response.headers().get(allow);
+            assert_eq!(origin.map(|origin| origin.to_str().unwrap()), expected);
+        }
+        let asked = client().request(Method::OPTIONS, issuer.token_url());
+        let answer = bounded(asked.send()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), preflight);
+        assert_eq!(answer.headers().contains_key(allow), expected.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_resource_is_refused_as_at_cognito_or_bound_to_the_token() {
+    let bound = LocalIssuer::builder()
+        .client("caller", SECRET, ["profiles/get"])
+        .bind_resource()
+        .start()
+        .unwrap();
+    let with = "grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com";
+    let refused = basic(&issuer(), "caller", SECRET, with).await;
+    assert_eq!(
+        json_of(refused).await,
+        json!({ "error": "invalid_request" })
+    );
+
+    let granted = json_of(basic(&bound, "caller", SECRET, with).await).await;
+    let verifier = Verifier::builder(bound.user_pool(), AllowedClients::any())
+        .audience("https://api.example.com")
+        .build()
+        .unwrap();
+    let token = granted["access_token"].as_str().unwrap();
+    let claims = bounded(verifier.verify(token)).await.unwrap();
+    assert_eq!(claims.client_id(), "caller");
+    for not_absolute in ["api", "https%3A%2F%2Fapi.example.com%23x"] {
+        let form = format!(
+            "grant_type=client_credentials&client_id=caller&client_secret={SECRET}&resource={not_absolute}"
+        );
+        let response = post(&bound, &form).await;
+        assert_eq!(
+            json_of(response).await,
+            json!({ "error": "invalid_target" })
+        );
+    }
+}
+
+#[tokio::test]
+async fn slashes_are_escaped_where_it_was_asked_for() {
+    for escaped in [false, true] {
+        let builder = LocalIssuer::builder().client("caller", SECRET, ["profiles/get"]);
+        let issuer = match escaped {
+            true => builder.with_escaped_slashes(),
+            false => builder,
+        };
+        let issuer = issuer.start().unwrap();
+        let granted = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
+        let granted = json_of(granted).await;
+        let token = granted["access_token"].as_str().unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap());
+        let payload = String::from_utf8(payload.unwrap()).unwrap();
+        assert_eq!(payload.contains(r"profiles\/get"), escaped);
+        let claims = bounded(verifier(&issuer).verify(token)).await.unwrap();
+        assert!(claims.has_scope("profiles/get"));
+    }
+}
+
+mod token_exchange {
+    use super::*;
+
+    const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+    fn exchanging() -> LocalIssuer {
+        LocalIssuer::builder()
+            .client("backend", SECRET, ["profiles/get", "orders/get"])
+            .with_token_exchange()
+            .start()
+            .unwrap()
+    }
+
+    async fn exchange(issuer: &LocalIssuer, parameters: &[(&str, &str)]) -> Value {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", GRANT)
+            .append_pair("client_id", "backend")
+            .append_pair("client_secret", SECRET)
+            .extend_pairs(parameters);
+        json_of(post(issuer, &form.finish()).await).await
+    }
+
+    fn payload(token: &str) -> Value {
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap());
+        serde_json::from_slice(&payload.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_users_token_becomes_a_narrower_one_for_one_audience() {
+        let issuer = exchanging();
+        let subject = issuer
+            .token()
+            .user("user-1")
+            .scopes(["profiles/get", "profiles/post"])
+            .build();
+        let granted = exchange(
+            &issuer,
+            &[
+                ("subject_token", &subject),
+                ("subject_token_type", ACCESS_TOKEN),
+                ("audience", "profiles"),
+                ("scope", "profiles/get profiles/post orders/get"),
+            ],
+        )
+        .await;
+        assert_eq!(granted["issued_token_type"], ACCESS_TOKEN);
+        assert_eq!(granted["token_type"], "Bearer");
+        assert_eq!(granted["scope"], "profiles/get");
+        let issued = payload(granted["access_token"].as_str().unwrap());
+        assert_eq!(issued["sub"], "user-1");
+        assert_eq!(issued["client_id"], "backend");
+        assert_eq!(issued["aud"], "profiles");
+        assert_eq!(issued["scope"], "profiles/get");
+        assert!(issued.get("act").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_actor_is_named_in_act() {
+        let issuer = exchanging();
+        let subject = issuer.token().user("user-1").scopes(["a/b"]).build();
+        let actor = issuer.token().client_credentials("agent").build();
+        let granted = exchange(
+            &issuer,
+            &[
+                ("subject_token", &subject),
+                ("subject_token_type", ACCESS_TOKEN),
+                ("actor_token", &actor),
+                ("actor_token_type", ACCESS_TOKEN),
+            ],
+        )
+        .await;
+        let issued = payload(granted["access_token"].as_str().unwrap());
+        assert_eq!(issued["act"], json!({ "sub": "agent" }));
+        assert_eq!(issued["scope"], "a/b");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_exchanged_is_refused() {
+        let issuer = exchanging();
+        let subject = issuer.token().user("user-1").scopes(["profiles/get"]);
+        let good = subject.build();
+        let typed = ("subject_token_type", ACCESS_TOKEN);
+        for (parameters, code) in [
+            (vec![("subject_token", good.as_str()), typed], None),
+            (vec![typed], Some("invalid_request")),
+            (
+                vec![("subject_token", good.as_str())],
+                Some("invalid_request"),
+            ),
+            (
+                vec![
+                    ("subject_token", good.as_str()),
+                    ("subject_token_type", "urn:x"),
+                ],
+                Some("invalid_request"),
+            ),
+            (
+                vec![("subject_token", &subject.clone().expired().build()), typed],
+                Some("invalid_request"),
+            ),
+            (
+                vec![
+                    ("subject_token", &subject.clone().tampered().build()),
+                    typed,
+                ],
+                Some("invalid_request"),
+            ),
+            (
+                vec![
+                    ("subject_token", good.as_str()),
+                    typed,
+                    ("audience", "a"),
+                    ("resource", "https://a.example.com"),
+                ],
+                Some("invalid_request"),
+            ),
+            (
+                vec![("subject_token", good.as_str()), typed, ("resource", "a")],
+                Some("invalid_target"),
+            ),
+            (
+                vec![
+                    ("subject_token", good.as_str()),
+                    typed,
+                    ("scope", "orders/get"),
+                ],
+                Some("invalid_scope"),
+            ),
+            (
+                vec![
+                    ("subject_token", good.as_str()),
+                    typed,
+                    ("requested_token_type", "urn:x"),
+                ],
+                Some("invalid_request"),
+            ),
+        ] {
+            let answer = exchange(&issuer, &parameters).await;
+            assert_eq!(
+                answer.get("error").and_then(Value::as_str),
+                code,
+                "{answer}"
+            );
+        }
+        let plain = LocalIssuer::builder()
+            .client("backend", SECRET, ["profiles/get"])
+            .start()
+            .unwrap();
+        let subject = plain.token().user("user-1").build();
+        let answer = exchange(&plain, &[("subject_token", &subject), typed]).await;
+        assert_eq!(answer, json!({ "error": "unauthorized_client" }));
+    }
+}
+
+#[tokio::test]
+async fn the_api_gives_a_client_token_in_the_form_of_the_service_model() {
+    let issuer = issuer();
+    let call = async |target: &'static str, body: Value| {
+        let request = client()
+            .post(issuer.api_url())
+            .header("content-type", "application/x-amz-json-1.1")
+            .header(
+                "x-amz-target",
+                format!("AWSCognitoIdentityProviderService.{target}"),
+            )
+            .body(body.to_string());
+        let response = bounded(request.send()).await.unwrap();
+        let status = response.status().as_u16();
+        (status, json_of(response).await)
+    };
+    let (status, granted) = call(
+        "GetClientToken",
+        json!({ "ClientId": "caller", "Secret": SECRET, "Scopes": ["profiles/get"], "ClientMetadata": { "a": "b" } }),
+    )
+    .await;
+    assert_eq!(status, 200);
+    let result = &granted["ClientAuthenticationResult"];
+    assert_eq!(
+        (&result["ExpiresIn"], &result["TokenType"]),
+        (&json!(3600), &json!("Bearer"))
+    );
+    let token = result["AccessToken"].as_str().unwrap();
+    let claims = bounded(verifier(&issuer).verify(token)).await.unwrap();
+    assert_eq!(claims.scopes().collect::<Vec<_>>(), ["profiles/get"]);
+
+    for (target, body, exception) in [
+        (
+            "GetClientToken",
+            json!({ "ClientId": "caller", "Secret": "x" }),
+            "NotAuthorizedException",
+        ),
+        (
+            "GetClientToken",
+            json!({ "ClientId": "nobody", "Secret": SECRET }),
+            "ResourceNotFoundException",
+        ),
+        (
+            "GetClientToken",
+            json!({ "ClientId": "caller", "Secret": SECRET, "Scopes": ["orders/get"] }),
+            "InvalidParameterException",
+        ),
+        (
+            "GetClientToken",
+            json!({ "ClientId": "caller" }),
+            "InvalidParameterException",
+        ),
+        ("GetUser", json!({}), "UnknownOperationException"),
+    ] {
+        let (status, refused) = call(target, body).await;
+        assert_eq!((status, refused["__type"].as_str()), (400, Some(exception)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_end_while_paused_time_is_held() {
+    for _ in 0..50 {
+        let issuer = issuer();
+        let verifier = verifier(&issuer);
+        let caller = ClientCredentials::builder(issuer.token_url(), "caller", SECRET);
+        let caller = caller.build().unwrap();
+        {
+            let _held = hold_paused_time();
+            let token = caller.token().await.unwrap();
+            assert!(verifier.verify(token.as_str()).await.is_ok());
+        }
+        // Released, time runs ahead as it usually does: a time-out passes at once.
+        issuer.hang();
+        let other = caller.with_scopes(["profiles/get"]).unwrap();
+        assert_eq!(other.token().await.unwrap_err(), TokenError::Timeout);
+    }
 }
 
 #[tokio::test]

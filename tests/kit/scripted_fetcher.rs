@@ -44,9 +44,16 @@ async fn steps_are_taken_in_turn_and_then_the_standing_answer() {
     assert_eq!(fetcher.urls(), [pool.user_pool().jwks_url(); 3]);
     fetcher.assert_used_up();
 
-    fetcher.always_fail(FetchError::Connect);
+    fetcher.always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     pool.clock().advance(Duration::from_secs(60 * 60));
-    assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Connect));
+    assert_eq!(
+        bounded(verifier.warm_up()).await,
+        Err(FetchError::Connect(
+            tower_cognito::keys::ConnectError::Refused
+        ))
+    );
 }
 
 #[tokio::test(start_paused = true)]

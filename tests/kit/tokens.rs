@@ -393,6 +393,35 @@ fn raw_parts_are_sent_as_they_are_and_correctly_signed() {
 }
 
 #[test]
+fn escaped_slashes_change_the_bytes_and_not_the_meaning() {
+    let pool = TestPool::new();
+    let payload_text = |token: &TokenBuilder| {
+        let token = token.build();
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap());
+        String::from_utf8(payload.unwrap()).unwrap()
+    };
+    let plain = pool.token().scopes(["profiles/get"]).header("x", "a/b");
+    let escaped = plain.clone().with_escaped_slashes();
+    assert!(payload_text(&plain).contains(r#""scope":"profiles/get""#));
+    assert!(payload_text(&escaped).contains(r#""scope":"profiles\/get""#));
+    assert!(payload_text(&escaped).contains(r#""iss":"https:\/\/"#));
+    assert_eq!(parts(&escaped.build()).0["x"], "a/b");
+    let verifier = pool.verifier();
+    for token in [plain, escaped] {
+        assert!(
+            verdict(&verifier, &token)
+                .unwrap()
+                .has_scope("profiles/get")
+        );
+    }
+    let raw = pool
+        .token()
+        .raw_payload("{\"a\":\"/\"}")
+        .with_escaped_slashes();
+    assert_eq!(payload_text(&raw), r#"{"a":"/"}"#);
+}
+
+#[test]
 fn any_published_key_may_sign() {
     let pool = TestPool::new();
     assert!(verdict(&pool.verifier(), &pool.token().signed_with(Key::Id)).is_ok());

@@ -14,10 +14,10 @@ use axum::body::HttpBody;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, Denied, RequireScopesLayer, ScopePolicy, Verifier,
     keys::FetchError,
@@ -72,8 +72,17 @@ where
     let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(B::default())));
     let policy = ScopePolicy::all_of(["profiles/get"]).unwrap();
     if case == "misconfigured" {
-        let guard = RequireScopesLayer::new(policy).rejection(form);
-        return guard.layer(inner).oneshot(request).await.unwrap();
+        // A guard that stands inside of what takes the layer's findings away.
+        let forgetful = |mut request: Request<()>| {
+            request.extensions_mut().clear();
+            request
+        };
+        let guarded = ServiceBuilder::new()
+            .layer(pool.verifier().layer().optional().rejection(form))
+            .map_request(forgetful)
+            .layer(RequireScopesLayer::new(policy))
+            .service(inner);
+        return guarded.oneshot(request).await.unwrap();
     }
     let layer = verifier(case, &pool)
         .layer()
@@ -86,7 +95,9 @@ fn verifier(case: &str, pool: &TestPool) -> Verifier {
     match case {
         "unavailable" => {
             let fetcher = ScriptedFetcher::new();
-            fetcher.always_fail(FetchError::Connect);
+            fetcher.always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ));
             fetching(pool, &fetcher)
         }
         "forbidden" => pool
@@ -172,7 +183,13 @@ async fn a_problem_says_what_status_and_challenge_say() {
         );
         assert!(problem.extensions().get::<AuthError>().is_some());
 
-        let to_head: Response<String> = answer(case, ProblemJson, head()).await;
+        let mut to_head: Response<String> = answer(case, ProblemJson, head()).await;
+        let length = to_head.headers_mut().remove(CONTENT_LENGTH);
+        assert_eq!(
+            length,
+            Some(problem.body().len().into()),
+            "{case}: the length of the document, which GET gets"
+        );
         assert_eq!(to_head.headers(), problem.headers(), "{case}");
         assert_eq!(
             to_head.body(),
@@ -216,7 +233,8 @@ async fn a_grpc_request_gets_a_status_of_grpc_and_nothing_else() {
             }
             _ => assert_eq!(pushback, None, "{case}"),
         }
-        let fields = 3 + usize::from(pushback.is_some());
+        assert_eq!(text(headers, "cache-control"), Some("no-store"));
+        let fields = 4 + usize::from(pushback.is_some());
         assert_eq!(headers.len(), fields, "{case}: {headers:?}");
         assert!(response.extensions().get::<AuthError>().is_some());
     }

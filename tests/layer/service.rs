@@ -21,6 +21,7 @@ use tower_cognito::{
     AuthError, BearerAuthLayer, Claims, RequireScopesLayer, ScopePolicy,
     bearer_auth::ReportOnlyVerdict,
     keys::JwksResponse,
+    rejection::Rejection,
     testing::{ScriptedFetcher, TestPool, WithClaims},
 };
 use tower_test::mock;
@@ -102,7 +103,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 
 /// The mock panics when a service that was not polled ready is called.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_for_a_key_keeps_the_ready_service() {
+async fn a_request_that_waited_for_a_key_calls_a_service_that_is_ready() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
     let held = fetcher.held(JwksResponse::document(pool.jwks()));
@@ -356,7 +357,9 @@ async fn challenges_say_what_was_configured() {
 async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    fetcher.always_fail(tower_cognito::keys::FetchError::Connect);
+    fetcher.always_fail(tower_cognito::keys::FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let response = answer(fetching(&pool, &fetcher).layer(), request(&pool)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers().get(RETRY_AFTER).unwrap(), "1");
@@ -370,8 +373,9 @@ async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
 #[tokio::test]
 async fn the_answer_can_take_another_form() {
     let pool = TestPool::new();
-    let teapot = |error: &AuthError| {
-        let mut response = Response::new(OwnAnswer(Some(Bytes::from(error.reason()))));
+    let teapot = |rejection: Rejection<'_>| {
+        let reason = rejection.error().reason();
+        let mut response = Response::new(OwnAnswer(Some(Bytes::from(reason))));
         *response.status_mut() = StatusCode::IM_A_TEAPOT;
         response
     };
@@ -383,7 +387,7 @@ async fn the_answer_can_take_another_form() {
         Some(&AuthError::MissingToken)
     );
 
-    let bare_401 = |_: &AuthError| {
+    let bare_401 = |_: Rejection<'_>| {
         let mut response = Response::new(OwnAnswer(None));
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response

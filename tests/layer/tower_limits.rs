@@ -88,13 +88,65 @@ async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
     assert_eq!(places.available_permits(), 1);
 }
 
-/// The place goes with the request, so the service can be readied for another one meanwhile.
+/// Strangers whose keys have to be fetched cannot take the places of those whose tokens are known.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_for_a_key_holds_one_place_and_is_served_in_it() {
+async fn requests_that_wait_for_a_key_hold_no_place() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let places = Arc::new(Semaphore::new(1));
+    let service = ServiceBuilder::new()
+        .layer(fetching(&pool, &fetcher).layer())
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
+            &places,
+        )))
+        .service_fn(ok);
+    let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
+    assert_eq!(known.status(), StatusCode::OK);
+
+    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let mut forged = with_token(&pool);
+    let token = pool.token().kid("stranger").tampered();
+    forged
+        .headers_mut()
+        .insert(AUTHORIZATION, token.authorization());
+    let mut waiting = spawn(service.clone().oneshot(forged));
+    assert_pending!(waiting.poll());
+    assert_eq!(places.available_permits(), 1);
+
+    let known = service.oneshot(with_token(&pool)).await.unwrap();
+    assert_eq!(known.status(), StatusCode::OK);
+    held.release();
+    assert_ne!(waiting.await.unwrap().status(), StatusCode::OK);
+}
+
+/// A caller may keep the service that it readied until its response is there: the request must not
+/// wait for the place that this service has reserved.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_for_a_key_does_not_wait_for_its_own_place() {
+    let pool = TestPool::new();
+    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let mut service = ServiceBuilder::new()
+        .layer(fetching(&pool, &fetcher).layer())
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service_fn(ok);
+    let response = service
+        .ready()
+        .await
+        .unwrap()
+        .call(with_token(&pool))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(service);
+}
+
+/// Once the token is accepted, the request queues for a place like any other.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waited_for_a_key_is_served_in_a_place_and_gives_it_back() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
     let held = fetcher.held(JwksResponse::document(pool.jwks()));
-    let places = Arc::new(Semaphore::new(2));
+    let places = Arc::new(Semaphore::new(1));
     let layer = fetching(&pool, &fetcher).layer();
     let inner = ServiceBuilder::new()
         .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
@@ -104,40 +156,22 @@ async fn a_request_that_waits_for_a_key_holds_one_place_and_is_served_in_it() {
     let mut service = Spawn::new(layer.layer(inner));
 
     assert_ready_ok!(service.poll_ready());
-    let mut first = spawn(service.call(with_token(&pool)));
-    assert_pending!(first.poll());
-    assert_eq!(places.available_permits(), 1);
-    assert_ready_ok!(service.poll_ready(), "there is a second place");
-    let mut second = spawn(service.call(with_token(&pool)));
-    assert_pending!(second.poll());
-    assert_pending!(service.poll_ready(), "there is no third one");
-
-    held.release();
-    assert_eq!(first.await.unwrap().status(), StatusCode::OK);
-    assert_eq!(second.await.unwrap().status(), StatusCode::OK);
-    assert_ready_ok!(service.poll_ready());
-}
-
-/// A request that its client gave up frees its place, although the fetch goes on.
-#[tokio::test(start_paused = true)]
-async fn a_request_that_is_dropped_while_it_waits_for_a_key_frees_its_place() {
-    let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksResponse::document(pool.jwks()));
-    let service = ServiceBuilder::new()
-        .layer(fetching(&pool, &fetcher).layer())
-        .layer(ConcurrencyLimitLayer::new(1))
-        .service_fn(ok);
-
-    let mut given_up = spawn(service.clone().oneshot(with_token(&pool)));
+    let mut served = spawn(service.call(with_token(&pool)));
+    assert_pending!(served.poll());
+    assert_ready_ok!(service.poll_ready(), "the place is free");
+    let mut given_up = spawn(service.call(with_token(&pool)));
     assert_pending!(given_up.poll());
-    let mut queued = spawn(service.oneshot(with_token(&pool)));
-    assert_pending!(queued.poll());
-    drop(given_up);
-    assert!(queued.is_woken());
+
+    let taken = places.try_acquire().unwrap();
     held.release();
-    assert_eq!(queued.await.unwrap().status(), StatusCode::OK);
-    assert_eq!(fetcher.calls(), 1);
+    fetcher.wait_for_calls(1).await;
+    tokio::task::yield_now().await;
+    assert_pending!(served.poll(), "accepted, and there is no place");
+    assert_pending!(given_up.poll());
+    drop(given_up);
+    drop(taken);
+    assert_eq!(served.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(places.available_permits(), 1);
 }
 
 #[tokio::test]

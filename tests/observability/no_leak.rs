@@ -200,7 +200,9 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().build()),
             any(),
-            Some(ScriptedFetcher::new().always_fail(FetchError::Connect)),
+            Some(ScriptedFetcher::new().always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ))),
         ),
         by(
             "keys_unavailable",

@@ -177,8 +177,12 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
     };
     let table = [
         (FetchError::Aborted, "aborted", "ended without a result"),
-        (FetchError::Body, "body", "body could not be read"),
-        (FetchError::Connect, "connect", "NAT gateway or a proxy"),
+        (FetchError::Body, "body", "broke off"),
+        (
+            FetchError::Connect(tower_cognito::keys::ConnectError::TimedOut),
+            "connect",
+            "NAT gateway or a proxy",
+        ),
         (
             FetchError::KeySet(KeySetError::NoUsableKey),
             "key_set",
@@ -189,12 +193,25 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
             "unexpected_not_modified",
             "304",
         ),
+        (FetchError::NoResponse, "no_response", "scheme and port"),
         (FetchError::NoRuntime, "no_runtime", "no tokio runtime"),
-        (FetchError::Timeout, "timeout", "in time"),
+        (FetchError::Timeout, "timeout", "`fetch_timeout`"),
         (FetchError::TooLarge, "too_large", "150000 bytes"),
-        (status(404), "status", "a pool of this id in this region?"),
-        (status(400), "status", "a pool of this id in this region?"),
-        (status(403), "status", "a pool of this id in this region?"),
+        (
+            status(404),
+            "status",
+            "check that the pool id and region match",
+        ),
+        (
+            status(400),
+            "status",
+            "check that the pool id and region match",
+        ),
+        (
+            status(403),
+            "status",
+            "check that the pool id and region match",
+        ),
         (status(302), "status", "redirects are not followed"),
     ];
     for (error, label, says) in table {

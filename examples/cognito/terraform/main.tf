@@ -29,6 +29,8 @@ variable "domain_prefix" {
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 # The issuer. Its users are services, so nobody signs up.
 resource "aws_cognito_user_pool" "pool" {
   name = var.name
@@ -75,6 +77,11 @@ resource "aws_cognito_user_pool_domain" "domain" {
 
 locals {
   region = split("_", aws_cognito_user_pool.pool.id)[0]
+  # Where the form of the token URL is known. Another partition is an error instead of a wrong URL.
+  domain_label = {
+    aws        = "auth"
+    aws-us-gov = "auth-fips"
+  }[data.aws_partition.current.partition]
 }
 
 output "pool_id" {
@@ -90,7 +97,7 @@ output "jwks_url" {
 }
 
 output "token_url" {
-  value = "https://${aws_cognito_user_pool_domain.domain.domain}.auth.${local.region}.amazoncognito.com/oauth2/token"
+  value = "https://${aws_cognito_user_pool_domain.domain.domain}.${local.domain_label}.${local.region}.amazoncognito.com/oauth2/token"
 }
 
 output "client_id" {

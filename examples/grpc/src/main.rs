@@ -66,7 +66,7 @@ fn serving() -> HealthCheckResponse {
 async fn serve(verifier: &Verifier) -> Outcome<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let origin = format!("http://{}", listener.local_addr()?);
-    let guard = RequireScopesLayer::all_of(["health/get"])?.rejection(Grpc::new());
+    let guard = RequireScopesLayer::all_of(["health/get"])?;
     let server = Server::builder()
         // Only to show that what is no gRPC request gets an answer in HTTP.
         .accept_http1(true)

@@ -132,8 +132,8 @@ fn check(scraped: &str, jwks_url: &str) {
         r#"tower_cognito_requests_total{reason="accepted",verified="true",enforcement="enforced"} 3"#,
         r#"tower_cognito_requests_total{reason="expired",verified="false",enforcement="enforced"} 1"#,
         r#"tower_cognito_requests_total{reason="unknown_key",verified="false",enforcement="enforced"} 1"#,
-        "# TYPE tower_cognito_guard_refusals_total counter",
-        r#"tower_cognito_guard_refusals_total{reason="insufficient_scope",verified="true",enforcement="enforced"} 1"#,
+        "# TYPE tower_cognito_inner_refusals_total counter",
+        r#"tower_cognito_inner_refusals_total{reason="insufficient_scope",verified="true",enforcement="enforced"} 1"#,
         r#"tower_cognito_token_cache_lookups_total{outcome="hit"} 1"#,
         r#"tower_cognito_token_cache_lookups_total{outcome="miss"} 4"#,
         &format!(

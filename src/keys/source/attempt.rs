@@ -73,10 +73,10 @@ impl KeySource {
             fetch,
         } = afterwards;
         if let Some(change) = change {
-            change.report(&self.config.jwks_url);
+            change.report(self.config.jwks_url.label());
         }
         if let Some(reading) = reading {
-            metrics::key_set(&self.config.jwks_url, reading);
+            metrics::key_set(self.config.jwks_url.label(), reading);
         }
         if let Some(Fetch {
             refresh,
@@ -131,7 +131,7 @@ impl KeySource {
             duration: now.monotonic.saturating_sub(refresh.started.monotonic),
             outcome,
         };
-        report.report(&self.config.jwks_url);
+        report.report(self.config.jwks_url.label());
         self.carry_out(afterwards);
     }
 

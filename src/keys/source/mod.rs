@@ -30,6 +30,7 @@ use crate::{
     crypto::VerifyingKey,
     error::AuthError,
     metrics::{self, KeySetReading},
+    protected_url::ProtectedUrl,
 };
 
 /// Requests that may wait for a fetch at a time. Beyond that they get 503 at once.
@@ -55,7 +56,7 @@ pub(crate) struct KeySource {
 }
 
 pub(crate) struct KeySourceConfig {
-    pub(crate) jwks_url: String,
+    pub(crate) jwks_url: ProtectedUrl,
     pub(crate) fetcher: Option<Arc<dyn DynFetchJwks>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) refresh_after: Duration,
@@ -105,7 +106,7 @@ impl KeySource {
             })
         });
         metrics::key_set(
-            &config.jwks_url,
+            config.jwks_url.label(),
             reading(initial_state, snapshot.as_deref(), &now),
         );
         Self {
@@ -122,7 +123,7 @@ impl KeySource {
         }
     }
 
-    pub(crate) fn jwks_url(&self) -> &str {
+    pub(crate) fn jwks_url(&self) -> &ProtectedUrl {
         &self.config.jwks_url
     }
 
@@ -205,7 +206,7 @@ impl KeySource {
         let reading = reading(state, snapshot.as_deref(), &now);
         let keys = snapshot.as_ref().map(|snapshot| &snapshot.keys);
         let status = KeyStatus {
-            jwks_url: self.config.jwks_url.clone(),
+            jwks_url: self.config.jwks_url.label().to_owned(),
             state,
             age: reading.age,
             kids: keys
@@ -218,7 +219,7 @@ impl KeySource {
                 .map(|at| at.saturating_sub(now.monotonic)),
         };
         drop(ledger);
-        metrics::key_set(&self.config.jwks_url, reading);
+        metrics::key_set(self.config.jwks_url.label(), reading);
         status
     }
 

@@ -11,13 +11,14 @@ use std::{
 use super::{
     LocalIssuer,
     client::AppClient,
+    resource::ResourceParameter,
     server::Server,
-    state::{Shared, State},
+    state::{Behaviour, Shared, State},
 };
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    testing::{keys::SigningKeys, pool::TestPool},
+    testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };
 
@@ -31,6 +32,7 @@ pub struct LocalIssuerBuilder {
     clock: Arc<dyn Clock>,
     keys: KeyOrigin,
     naming: Naming,
+    behaviour: Behaviour,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +70,12 @@ impl LocalIssuerBuilder {
             clock: Arc::new(SystemClock::new()),
             keys: KeyOrigin::Fixtures,
             naming: Naming::Aws,
+            behaviour: Behaviour {
+                cors: true,
+                resource: ResourceParameter::Refused,
+                slashes: Slashes::Plain,
+                token_exchange: false,
+            },
         }
     }
 
@@ -122,6 +130,37 @@ impl LocalIssuerBuilder {
         self
     }
 
+    /// Writes every `/` in tokens as `\/`, as Cognito also does: see
+    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes). Off by default.
+    pub fn with_escaped_slashes(mut self) -> Self {
+        self.behaviour.slashes = Slashes::Escaped;
+        self
+    }
+
+    /// Binds a client-credentials token to the `resource` of the request (RFC 8707 §2): it becomes `aud`. Other issuers do so, and
+    /// MCP clients send `resource` with every request. By default such a request is refused as `invalid_request`, as by Cognito.
+    pub fn bind_resource(mut self) -> Self {
+        self.behaviour.resource = ResourceParameter::Bound;
+        self
+    }
+
+    /// Sends no CORS fields from the token endpoint, and refuses its preflight requests. By default it sends
+    /// `Access-Control-Allow-Origin: *`, as Cognito's does.
+    pub fn without_cors(mut self) -> Self {
+        self.behaviour.cors = false;
+        self
+    }
+
+    /// Lets every app client exchange tokens at the token endpoint (RFC 8693), in the form that AWS documents for Cognito: the
+    /// scopes that subject, client and request have in common, at most one `audience` or `resource`, and `act` if an
+    /// `actor_token` was sent. Off by default, as at Cognito: then the client is refused as `unauthorized_client`.
+    ///
+    /// **This form is known from documents only.** It has not been compared with a response of Cognito.
+    pub fn with_token_exchange(mut self) -> Self {
+        self.behaviour.token_exchange = true;
+        self
+    }
+
     /// Starts the issuer. It serves when this returns.
     ///
     /// # Errors
@@ -148,6 +187,7 @@ impl LocalIssuerBuilder {
             base_url,
             issuer,
             self.clock,
+            self.behaviour,
             State::new(keys, self.clients, self.lifetime),
         ));
         let server = Server::start(listener, Arc::clone(&shared))?;

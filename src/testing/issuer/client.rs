@@ -6,6 +6,7 @@ use crate::crypto::signing;
 const MAX_SECRETS: usize = 2;
 
 /// It has no `Debug`: it holds secrets.
+#[derive(Clone)]
 pub(super) struct AppClient {
     secrets: Vec<String>,
     scopes: Vec<String>,
@@ -40,6 +41,10 @@ impl AppClient {
         self.secrets.iter().any(|known| known == secret)
     }
 
+    pub(super) fn may_have(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|allowed| allowed == scope)
+    }
+
     /// What is granted when this is asked for: all that the client may have if nothing is named, and nothing at all if one
     /// of the named scopes is not the client's.
     pub(super) fn grant(&self, asked: Option<&str>) -> Option<Vec<String>> {
@@ -49,7 +54,7 @@ impl AppClient {
             .split(' ')
             .filter(|scope| !scope.is_empty())
         {
-            if !self.scopes.iter().any(|allowed| allowed == scope) {
+            if !self.may_have(scope) {
                 return None;
             }
             if !granted.iter().any(|earlier| earlier == scope) {

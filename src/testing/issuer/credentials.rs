@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 
-use super::{client::AppClient, token_endpoint::TokenError};
+use super::{client::AppClient, token_endpoint::Form, token_error::TokenError};
 
 /// Credentials as they were sent. It has no `Debug`: it holds a secret.
 pub(super) struct Credentials {
@@ -16,7 +16,7 @@ pub(super) struct Credentials {
 impl Credentials {
     pub(super) fn read(
         authorization: Option<&HeaderValue>,
-        form: &BTreeMap<String, String>,
+        form: &Form,
     ) -> Result<Self, TokenError> {
         let (id, secret) = (form.get("client_id"), form.get("client_secret"));
         match (authorization, id, secret) {

@@ -10,6 +10,8 @@ use super::{outage::Outage, state::Shared};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
+    /// `/`: the user pools API, of which `GetClientToken` is served.
+    Api,
     /// `/{pool}/.well-known/openid-configuration`.
     Discovery,
     /// `/{pool}/.well-known/jwks.json`.
@@ -19,7 +21,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(super) const ALL: [Self; 3] = [Self::Discovery, Self::Jwks, Self::Token];
+    pub(super) const ALL: [Self; 4] = [Self::Api, Self::Discovery, Self::Jwks, Self::Token];
 }
 
 /// The outage switches of one endpoint: each is on until [`recover`](Self::recover), or until another one is.

@@ -1,14 +1,18 @@
 //! A user pool that answers over HTTP on loopback.
 
+mod api;
 mod builder;
 mod client;
 mod credentials;
 mod endpoint;
 mod outage;
 mod reply;
+mod resource;
 mod server;
 mod state;
 mod token_endpoint;
+mod token_error;
+mod token_exchange;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,10 +33,13 @@ use crate::user_pool::UserPool;
 /// | --- | --- |
 /// | JWK Set | `/{pool}/.well-known/jwks.json` |
 /// | discovery | `/{pool}/.well-known/openid-configuration` |
-/// | token endpoint, for client credentials | `/oauth2/token` |
+/// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
+/// | user pools API, of which `GetClientToken` is served | `/` |
 ///
-/// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and a paused
-/// clock does not stop it. When it is dropped, its port is closed and its thread has ended.
+/// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and it serves while
+/// the test's tokio time is paused. The test's own time-outs pass at once then, unless it
+/// [holds the time](super::hold_paused_time) while it waits. When the issuer is dropped, its port is closed and its thread has
+/// ended.
 ///
 /// Its tokens carry the issuer that the pool would have on AWS, while its keys are on loopback; [`user_pool`](Self::user_pool)
 /// knows both. It signs with the published fixture keys unless it was built with
@@ -126,6 +133,14 @@ impl LocalIssuer {
     #[must_use]
     pub fn token_url(&self) -> String {
         format!("{}{}", self.base_url(), state::TOKEN_PATH)
+    }
+
+    /// Where the user pools API is, of which `GetClientToken` is served.
+    ///
+    /// **Its form is known from AWS's service model only.** It has not been compared with a response of Cognito.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("{}{}", self.base_url(), state::API_PATH)
     }
 
     /// A token signed with the keys of this moment, without a request.

@@ -2,7 +2,7 @@
 
 use std::{io, net, sync::Arc, thread, time::Duration};
 
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, header::ALLOW};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    api,
     endpoint::Endpoint,
     reply::{CloseConnection, Reply, empty, json},
     state::Shared,
@@ -109,11 +110,31 @@ async fn respond(
 
 async fn serve_endpoint(endpoint: Endpoint, request: Request<Incoming>, shared: &Shared) -> Reply {
     match (endpoint, request.method()) {
+        (Endpoint::Api, &Method::POST) => api::respond(request, shared).await,
         (Endpoint::Token, &Method::POST) => token_endpoint::respond(request, shared).await,
-        (Endpoint::Jwks, &Method::GET) => document(shared.state().jwks()),
-        (Endpoint::Discovery, &Method::GET) => document(shared.discovery()),
-        _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+        (Endpoint::Token, &Method::OPTIONS) if shared.behaviour.cors => token_endpoint::preflight(),
+        // hyper leaves the body of a response to `HEAD` out.
+        (Endpoint::Jwks, &Method::GET | &Method::HEAD) => document(shared.state().jwks()),
+        (Endpoint::Discovery, &Method::GET | &Method::HEAD) => document(shared.discovery()),
+        _ => method_not_allowed(allowed_methods(endpoint, shared)),
     }
+}
+
+const fn allowed_methods(endpoint: Endpoint, shared: &Shared) -> &'static str {
+    match endpoint {
+        Endpoint::Token if shared.behaviour.cors => "OPTIONS, POST",
+        Endpoint::Api | Endpoint::Token => "POST",
+        Endpoint::Jwks | Endpoint::Discovery => "GET, HEAD",
+    }
+}
+
+/// RFC 9110 §15.5.6.
+fn method_not_allowed(allowed: &'static str) -> Reply {
+    let mut reply = empty(StatusCode::METHOD_NOT_ALLOWED);
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    reply
 }
 
 fn document(document: String) -> Reply {

@@ -8,16 +8,17 @@ use std::{
 
 use serde_json::json;
 
-use super::{client::AppClient, endpoint::Endpoint, outage::Outage};
+use super::{client::AppClient, endpoint::Endpoint, outage::Outage, resource::ResourceParameter};
 use crate::{
     clock::Clock,
     testing::{
         keys::{NamedKey, SigningKeys, jwks},
-        token::TokenBuilder,
+        token::{Slashes, TokenBuilder},
     },
     user_pool::UserPool,
 };
 
+pub(super) const API_PATH: &str = "/";
 pub(super) const TOKEN_PATH: &str = "/oauth2/token";
 
 pub(super) struct Shared {
@@ -25,9 +26,19 @@ pub(super) struct Shared {
     pool_id: String,
     pub(super) base_url: String,
     pub(super) issuer: String,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) behaviour: Behaviour,
     /// A std mutex: it is held to read or change a little, and never across an await.
     state: Mutex<State>,
+}
+
+/// Where servers differ.
+#[derive(Clone, Copy)]
+pub(super) struct Behaviour {
+    pub(super) cors: bool,
+    pub(super) resource: ResourceParameter,
+    pub(super) slashes: Slashes,
+    pub(super) token_exchange: bool,
 }
 
 /// What changes while the issuer runs.
@@ -36,6 +47,7 @@ pub(super) struct State {
     published: Vec<Arc<NamedKey>>,
     pub(super) clients: BTreeMap<String, AppClient>,
     pub(super) lifetime: Duration,
+    api: EndpointState,
     discovery: EndpointState,
     jwks: EndpointState,
     token: EndpointState,
@@ -54,6 +66,7 @@ impl Shared {
         base_url: String,
         issuer: String,
         clock: Arc<dyn Clock>,
+        behaviour: Behaviour,
         state: State,
     ) -> Self {
         Self {
@@ -62,6 +75,7 @@ impl Shared {
             base_url,
             issuer,
             clock,
+            behaviour,
             state: Mutex::new(state),
         }
     }
@@ -71,7 +85,9 @@ impl Shared {
     }
 
     pub(super) fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
-        if path == TOKEN_PATH {
+        if path == API_PATH {
+            Some(Endpoint::Api)
+        } else if path == TOKEN_PATH {
             Some(Endpoint::Token)
         } else if path == self.jwks_path() {
             Some(Endpoint::Jwks)
@@ -95,7 +111,12 @@ impl Shared {
             let state = self.state();
             (state.keys.clone(), state.lifetime)
         };
-        TokenBuilder::new(self.issuer.clone(), keys, Arc::clone(&self.clock)).expires_in(lifetime)
+        let token = TokenBuilder::new(self.issuer.clone(), keys, Arc::clone(&self.clock))
+            .expires_in(lifetime);
+        match self.behaviour.slashes {
+            Slashes::Plain => token,
+            Slashes::Escaped => token.with_escaped_slashes(),
+        }
     }
 
     /// Generates outside of the lock: requests go on meanwhile.
@@ -136,6 +157,7 @@ impl State {
             keys,
             clients,
             lifetime,
+            api: EndpointState::default(),
             discovery: EndpointState::default(),
             jwks: EndpointState::default(),
             token: EndpointState::default(),
@@ -167,6 +189,7 @@ impl State {
 
     pub(super) const fn at(&self, endpoint: Endpoint) -> &EndpointState {
         match endpoint {
+            Endpoint::Api => &self.api,
             Endpoint::Discovery => &self.discovery,
             Endpoint::Jwks => &self.jwks,
             Endpoint::Token => &self.token,
@@ -175,6 +198,7 @@ impl State {
 
     pub(super) const fn at_mut(&mut self, endpoint: Endpoint) -> &mut EndpointState {
         match endpoint {
+            Endpoint::Api => &mut self.api,
             Endpoint::Discovery => &mut self.discovery,
             Endpoint::Jwks => &mut self.jwks,
             Endpoint::Token => &mut self.token,

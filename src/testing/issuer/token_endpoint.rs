@@ -1,46 +1,35 @@
-//! The token endpoint, for the client-credentials grant (RFC 6749 §4.4), with Cognito's statuses and errors.
+//! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and token exchange where it is
+//! turned on.
 
 use std::collections::BTreeMap;
 
 use http::{
     HeaderValue, Request, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    },
 };
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
 use super::{
+    client::AppClient,
     credentials::Credentials,
     reply::{self, Reply},
+    resource::{self, ResourceParameter},
     state::Shared,
+    token_error::TokenError,
+    token_exchange,
 };
 use crate::testing::token::random_uuid;
 
-const MAX_FORM_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 const JSON: &str = "application/json;charset=UTF-8";
 
-/// The error codes of Cognito's token endpoint. All of them are sent with status 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenError {
-    InvalidClient,
-    InvalidRequest,
-    InvalidScope,
-    UnauthorizedClient,
-    UnsupportedGrantType,
-}
-
-impl TokenError {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::InvalidClient => "invalid_client",
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidScope => "invalid_scope",
-            Self::UnauthorizedClient => "unauthorized_client",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-        }
-    }
-}
+/// The parameters of a request.
+pub(super) type Form = BTreeMap<String, String>;
 
 pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let mut reply = match issue(request, shared).await {
@@ -52,45 +41,89 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Repl
         ),
     };
     let headers = reply.headers_mut();
+    // RFC 6749 §5.1 wants both.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    if shared.behaviour.cors {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
     if let Ok(request_id) = HeaderValue::try_from(random_uuid()) {
         headers.insert("x-amz-cognito-request-id", request_id);
     }
     reply
 }
 
-/// There is no `scope` in the reply: a client learns from the token what it was granted.
+/// What a browser asks before it sends a request with an `Authorization` field.
+pub(super) fn preflight() -> Reply {
+    let mut reply = reply::empty(StatusCode::NO_CONTENT);
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+    ] {
+        reply
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    reply
+}
+
 async fn issue(request: Request<Incoming>, shared: &Shared) -> Result<String, TokenError> {
     let (parts, body) = request.into_parts();
     if !is_form(parts.headers.get(CONTENT_TYPE)) {
         return Err(TokenError::InvalidRequest);
     }
-    let body = Limited::new(body, MAX_FORM_BYTES)
+    let body = Limited::new(body, MAX_BODY_BYTES)
         .collect()
         .await
         .map_err(|_| TokenError::InvalidRequest)?
         .to_bytes();
     let form = parse_form(&body)?;
     let credentials = Credentials::read(parts.headers.get(AUTHORIZATION), &form)?;
-    let (client_id, scopes, lifetime) = {
+    let (client_id, client) = {
         let state = shared.state();
         let (client_id, client) = credentials
             .authenticate(&state.clients)
             .ok_or(TokenError::InvalidClient)?;
-        check_grant(&form)?;
-        let scopes = client
-            .grant(form.get("scope").map(String::as_str))
-            .ok_or(TokenError::InvalidScope)?;
-        (client_id.to_owned(), scopes, state.lifetime)
+        (client_id.to_owned(), client.clone())
     };
-    let token = shared
-        .token()
-        .client_credentials(client_id)
-        .scopes(scopes)
-        .build();
+    match form.get("grant_type").map(String::as_str) {
+        Some("client_credentials") => client_credentials(shared, client_id, &client, &form),
+        Some(token_exchange::GRANT_TYPE) if shared.behaviour.token_exchange => {
+            token_exchange::exchange(shared, client_id, &client, &form)
+        }
+        // Grants that Cognito has and these clients do not.
+        Some("authorization_code" | "refresh_token" | token_exchange::GRANT_TYPE) => {
+            Err(TokenError::UnauthorizedClient)
+        }
+        Some(_) => Err(TokenError::UnsupportedGrantType),
+        None => Err(TokenError::InvalidRequest),
+    }
+}
+
+/// There is no `scope` in the response: a client learns from the token what it was granted.
+fn client_credentials(
+    shared: &Shared,
+    client_id: String,
+    client: &AppClient,
+    form: &Form,
+) -> Result<String, TokenError> {
+    let audience = match (shared.behaviour.resource, form.get("resource")) {
+        (_, None) => None,
+        // Cognito binds tokens of users to a resource, and none of this grant.
+        (ResourceParameter::Refused, Some(_)) => return Err(TokenError::InvalidRequest),
+        (ResourceParameter::Bound, Some(resource)) => Some(resource::checked(resource)?),
+    };
+    let scopes = client
+        .grant(form.get("scope").map(String::as_str))
+        .ok_or(TokenError::InvalidScope)?;
+    let mut token = shared.token().client_credentials(client_id).scopes(scopes);
+    if let Some(audience) = audience {
+        token = token.claim("aud", audience);
+    }
     Ok(json!({
-        "access_token": token,
-        "expires_in": lifetime.as_secs(),
+        "access_token": token.build(),
+        "expires_in": shared.state().lifetime.as_secs(),
         "token_type": "Bearer",
     })
     .to_string())
@@ -108,7 +141,7 @@ fn is_form(content_type: Option<&HeaderValue>) -> bool {
 }
 
 /// A parameter must not come twice (RFC 6749 §3.2).
-fn parse_form(body: &[u8]) -> Result<BTreeMap<String, String>, TokenError> {
+fn parse_form(body: &[u8]) -> Result<Form, TokenError> {
     let mut form = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(body) {
         let repeated = form.insert(name.into_owned(), value.into_owned());
@@ -117,18 +150,4 @@ fn parse_form(body: &[u8]) -> Result<BTreeMap<String, String>, TokenError> {
         }
     }
     Ok(form)
-}
-
-fn check_grant(form: &BTreeMap<String, String>) -> Result<(), TokenError> {
-    match form.get("grant_type").map(String::as_str) {
-        // Cognito binds tokens of users to a resource, and none of this grant.
-        Some("client_credentials") if form.contains_key("resource") => {
-            Err(TokenError::InvalidRequest)
-        }
-        Some("client_credentials") => Ok(()),
-        // Grants that Cognito has and these clients do not.
-        Some("authorization_code" | "refresh_token") => Err(TokenError::UnauthorizedClient),
-        Some(_) => Err(TokenError::UnsupportedGrantType),
-        None => Err(TokenError::InvalidRequest),
-    }
 }

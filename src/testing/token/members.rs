@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Shape, TokenBuilder};
+use super::{Fault, Shape, Slashes, TokenBuilder};
 use crate::crypto::signing;
 
 /// How far a faulty date is off: more than the longest leeway that a verifier can be given.
@@ -23,11 +23,11 @@ impl TokenBuilder {
         };
         let mut header = object(json!({ "alg": alg, "kid": self.signing_key().kid() }));
         apply(&mut header, &self.header);
-        bytes(&self.raw_header, &header)
+        self.bytes(&self.raw_header, &header)
     }
 
     pub(super) fn payload_bytes(&self, payload: &Map<String, Value>) -> Vec<u8> {
-        bytes(&self.raw_payload, payload)
+        self.bytes(&self.raw_payload, payload)
     }
 
     pub(super) fn payload(&self) -> Map<String, Value> {
@@ -117,13 +117,21 @@ impl TokenBuilder {
             None => "tampered/all".to_owned(),
         };
         payload.insert("scope".to_owned(), scope.into());
-        bytes(&None, &payload)
+        self.bytes(&None, &payload)
     }
-}
 
-fn bytes(raw: &Option<Vec<u8>>, otherwise: &Map<String, Value>) -> Vec<u8> {
-    raw.clone()
-        .unwrap_or_else(|| json!(otherwise).to_string().into_bytes())
+    fn bytes(&self, raw: &Option<Vec<u8>>, otherwise: &Map<String, Value>) -> Vec<u8> {
+        if let Some(raw) = raw {
+            return raw.clone();
+        }
+        let text = json!(otherwise).to_string();
+        match self.slashes {
+            Slashes::Plain => text,
+            // A slash is legal inside a string only, where this escape means the same (RFC 8259 §7).
+            Slashes::Escaped => text.replace('/', r"\/"),
+        }
+        .into_bytes()
+    }
 }
 
 fn apply(members: &mut Map<String, Value>, changes: &BTreeMap<String, Option<Value>>) {

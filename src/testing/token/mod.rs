@@ -74,6 +74,7 @@ pub struct TokenBuilder {
     raw_payload: Option<Vec<u8>>,
     key: Option<Key>,
     faults: Vec<Fault>,
+    slashes: Slashes,
 }
 
 #[derive(Clone)]
@@ -81,6 +82,13 @@ enum Shape {
     ClientCredentials,
     User(String),
     IdToken(String),
+}
+
+/// How JSON strings write `/`.
+#[derive(Clone, Copy)]
+pub(in crate::testing) enum Slashes {
+    Plain,
+    Escaped,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,6 +118,7 @@ impl TokenBuilder {
             raw_payload: None,
             key: None,
             faults: Vec::new(),
+            slashes: Slashes::Plain,
         }
     }
 
@@ -212,6 +221,29 @@ impl TokenBuilder {
     /// These bytes as the payload, correctly encoded and signed, instead of what the other methods say.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
+        self
+    }
+
+    /// Writes every `/` in header and payload as `\/`, which means the same in JSON (RFC 8259 §7).
+    ///
+    /// Cognito has written both forms, so a service must accept both. Code that reads such a claim as a borrowed `&str` fails
+    /// on this one. [`raw_header`](Self::raw_header) and [`raw_payload`](Self::raw_payload) stay as given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AuthError, testing::TestPool};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), AuthError> {
+    /// let pool = TestPool::new();
+    /// let token = pool.token().scopes(["profiles/get"]).with_escaped_slashes().build();
+    /// assert!(pool.verifier().verify(&token).await?.has_scope("profiles/get"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_escaped_slashes(mut self) -> Self {
+        self.slashes = Slashes::Escaped;
         self
     }
 

@@ -9,18 +9,26 @@ use serde_json::{Value, json};
 use super::{CompactJws, SignatureBuffer, decode_strictly, into_texts};
 use crate::{crypto::VerifyingKey, error::AuthError, keys::KeySet};
 
-/// A vector file, which lies beside the project where it is developed and is not published with it.
-fn vectors(file: &str) -> Option<Value> {
+/// The example of an RFC, from `fixtures/`.
+fn example(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/vectors")
+        .join("fixtures")
+        .join(file);
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A file of C2SP/wycheproof (`testvectors_v1`), which are not in this repository.
+fn wycheproof(file: &str) -> Option<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/vectors/wycheproof")
         .join(file);
     match fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
         Err(error) => {
-            // Not by `eprintln`, which the test runner would keep to itself.
+            // The test runner would capture the output of `eprintln`.
             let _ = writeln!(
                 std::io::stderr(),
-                "SKIPPED: the vectors {file} are not there ({error})"
+                "SKIPPED: {file} of C2SP/wycheproof is missing ({error})"
             );
             None
         }
@@ -79,7 +87,7 @@ fn replay(document: &Value) -> Outcome {
 
 #[test]
 fn of_wycheproofs_tokens_only_good_ones_of_rs256_verify() {
-    let Some(signatures) = vectors("wycheproof/json_web_signature_test.json") else {
+    let Some(signatures) = wycheproof("json_web_signature_test.json") else {
         return;
     };
     assert_eq!(
@@ -96,8 +104,8 @@ fn of_wycheproofs_tokens_only_good_ones_of_rs256_verify() {
 #[test]
 fn wycheproofs_keys_are_used_only_for_what_they_are_for() {
     let (Some(keys), Some(crypto)) = (
-        vectors("wycheproof/json_web_key_test.json"),
-        vectors("wycheproof/json_web_crypto_test.json"),
+        wycheproof("json_web_key_test.json"),
+        wycheproof("json_web_crypto_test.json"),
     ) else {
         return;
     };
@@ -122,9 +130,7 @@ fn wycheproofs_keys_are_used_only_for_what_they_are_for() {
 
 #[test]
 fn the_signature_of_rfc_7515_a_2_verifies_and_its_token_names_no_key() {
-    let Some(example) = vectors("rfc7515/a2_rs256.json") else {
-        return;
-    };
+    let example = example("rfc7515/a2_rs256.json");
     let token = example["compact"].as_str().unwrap();
     let (signing_input, signature) = token.rsplit_once('.').unwrap();
     let number = |name: &str| unpadded(example["jwk"][name].as_str().unwrap()).unwrap();
@@ -177,9 +183,7 @@ fn of_the_examples_of_rfc_7520_only_rs256_in_the_compact_form_verifies() {
             Err(AuthError::MalformedToken),
         ),
     ] {
-        let Some(example) = vectors(&format!("rfc7520/{file}")) else {
-            return;
-        };
+        let example = example(&format!("rfc7520/{file}"));
         let output = &example["output"];
         let token = ["compact", "json_flat", "json"]
             .iter()

@@ -1,10 +1,10 @@
 //! The closure answers with a `String`, and the router's bodies are axum's.
 use axum::{Router, routing::get};
 use http::Response;
-use tower_cognito::{AuthError, Verifier};
+use tower_cognito::{Verifier, rejection::Rejection};
 
 fn app(verifier: &Verifier) -> Router {
-    let refused = |_: &AuthError| Response::new(String::from("no"));
+    let refused = |_: Rejection<'_>| Response::new(String::from("no"));
     Router::new()
         .route("/", get(|| async {}))
         .route_layer(verifier.layer().rejection(refused))

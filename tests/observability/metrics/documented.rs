@@ -33,7 +33,7 @@ struct OfType {
     less: &'static [&'static str],
 }
 
-const OF_TYPES: [OfType; 3] = [
+const OF_TYPES: [OfType; 4] = [
     OfType {
         label: "reason",
         metrics: &["tower_cognito_requests_total"],
@@ -41,6 +41,14 @@ const OF_TYPES: [OfType; 3] = [
         more: &["accepted", "anonymous"],
         // Only a guard or an extractor finds that.
         less: &["missing_layer"],
+    },
+    OfType {
+        // A handler may refuse for any reason.
+        label: "reason",
+        metrics: &["tower_cognito_inner_refusals_total"],
+        source: include_str!("../../../src/error/auth.rs"),
+        more: &[],
+        less: &[],
     },
     OfType {
         label: "outcome",
@@ -176,11 +184,15 @@ async fn key_sets() {
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     rig.advance(24 * HOUR + SECOND);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&token).await.is_err());
 }
 

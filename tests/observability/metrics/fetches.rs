@@ -70,7 +70,9 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     );
 
     rig.advance(24 * HOUR);
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     assert!(rig.verify(&token).await.is_err());
     assert_eq!(
         counted(&recorded, &rig),
@@ -87,7 +89,10 @@ async fn a_failure_counts_by_its_kind() {
     for (error, outcome) in [
         (FetchError::Aborted, "aborted"),
         (FetchError::Body, "body"),
-        (FetchError::Connect, "connect"),
+        (
+            FetchError::Connect(tower_cognito::keys::ConnectError::Refused),
+            "connect",
+        ),
         (FetchError::NoRuntime, "no_runtime"),
         (FetchError::UnexpectedNotModified, "unexpected_not_modified"),
         (status(http::StatusCode::BAD_GATEWAY), "status"),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const REQUESTS: &str = "tower_cognito_requests_total";
-const REFUSALS: &str = "tower_cognito_guard_refusals_total";
+const REFUSALS: &str = "tower_cognito_inner_refusals_total";
 const LOOKUPS: &str = "tower_cognito_token_cache_lookups_total";
 const LABELS: [&str; 3] = ["reason", "verified", "enforcement"];
 
@@ -360,7 +360,9 @@ async fn keys_that_cannot_be_had_are_a_verdict_too() {
     let rig = Rig::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    rig.fetcher.fail(FetchError::Connect);
+    rig.fetcher.fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let service = rig.verifier.layer().layer(service_fn(handler));
     for _ in 0..2 {
         assert_eq!(status(service.clone(), Some(&rig.pool.token())).await, 503);

@@ -61,7 +61,9 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         good("forbidden", 403, denying(Denied::forbidden())),
         good("revoked", 401, denying(Denied::revoked())),
     ];
-    let down = ScriptedFetcher::new().always_fail(FetchError::Connect);
+    let down = ScriptedFetcher::new().always_fail(FetchError::Connect(
+        tower_cognito::keys::ConnectError::Refused,
+    ));
     let unverified = vec![
         case("missing_token", 401, pool.verifier().layer(), None),
         good("keys_unavailable", 503, fetching(down)),

@@ -40,8 +40,8 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
                 assert_eq!(level, Level::DEBUG);
                 let row: Vec<_> = labels.iter().map(|label| fields[label].clone()).collect();
                 match fields["message"].as_str() {
-                    "bearer token" => logged.0.push(format!("{} 1", row.join(" "))),
-                    "scopes" => logged.1.push(format!("{} 1", row.join(" "))),
+                    "authentication decided" => logged.0.push(format!("{} 1", row.join(" "))),
+                    "refused inside the layer" => logged.1.push(format!("{} 1", row.join(" "))),
                     other => panic!("another event: {other}"),
                 }
             }
@@ -49,7 +49,7 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
             let samples = recorded.take();
             let counted = |name| rows(&samples, name, &labels);
             assert_eq!(counted("tower_cognito_requests_total"), logged.0);
-            assert_eq!(counted("tower_cognito_guard_refusals_total"), logged.1);
+            assert_eq!(counted("tower_cognito_inner_refusals_total"), logged.1);
         }
     }
 }

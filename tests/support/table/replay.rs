@@ -54,7 +54,9 @@ impl Service {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
             Some(document) => fetcher.always(JwksResponse::document(document)),
-            None => fetcher.always_fail(FetchError::Connect),
+            None => fetcher.always_fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            )),
         };
         let service = Self::build(&case.profile, |builder| builder.fetcher(fetcher.clone()));
         service.set_clock(case);
@@ -136,7 +138,7 @@ impl Service {
         let policy = policy(&self.profile);
         let response = match (policy, scopes_at) {
             (Some(policy), ScopesAt::Route) => {
-                let guard = self.describe_guard(RequireScopesLayer::new(policy));
+                let guard = RequireScopesLayer::new(policy);
                 layer.layer(guard.layer(inner)).oneshot(request(case)).await
             }
             (Some(policy), ScopesAt::Layer) => {
@@ -160,16 +162,6 @@ impl Service {
             layer = layer.optional();
         }
         layer
-    }
-
-    fn describe_guard(&self, mut guard: RequireScopesLayer) -> RequireScopesLayer {
-        if let Some(realm) = &self.profile.realm {
-            guard = guard.realm(realm).unwrap();
-        }
-        if let Some(url) = &self.profile.resource_metadata {
-            guard = guard.resource_metadata(url).unwrap();
-        }
-        guard
     }
 }
 

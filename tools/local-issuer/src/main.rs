@@ -46,6 +46,11 @@ usage: local-issuer [FLAGS]
                          and do not print it [a random secret, printed]
   --issuer-on-loopback   write this process's own URL into `iss`, for libraries that derive the
                          keys' URL from the issuer [the pool's URL on AWS]
+  --bind-resource        bind tokens to the `resource` of a request, as MCP clients send it
+                         [refuse such a request, as Cognito does]
+  --escaped-slashes      write `/` in tokens as `\\/`, as Cognito also does [`/`]
+  --no-cors              send no CORS fields from the token endpoint [`*`, as Cognito does]
+  --token-exchange       let every app client exchange tokens (RFC 8693) [refused]
   --fixture-keys         sign with the published test keys [new keys at each start]
   --check                fetch a token and the keys over HTTP, verify it, and exit with 0 or 1
   --help                 print this
@@ -61,7 +66,17 @@ struct Options {
     clients: Vec<Client>,
     naming: Naming,
     keys: Keys,
+    switches: Vec<Switch>,
     mode: Mode,
+}
+
+/// Where servers differ.
+#[derive(Clone, Copy)]
+enum Switch {
+    BindResource,
+    EscapedSlashes,
+    NoCors,
+    TokenExchange,
 }
 
 struct Client {
@@ -129,6 +144,7 @@ impl Options {
             clients: Vec::new(),
             naming: Naming::Aws,
             keys: Keys::Fresh,
+            switches: Vec::new(),
             mode: Mode::Serve,
         };
         while let Some(flag) = flags.next()? {
@@ -150,6 +166,10 @@ impl Options {
                     options.last_client().secret = Secret::FromEnvironment(secret);
                 }
                 Arg::Long("issuer-on-loopback") => options.naming = Naming::Loopback,
+                Arg::Long("bind-resource") => options.switches.push(Switch::BindResource),
+                Arg::Long("escaped-slashes") => options.switches.push(Switch::EscapedSlashes),
+                Arg::Long("no-cors") => options.switches.push(Switch::NoCors),
+                Arg::Long("token-exchange") => options.switches.push(Switch::TokenExchange),
                 Arg::Long("fixture-keys") => options.keys = Keys::Fixtures,
                 Arg::Long("check") => options.mode = Mode::Check,
                 Arg::Long("help") | Arg::Short('h') => options.mode = Mode::Help,
@@ -191,6 +211,14 @@ impl Options {
         if let Keys::Fresh = self.keys {
             builder = builder.fresh_keys();
         }
+        for switch in &self.switches {
+            builder = match switch {
+                Switch::BindResource => builder.bind_resource(),
+                Switch::EscapedSlashes => builder.with_escaped_slashes(),
+                Switch::NoCors => builder.without_cors(),
+                Switch::TokenExchange => builder.with_token_exchange(),
+            };
+        }
         Ok(builder.start()?)
     }
 }
@@ -225,6 +253,7 @@ fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
     export("COGNITO_JWKS_URL", issuer.jwks_url());
     export("COGNITO_DISCOVERY_URL", &issuer.discovery_url());
     export("COGNITO_TOKEN_URL", &issuer.token_url());
+    export("COGNITO_API_URL", &issuer.api_url());
     for (index, client) in options.clients.iter().enumerate() {
         let suffix = match index {
             0 => String::new(),

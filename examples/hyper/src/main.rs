@@ -1,6 +1,6 @@
 //! Without axum: a hyper server, a tower stack, and bodies of `Full<Bytes>`.
 //!
-//! `cargo run --example tower_hyper` serves until it is stopped. With `-- --check` it calls itself over loopback, asserts the
+//! `cargo run -p example-hyper` serves until it is stopped. With `-- --check` it calls itself over loopback, asserts the
 //! answers, and ends.
 
 #![allow(clippy::print_stdout, reason = "an example")]

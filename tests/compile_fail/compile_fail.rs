@@ -3,5 +3,5 @@
 /// `just compile-fail` runs it; `TRYBUILD=overwrite just compile-fail` writes the messages anew. Each says which compiler's they are.
 #[test]
 fn common_mistakes_are_named() {
-    trybuild::TestCases::new().compile_fail("tests/compile_fail/cases/*.rs");
+    trybuild::TestCases::new().compile_fail("cases/*.rs");
 }

@@ -1,0 +1,128 @@
+//! What all guards share: they look at the claims that a layer outside left, and say why a request is
+//! refused. The layer forms the response.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    bearer_auth::{Enforcement, OuterLayer, ReportOnlyVerdict, claims_of},
+    error::AuthError,
+    rejection::PendingRefusal,
+    scope::ScopePolicy,
+    token::claims::Claims,
+};
+
+/// Calls the inner service if the claims pass the check, or if no layer outside enforces.
+/// `demanded` are the scopes that a refusal from inside needs, too.
+pub(crate) fn call<S, ReqBody, ResBody>(
+    inner: &mut S,
+    mut request: Request<ReqBody>,
+    place: &'static str,
+    demanded: Option<&ScopePolicy>,
+    check: impl FnOnce(&Claims) -> Result<(), AuthError>,
+) -> GuardedFuture<S::Future, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    let verdict = claims_of(request.extensions(), place, request.uri().path()).and_then(check);
+    let found = match verdict {
+        Ok(()) => None,
+        Err(refused) => match OuterLayer::enforcement(request.extensions()) {
+            Enforcement::Enforce => {
+                let mut response = PendingRefusal::response(refused, Some(request.uri().path()));
+                if let Some(demanded) = demanded {
+                    PendingRefusal::add_scopes(&mut response, demanded);
+                }
+                return GuardedFuture {
+                    state: State::Refused {
+                        response: Some(response),
+                    },
+                };
+            }
+            Enforcement::ReportOnly => {
+                ReportOnlyVerdict::found_by_guard(request.extensions_mut(), &refused);
+                Some(refused)
+            }
+        },
+    };
+    GuardedFuture {
+        state: State::Inner {
+            future: inner.call(request),
+            demanded: demanded.cloned(),
+            found,
+        },
+    }
+}
+
+pin_project! {
+    /// The response of a guard.
+    pub struct GuardedFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, B> {
+        Inner {
+            #[pin]
+            future: F,
+            demanded: Option<ScopePolicy>,
+            // What is to be reported inside a report-only layer.
+            found: Option<AuthError>,
+        },
+        Refused {
+            response: Option<Response<B>>,
+        },
+    }
+}
+
+impl<F, B, E> Future for GuardedFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner {
+                future,
+                demanded,
+                found,
+            } => {
+                let mut response = ready!(future.poll(cx))?;
+                if let Some(demanded) = demanded
+                    && PendingRefusal::is_in(&response)
+                {
+                    PendingRefusal::add_scopes(&mut response, demanded);
+                }
+                if let Some(error) = found.take() {
+                    response
+                        .extensions_mut()
+                        .insert(ReportOnlyVerdict::new(Some(error)));
+                }
+                Poll::Ready(Ok(response))
+            }
+            // A future that is polled after it was ready stays pending.
+            StateProj::Refused { response } => response
+                .take()
+                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for GuardedFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! A guard, an extractor or a handler without a layer outside: logged once for each path.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::metrics;
+
+/// Paths that can come from requests must not fill the memory or the log.
+const MOST_PATHS: usize = 32;
+
+static LOGGED: Mutex<Vec<Box<str>>> = Mutex::new(Vec::new());
+
+/// Counts a request that got 500 because no layer is outside `place`, and logs the first of each
+/// path.
+pub(crate) fn report(place: &'static str, path: Option<&str>) {
+    metrics::missing_layer();
+    let path = path.unwrap_or("unknown");
+    if is_first(&format!("{place} {path}")) {
+        tracing::error!(
+            place,
+            path = ?path,
+            "no BearerAuthLayer outside this route: add `verifier.layer()`, or move the guard inside it"
+        );
+    }
+}
+
+fn is_first(key: &str) -> bool {
+    let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = logged.len() < MOST_PATHS && logged.iter().all(|known| **known != *key);
+    if first {
+        logged.push(key.into());
+    }
+    first
+}

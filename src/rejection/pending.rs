@@ -1,0 +1,173 @@
+//! A refusal on its way out: the place that refuses says why, the nearest layer outside it forms the response.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http::{
+    HeaderName, Response, StatusCode,
+    header::{
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+        CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES,
+        LAST_MODIFIED, RETRY_AFTER, SET_COOKIE, TRAILER, TRANSFER_ENCODING, VARY, WWW_AUTHENTICATE,
+    },
+};
+
+use super::missing_layer;
+use crate::{error::AuthError, scope::ScopePolicy};
+
+/// In the extensions of a response with status 500 that a guard, an extractor or a handler makes to
+/// refuse a request. A layer outside replaces that response. Without one, the response stays 500:
+/// a service that is put together wrongly accepts no one and blames no caller.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingRefusal {
+    pub(crate) error: AuthError,
+    /// The scopes that the guards between the place that refuses and the layer demand.
+    scopes: Option<ScopePolicy>,
+    unformed: Arc<Unformed>,
+}
+
+/// Reports, when the last copy is dropped, that no layer formed the refusal.
+#[derive(Debug)]
+struct Unformed {
+    path: Option<Box<str>>,
+    formed: AtomicBool,
+}
+
+impl PendingRefusal {
+    /// The response that stands in until a layer forms the refusal. `path` is for the log, and
+    /// `None` where the place that refuses does not know it.
+    pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
+        let pending = Self {
+            unformed: Arc::new(Unformed {
+                path: path.map(Box::from),
+                // Whoever finds out that there is no layer reports it.
+                formed: AtomicBool::new(error == AuthError::MissingLayer),
+            }),
+            scopes: None,
+            error: error.clone(),
+        };
+        let mut response = Response::new(B::default());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response.extensions_mut().insert(error);
+        response.extensions_mut().insert(pending);
+        response
+    }
+
+    /// Whether this response is a refusal that is yet to be formed.
+    pub(crate) fn is_in<B>(response: &Response<B>) -> bool {
+        response.extensions().get::<Self>().is_some()
+    }
+
+    /// Takes the refusal out of the response, for the layer that forms it.
+    pub(crate) fn take<B>(response: &mut Response<B>) -> Option<Self> {
+        let pending = response.extensions_mut().remove::<Self>()?;
+        pending.unformed.formed.store(true, Ordering::Relaxed);
+        Some(pending)
+    }
+
+    /// Adds the scopes of a guard outside the place that refuses: the request needs them too.
+    pub(crate) fn add_scopes<B>(response: &mut Response<B>, demanded: &ScopePolicy) {
+        if let Some(pending) = response.extensions_mut().get_mut::<Self>() {
+            let inside = pending.scopes.take();
+            pending.scopes = Some(joined(demanded, inside));
+        }
+    }
+
+    /// The error with all the scopes that the request needs: those of the layer, of the guards, and
+    /// of the place that refuses. The scopes alone where the error has none.
+    pub(crate) fn complete(self, layer: Option<&ScopePolicy>) -> (AuthError, Option<ScopePolicy>) {
+        let Self { error, scopes, .. } = self;
+        let outside = match (layer, scopes) {
+            (Some(layer), guards) => Some(joined(layer, guards)),
+            (None, guards) => guards,
+        };
+        match (error, outside) {
+            (AuthError::InsufficientScope { required }, Some(outside)) => {
+                let required = outside.and(required);
+                let scopes = Some(required.clone());
+                (AuthError::InsufficientScope { required }, scopes)
+            }
+            (AuthError::InsufficientScope { required }, None) => {
+                let scopes = Some(required.clone());
+                (AuthError::InsufficientScope { required }, scopes)
+            }
+            (error, outside) => (error, outside),
+        }
+    }
+}
+
+/// For handlers that return a response: the nearest [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the
+/// refusal, as it does for its own. Without one, the response is 500.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_cognito::{AuthError, Claims};
+///
+/// async fn delete<B: Default>(request: Request<B>) -> Response<B> {
+///     match request.extensions().get::<Claims>() {
+///         Some(claims) if claims.groups().any(|group| group == "admins") => Response::default(),
+///         _ => Response::from(AuthError::Forbidden),
+///     }
+/// }
+/// ```
+impl<B: Default> From<AuthError> for Response<B> {
+    fn from(error: AuthError) -> Self {
+        PendingRefusal::response(error, None)
+    }
+}
+
+fn joined(outer: &ScopePolicy, inner: Option<ScopePolicy>) -> ScopePolicy {
+    match inner {
+        Some(inner) => outer.clone().and(inner),
+        None => outer.clone(),
+    }
+}
+
+impl Drop for Unformed {
+    fn drop(&mut self) {
+        if !self.formed.load(Ordering::Relaxed) {
+            missing_layer::report("a refusal", self.path.as_deref());
+        }
+    }
+}
+
+/// Keeps what services between the refusing place and the layer added, such as the fields of CORS.
+/// What describes the body that is replaced is dropped.
+pub(crate) fn keep_what_was_added<B>(formed: &mut Response<B>, placeholder: Response<B>) {
+    let (parts, _) = placeholder.into_parts();
+    let by_form = formed.headers().clone();
+    for (name, value) in &parts.headers {
+        let is_list = name == VARY || name == SET_COOKIE;
+        if !describes_the_body(name) && (is_list || !by_form.contains_key(name)) {
+            formed.headers_mut().append(name, value.clone());
+        }
+    }
+    let by_form = std::mem::replace(formed.extensions_mut(), parts.extensions);
+    formed.extensions_mut().extend(by_form);
+}
+
+fn describes_the_body(name: &HeaderName) -> bool {
+    const DROPPED: [HeaderName; 15] = [
+        ACCEPT_RANGES,
+        CACHE_CONTROL,
+        CONTENT_DISPOSITION,
+        CONTENT_ENCODING,
+        CONTENT_LANGUAGE,
+        CONTENT_LENGTH,
+        CONTENT_LOCATION,
+        CONTENT_RANGE,
+        CONTENT_TYPE,
+        ETAG,
+        EXPIRES,
+        LAST_MODIFIED,
+        TRAILER,
+        TRANSFER_ENCODING,
+        // Of the refusal, which only the layer knows.
+        WWW_AUTHENTICATE,
+    ];
+    DROPPED.contains(name) || name == RETRY_AFTER
+}

@@ -1,0 +1,9 @@
+//! A guard says why it refuses; the layer outside has the form.
+use tower_cognito::{ConfigError, RequireScopesLayer, rejection::ProblemJson};
+
+fn guard() -> Result<(), ConfigError> {
+    let _ = RequireScopesLayer::all_of(["profiles/get"])?.rejection(ProblemJson);
+    Ok(())
+}
+
+fn main() {}
