@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop fleet
 
 # Formatting.
 fmt:
@@ -137,3 +137,7 @@ e2e:
 # Tokens of issuers that others wrote.
 interop:
     checks/interop/other_issuers/run.sh
+
+# The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
+fleet:
+    checks/fleet/run.sh

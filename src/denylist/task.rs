@@ -62,7 +62,7 @@ pub enum LoadError {
 impl LoadError {
     /// A fixed label: fit for a metric or a log field.
     #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub const fn reason(&self) -> &'static str {
         match self {
             Self::Failed(_) => "failed",
             Self::Panicked => "panicked",
@@ -166,7 +166,7 @@ impl Task {
         let took = Moment::read(&*self.shared.clock).since(&asked_at);
         let label = outcome
             .as_ref()
-            .map_or_else(LoadError::label, |label| label);
+            .map_or_else(LoadError::reason, |label| label);
         metrics::denylist_loaded(&self.shared.name, label, took);
         self.shared.record_metrics();
         let outcome = outcome.map(|_| ());
@@ -234,7 +234,7 @@ impl Task {
                 tracing::debug!(denylist, entries = status.entries(), "denylist loaded");
             }
             (Err(error), Reported::Expired) if changed => {
-                tracing::error!(denylist, %error, "denylist unavailable, requests get 503");
+                tracing::error!(denylist, %error, "denylist unavailable; requests get 503");
             }
             (Err(error), _) if changed => {
                 tracing::warn!(denylist, %error, "denylist load failed");
