@@ -19,7 +19,7 @@ const SECRET: &str = "a-secret-for-this-machine-only";
 /// Each pool has its own keys and its own list of app clients. A client id means nothing outside of its pool.
 fn verifier(staff: &LocalIssuer, partners: &LocalIssuer) -> Result<Verifier, ConfigError> {
     Verifier::builder(staff.user_pool(), AllowedClients::only(["back-office"])?)
-        .pool(
+        .add_pool(
             partners.user_pool(),
             AllowedClients::only(["acme", "globex"])?,
         )

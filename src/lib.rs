@@ -38,14 +38,16 @@
 //! 4. The header is one JSON object whose `alg` is the string `RS256` and whose `kid` is a string of at most 256 bytes. `crit`,
 //!    `b64` and `zip` refuse; every other member is ignored, and so are keys in it.
 //! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
-//!    is `access`; `client_id` is an [allowed client](AllowedClients); `aud`, if there, names a configured
-//!    [audience](verifier::VerifierBuilder::audience) or the token's own client.
+//!    is `access`, or [another accepted one](verifier::VerifierBuilder::token_uses); `client_id` is an
+//!    [allowed client](AllowedClients); `aud` is absent, names an [accepted audience](verifier::VerifierBuilder::accept_audience),
+//!    or names nothing but the token's own client.
 //! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
 //!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
 //! 8. The RSA signature verifies over the bytes that were received.
-//! 9. The service's own [check](verifier::VerifierBuilder::check) agrees.
-//! 10. The scopes that the layer and the route require are there, whole and byte for byte.
+//! 9. Each [check](verifier::VerifierBuilder::check) of the service accepts.
+//! 10. The scopes that the layer and the route require are there, whole and byte for byte, and are
+//!     [this pool's to grant](UserPool::with_resource_servers).
 //!
 //! # Answers
 //!
@@ -118,6 +120,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allowed_clients;
+mod aws_region;
 pub mod bearer_auth;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
@@ -128,6 +131,7 @@ pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod granted_scopes;
 mod guard;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;

@@ -39,7 +39,8 @@ impl ScopePolicy {
     /// # Errors
     ///
     /// 1. [`ConfigError::EmptyList`] if no scope is given, because such a policy would let every token through.
-    /// 2. [`ConfigError::InvalidScope`] if one of them is no scope token of RFC 6749 §3.3.
+    /// 2. [`ConfigError::InvalidScope`] if one of them is not a scope token of RFC 6749 §3.3, or is a list of scopes with commas
+    ///    (`"profiles/get,profiles/post"`), which no token could meet.
     pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -225,13 +226,34 @@ where
 }
 
 fn parse(scope: &str) -> Result<Scope, ConfigError> {
-    if !scope.is_empty() && scope.bytes().all(is_scope_char) {
+    if is_scope_token(scope) && !is_list(scope) {
         Ok(scope.into())
     } else {
         Err(ConfigError::InvalidScope {
             given: scope.to_owned(),
         })
     }
+}
+
+/// Whether this is a scope token of RFC 6749 §3.3.
+pub(crate) fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_scope_char)
+}
+
+/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is no sign of
+/// that: Cognito accepts it within an identifier and within a name.
+fn is_list(scope: &str) -> bool {
+    scope.contains(',') && scope.split(',').all(is_whole_cognito_scope)
+}
+
+/// A scope of a resource server, or one of those that Cognito has without one.
+fn is_whole_cognito_scope(scope: &str) -> bool {
+    matches!(
+        scope,
+        "aws.cognito.signin.user.admin" | "email" | "openid" | "phone" | "profile"
+    ) || scope
+        .rsplit_once('/')
+        .is_some_and(|(identifier, name)| !identifier.is_empty() && !name.is_empty())
 }
 
 /// `NQCHAR` of RFC 6749 appendix A: what can stand in a quoted string unescaped.
@@ -305,7 +327,19 @@ mod tests {
 
     #[test]
     fn a_scope_that_no_token_could_carry_is_refused() {
-        for scope in ["", "a b", "a\"b", "a\\b", "a\tb", "ä", "a\u{7f}", "a\n"] {
+        for scope in [
+            "",
+            "a b",
+            "a\"b",
+            "a\\b",
+            "a\tb",
+            "ä",
+            "a\u{7f}",
+            "a\n",
+            "profiles/get,profiles/post",
+            "https://api.example.com/read,profiles/get",
+            "openid,email",
+        ] {
             assert_eq!(
                 ScopePolicy::all_of([scope]),
                 Err(ConfigError::InvalidScope {
@@ -318,6 +352,10 @@ mod tests {
             "a",
             "profiles/get",
             "https://api.example.com/read:all",
+            "profiles/get,post",
+            "a,b/get",
+            "read,write",
+            "profiles/get,",
             "!#[]~",
         ] {
             assert!(ScopePolicy::all_of([scope]).is_ok(), "{scope:?}");

@@ -51,8 +51,9 @@ impl Issuer {
     }
 
     pub(crate) fn verifier(&self, cache: TokenCache) -> Verifier {
-        Verifier::builder(UserPool::new(POOL).unwrap(), AllowedClients::any())
-            .jwks(&self.jwks)
+        let pool = UserPool::new(POOL).unwrap();
+        let pool = pool.with_pinned_jwks(&self.jwks).unwrap();
+        Verifier::builder(pool, AllowedClients::any())
             .token_cache(cache)
             .build()
             .unwrap()

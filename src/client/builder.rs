@@ -117,7 +117,7 @@ impl ClientCredentialsBuilder {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
-    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnknownDomainForm`] or
+    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnsupportedPartition`] or
     ///    [`ConfigError::InvalidCustomDomain`] for a domain whose URL cannot be made.
     /// 2. [`ConfigError::InvalidClientId`] or [`ConfigError::InvalidClientSecret`]. A secret read from a file often ends in a
     ///    line break.

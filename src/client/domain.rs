@@ -1,6 +1,6 @@
 //! The token URL of a Cognito domain, where its form is known.
 
-use crate::{error::ConfigError, user_pool::is_region};
+use crate::{aws_region::Partition, error::ConfigError};
 
 /// `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` in GovCloud, where every prefix domain has
 /// that form.
@@ -51,34 +51,6 @@ fn is_label(text: &str, is_letter: impl Fn(u8) -> bool) -> bool {
         && !text.ends_with('-')
 }
 
-/// The partitions whose prefix domains have a known form.
-enum Partition {
-    Commercial,
-    GovCloud,
-}
-
-impl Partition {
-    /// A region of another partition is refused: its domains have another suffix, and a guess could send a secret to whoever
-    /// owns the name.
-    fn of(region: &str) -> Result<Self, ConfigError> {
-        let given = || region.to_owned();
-        // `eusc-de-east-1`: the country has four letters, and the rest is as usual.
-        let is_sovereign = region.strip_prefix("eusc-").is_some_and(is_region);
-        if !is_region(region) && !is_sovereign {
-            return Err(ConfigError::InvalidRegion { given: given() });
-        }
-        let is_isolated = region.split('-').any(|part| part.starts_with("iso"));
-        if is_sovereign || is_isolated || region.starts_with("cn-") {
-            return Err(ConfigError::UnknownDomainForm { given: given() });
-        }
-        if region.starts_with("us-gov-") {
-            Ok(Self::GovCloud)
-        } else {
-            Ok(Self::Commercial)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +93,7 @@ mod tests {
             "us-isof-south-1",
             "eusc-de-east-1",
         ] {
-            let expected = ConfigError::UnknownDomainForm {
+            let expected = ConfigError::UnsupportedPartition {
                 given: region.to_owned(),
             };
             assert_eq!(prefix_token_url("my-app", region), Err(expected.clone()));

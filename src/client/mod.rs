@@ -147,7 +147,7 @@ impl ClientCredentials {
     /// `https://{prefix}.auth.{region}.amazoncognito.com`, or in GovCloud `https://{prefix}.auth-fips.{region}.amazoncognito.com`.
     ///
     /// For a region of another partition (China, `eusc-…`, isolated regions) [`build`](ClientCredentialsBuilder::build) returns
-    /// [`ConfigError::UnknownDomainForm`]: copy the domain from the console and give its token URL to
+    /// [`ConfigError::UnsupportedPartition`]: copy the domain from the console and give its token URL to
     /// [`builder`](Self::builder).
     ///
     /// # Examples

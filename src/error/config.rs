@@ -1,9 +1,11 @@
 //! A configuration that cannot be right.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-/// A configuration that cannot be right. It quotes what was given and says what is accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A configuration that cannot be right. It quotes the input, and says what is accepted.
+///
+/// `Debug` writes the same sentence as `Display`: it is what a program prints whose `main` returns an error.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Two durations contradict each other.
@@ -31,6 +33,14 @@ pub enum ConfigError {
     HttpClient {
         /// What the HTTP client says.
         reason: String,
+    },
+    /// An audience that no token could carry.
+    #[error(
+        "{given:?} is not an audience: 1 to 512 characters without white space and control characters are accepted"
+    )]
+    InvalidAudience {
+        /// What was given.
+        given: String,
     },
     /// A challenge parameter that could not be sent safely.
     #[error(
@@ -125,9 +135,19 @@ pub enum ConfigError {
         /// What was given, without what may be a secret: user name and password, query, fragment.
         given: String,
     },
-    /// A scope that no token could carry (RFC 6749 §3.3).
+    /// A resource server identifier that no scope could begin with.
     #[error(
-        "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`"
+        "{given:?} is not a resource server identifier: 1 to 256 printable ASCII characters without space, `\"` and `\\` \
+         are accepted, as `profiles` for the scope `profiles/get`"
+    )]
+    InvalidResourceServer {
+        /// What was given.
+        given: String,
+    },
+    /// A scope that no token could carry (RFC 6749 §3.3), or several scopes in one string.
+    #[error(
+        "{given:?} is not a scope: printable ASCII without space, `\"` and `\\` is accepted, as `profiles/get`; give \
+         several scopes as several items"
     )]
     InvalidScope {
         /// What was given.
@@ -158,7 +178,8 @@ pub enum ConfigError {
     },
     /// No way to fetch keys: the `reqwest` feature is off and no fetcher was given.
     #[error(
-        "no fetcher is configured for {jwks_url:?}: turn on the `reqwest` feature, or give `fetcher` or `jwks`"
+        "no fetcher is configured for {jwks_url:?}: turn on the `reqwest` feature, set a `fetcher`, or give the keys to \
+         `UserPool::with_pinned_jwks`"
     )]
     NoFetcher {
         /// The URL that would be fetched, without its query.
@@ -182,13 +203,21 @@ pub enum ConfigError {
         /// The region.
         given: String,
     },
-    /// A region of a partition whose Cognito domains have a form that is not known here.
+    /// An AWS region in a partition whose Cognito host names are not known here, such as China (`cn-north-1`), the isolated
+    /// regions (`us-iso-east-1`) and the European Sovereign Cloud (`eusc-de-east-1`).
     #[error(
-        "the form of Cognito domains in {given:?} is not known; copy the domain from the console and give its token URL to \
-         `ClientCredentials::builder`"
+        "the host names of Cognito in {given:?} are not known; copy them from the console, and give issuer and JWKS URL to \
+         `UserPool::external`, or the token URL to `ClientCredentials::builder`"
     )]
-    UnknownDomainForm {
+    UnsupportedPartition {
         /// The region.
         given: String,
     },
+}
+
+/// As `Display`.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
 const MAX_KEYS: usize = 100;
 
 /// The usable keys of an issuer, parsed once, by `kid`. It is never empty.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeySet {
     keys: BTreeMap<Box<str>, Arc<VerifyingKey>>,
     skipped: Vec<SkippedKey>,

@@ -38,7 +38,11 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// }
 /// ```
 ///
-/// `authorization_servers` are the issuers that the verifier accepts, in the order of its pools.
+/// `authorization_servers` is one issuer for each of the verifier's pools, in their order: the one whose discovery document can
+/// be fetched. For a pool that is known by its id that is `https://cognito-idp.{region}.amazonaws.com/{id}`, also where its
+/// tokens carry another of its issuers; the discovery document of the updated host (`issuer-cognito-idp.`) is only there for
+/// pools that have switched to it. Name that one with
+/// [`UserPool::with_exact_issuer`](crate::UserPool::with_exact_issuer) if clients are to be sent there.
 ///
 /// A clone shares the scopes, so it can be handed to every part of a program that adds routes. The document is written anew
 /// for each request and so knows of guards that were made after [`service`](Self::service).
@@ -150,7 +154,7 @@ impl ResourceMetadata {
     pub fn document(&self) -> String {
         json!({
             "resource": self.shared.resource,
-            "authorization_servers": self.shared.verifier.issuers().collect::<Vec<_>>(),
+            "authorization_servers": self.shared.verifier.discoverable_issuers().collect::<Vec<_>>(),
             "scopes_supported": *self.enforced(),
             "bearer_methods_supported": ["header"],
         })

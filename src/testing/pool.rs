@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     allowed_clients::AllowedClients,
-    error::{AuthError, ConfigError},
+    error::ConfigError,
     token::claims::{Claims, TokenUse},
     user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},
@@ -65,11 +65,35 @@ impl TestPool {
         })
     }
 
-    /// What a verifier is told to trust. Its JWKS URL is that of AWS, where this pool does not exist: pin
-    /// [`jwks`](Self::jwks), or give a [`ScriptedFetcher`](super::ScriptedFetcher).
+    /// What a verifier is told to trust. Its JWKS URL is that of AWS, where this pool does not exist: take
+    /// [`pinned_user_pool`](Self::pinned_user_pool), or give a [`ScriptedFetcher`](super::ScriptedFetcher).
     #[must_use]
     pub fn user_pool(&self) -> UserPool {
         self.user_pool.clone()
+    }
+
+    /// The same with the two published keys pinned, so that nothing is fetched: for services that trust several pools.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AllowedClients, Verifier, testing::TestPool};
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let ours = TestPool::new();
+    /// let partner = TestPool::with_id("us-east-1_Partner99")?;
+    /// let verifier = Verifier::builder(ours.pinned_user_pool(), AllowedClients::any())
+    ///     .add_pool(partner.pinned_user_pool(), AllowedClients::any())
+    ///     .clock(ours.clock())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pinned_user_pool(&self) -> UserPool {
+        self.user_pool()
+            .with_pinned_jwks(&self.jwks())
+            .expect("the published keys are usable")
     }
 
     /// The JWK Set of the two published keys.
@@ -102,11 +126,9 @@ impl TestPool {
     /// The same, to be configured further.
     ///
     /// For a list of app clients, or keys that are fetched, begin with
-    /// `Verifier::builder(pool.user_pool(), clients)` instead.
+    /// `Verifier::builder(pool.user_pool(), clients)` or `Verifier::builder(pool.pinned_user_pool(), clients)` instead.
     pub fn verifier_builder(&self) -> VerifierBuilder {
-        Verifier::builder(self.user_pool(), AllowedClients::any())
-            .jwks(&self.jwks())
-            .clock(self.clock())
+        Verifier::builder(self.pinned_user_pool(), AllowedClients::any()).clock(self.clock())
     }
 
     /// A token of this pool, to be shaped and built. Unshaped it is the client-credentials token of `test-client`, without
@@ -130,25 +152,18 @@ impl TestPool {
     #[must_use]
     #[track_caller]
     pub fn claims(&self, token: &TokenBuilder) -> Claims {
-        let token = token.build();
-        let verdict = match self.verify_now(&token, TokenUse::Access) {
-            Err(AuthError::TokenUseNotAllowed) => self.verify_now(&token, TokenUse::Id),
-            verdict => verdict,
-        };
+        let verdict = self
+            .verifier_builder()
+            .token_uses([TokenUse::Access, TokenUse::Id])
+            .max_token_bytes(1024 * 1024)
+            .build()
+            .expect("these settings can be built")
+            .verify_cached(&token.build())
+            .expect("pinned keys are never fetched");
         match verdict {
             Ok(claims) => claims,
             Err(refused) => panic!("a token that is refused has no claims: {refused}"),
         }
-    }
-
-    fn verify_now(&self, token: &str, token_use: TokenUse) -> Result<Claims, AuthError> {
-        self.verifier_builder()
-            .token_use(token_use)
-            .max_token_bytes(1024 * 1024)
-            .build()
-            .expect("these settings can be built")
-            .verify_cached(token)
-            .expect("pinned keys are never fetched")
     }
 }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::{
     allowed_clients::AllowedClients,
     error::AuthError,
+    granted_scopes::GrantedScopes,
     token::{
-        claims::{Audience, Registration, Times, TokenUse},
+        audience::ExpectedAudience,
+        claims::{Registration, Times, TokenUse},
         numeric_date::NumericDate,
     },
 };
@@ -18,15 +20,18 @@ pub(crate) struct PoolIndex(pub(crate) usize);
 /// Everything that is demanded of the claims, apart from scopes.
 pub(crate) struct Expectations {
     pub(crate) pools: Vec<ExpectedPool>,
-    pub(crate) token_use: TokenUse,
-    pub(crate) audiences: Vec<String>,
+    /// Never empty.
+    pub(crate) token_uses: Box<[TokenUse]>,
+    pub(crate) audience: ExpectedAudience,
     pub(crate) dates: ExpectedDates,
 }
 
-/// An issuer under its accepted names, and whose tokens of it are accepted.
+/// An issuer under its accepted names, and what its tokens may be and grant.
 pub(crate) struct ExpectedPool {
+    /// The one whose discovery document can be fetched comes first.
     pub(crate) issuers: Vec<String>,
     pub(crate) clients: AllowedClients,
+    pub(crate) granted_scopes: GrantedScopes,
 }
 
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.
@@ -48,37 +53,38 @@ impl Expectations {
         &self,
         claims: &Registration<'_>,
         now: NumericDate,
-    ) -> Result<PoolIndex, AuthError> {
+    ) -> Result<Accepted<'_>, AuthError> {
         let (index, pool) = self
             .pools
             .iter()
             .enumerate()
             .find(|(_, pool)| pool.issuers.iter().any(|issuer| issuer == claims.issuer))
             .ok_or(AuthError::IssuerNotAllowed)?;
-        if claims.token_use != Some(self.token_use) {
-            return Err(AuthError::TokenUseNotAllowed);
-        }
+        let token_use = claims
+            .token_use
+            .filter(|token_use| self.token_uses.contains(token_use))
+            .ok_or(AuthError::TokenUseNotAllowed)?;
         let client_id = claims.client_id.ok_or(AuthError::MalformedClaims)?;
         if !pool.clients.allows(client_id) {
             return Err(AuthError::ClientNotAllowed);
         }
-        if !self.audience_is_acceptable(claims.audience, client_id) {
+        if !self.audience.allows(claims.audience, client_id) {
             return Err(AuthError::AudienceNotAllowed);
         }
         self.dates.check(&claims.times, now)?;
-        Ok(PoolIndex(index))
+        Ok(Accepted {
+            pool,
+            index: PoolIndex(index),
+            token_use,
+        })
     }
+}
 
-    /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the client's own id. So
-    /// absence says nothing, the client's own id says nothing either, and anything else must name this service.
-    fn audience_is_acceptable(&self, claimed: Audience<'_>, client_id: &str) -> bool {
-        claimed.is_absent()
-            || claimed.names(client_id)
-            || self
-                .audiences
-                .iter()
-                .any(|audience| claimed.names(audience))
-    }
+/// What a token is, if its signature verifies.
+pub(crate) struct Accepted<'e> {
+    pub(crate) pool: &'e ExpectedPool,
+    pub(crate) index: PoolIndex,
+    pub(crate) token_use: TokenUse,
 }
 
 impl ExpectedDates {

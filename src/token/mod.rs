@@ -1,5 +1,6 @@
 //! From an `Authorization` field to claims: one file per step, in the order in which a token passes them.
 
+pub(crate) mod audience;
 pub(crate) mod bearer;
 pub mod claims;
 pub(crate) mod expectations;

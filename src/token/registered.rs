@@ -48,14 +48,12 @@ pub(crate) struct Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    pub(crate) const fn is_absent(self) -> bool {
-        self.list.is_empty()
+    pub(crate) const fn new(list: &'a [Text], payload: &'a str) -> Self {
+        Self { list, payload }
     }
 
-    pub(crate) fn names(self, audience: &str) -> bool {
-        self.list
-            .iter()
-            .any(|listed| listed.of(self.payload) == audience)
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
+        self.list.iter().map(move |listed| listed.of(self.payload))
     }
 }
 
@@ -153,10 +151,7 @@ impl Registered {
             issuer: self.issuer.of(payload),
             token_use: self.token_use,
             client_id: self.client_id.as_ref().map(|id| id.of(payload)),
-            audience: Audience {
-                list: &self.audience,
-                payload,
-            },
+            audience: Audience::new(&self.audience, payload),
             times: self.times,
         }
     }

@@ -7,14 +7,15 @@ use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
-    keys::{DynFetchJwks, FetchJwks, KeySet, KeySource, KeySourceConfig, Keys},
+    keys::{DynFetchJwks, FetchJwks, KeySource, KeySourceConfig, Keys},
     metrics,
     protected_url::ProtectedUrl,
     token::{
+        audience::ExpectedAudience,
         claims::{Claims, TokenUse},
         expectations::{Expectations, ExpectedDates, ExpectedPool},
     },
-    user_pool::UserPool,
+    user_pool::{PoolKeys, UserPool},
     verifier::token_cache::{TokenCache, VerifiedTokens},
 };
 
@@ -31,7 +32,9 @@ const LONGEST_FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Configures a [`Verifier`].
 ///
-/// Only the pool and its allowed clients have to be given; the rest has defaults that fit a service in AWS.
+/// Only the pool and its allowed clients have to be given; the rest has defaults that fit a service in AWS. The order of the
+/// calls does not matter. `add_pool`, `accept_audience`, `require_audience` and `check` add to what was said before; every
+/// other method replaces it.
 ///
 /// # Examples
 ///
@@ -59,14 +62,14 @@ const LONGEST_FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct VerifierBuilder {
-    /// Never empty.
-    pools: Vec<TrustedPool>,
-    token_use: TokenUse,
-    audiences: Vec<String>,
+    pool: TrustedPool,
+    other_pools: Vec<TrustedPool>,
+    token_uses: Vec<TokenUse>,
+    audience: ExpectedAudience,
     leeway: Duration,
     max_token_age: Option<Duration>,
     max_token_bytes: usize,
-    check: Option<Box<Check>>,
+    checks: Vec<Box<Check>>,
     refresh_after: Duration,
     expire_after: Duration,
     unknown_kid_interval: Duration,
@@ -79,26 +82,19 @@ pub struct VerifierBuilder {
 struct TrustedPool {
     pool: UserPool,
     clients: AllowedClients,
-    document: Document,
-}
-
-/// A JWK Set that was handed in.
-enum Document {
-    None,
-    Pinned(String),
-    Seed(String),
 }
 
 impl VerifierBuilder {
     pub(super) fn new(pool: UserPool, clients: AllowedClients) -> Self {
         Self {
-            pools: vec![TrustedPool::new(pool, clients)],
-            token_use: TokenUse::Access,
-            audiences: Vec::new(),
+            pool: TrustedPool { pool, clients },
+            other_pools: Vec::new(),
+            token_uses: vec![TokenUse::Access],
+            audience: ExpectedAudience::default(),
             leeway: DEFAULT_LEEWAY,
             max_token_age: None,
             max_token_bytes: DEFAULT_MAX_TOKEN_BYTES,
-            check: None,
+            checks: Vec::new(),
             refresh_after: DEFAULT_REFRESH_AFTER,
             expire_after: DEFAULT_EXPIRE_AFTER,
             unknown_kid_interval: DEFAULT_UNKNOWN_KID_INTERVAL,
@@ -109,29 +105,68 @@ impl VerifierBuilder {
         }
     }
 
-    /// Trusts a further pool. A token belongs to the pool whose issuer it names, byte for byte, and must be signed by that
-    /// pool's keys and be of that pool's clients.
-    pub fn pool(mut self, pool: UserPool, clients: AllowedClients) -> Self {
-        self.pools.push(TrustedPool::new(pool, clients));
-        self
-    }
-
-    /// Accepts this kind of token, and no other. The default is [`TokenUse::Access`], which is what callers present to a
-    /// service; an ID token is for the app client itself, and carries no scopes.
-    pub fn token_use(mut self, token_use: TokenUse) -> Self {
-        self.token_use = token_use;
-        self
-    }
-
-    /// This service's own identifier, as it stands in the `aud` of tokens that are bound to a resource. May be called
-    /// several times.
+    /// Also trusts this pool. Each call adds one.
     ///
-    /// Cognito's access tokens have no `aud` unless the caller asked for one, so a token without it stays accepted. A token
-    /// that has it must name one of the audiences given here, or its own app client, which is the only other value that
-    /// Cognito lets a trigger write. Without this setting, a token that is bound to any resource is refused (RFC 7519
-    /// §4.1.3).
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
+    /// A token belongs to the pool whose issuer it names, byte for byte. It must be signed by that pool's keys and be issued to
+    /// one of that pool's clients. What its scopes may grant is up to
+    /// [`UserPool::with_resource_servers`](crate::UserPool::with_resource_servers).
+    pub fn add_pool(mut self, pool: UserPool, clients: AllowedClients) -> Self {
+        self.other_pools.push(TrustedPool { pool, clients });
+        self
+    }
+
+    /// Accepts these kinds of token and no others. It replaces the default, which is [`TokenUse::Access`] alone: what callers
+    /// present to a service. An ID token is for the app client itself, and carries no scopes.
+    ///
+    /// Where both are accepted, [`Claims::token_use`] tells them apart.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AllowedClients, TokenUse, UserPool, Verifier};
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+    /// let web_app = AllowedClients::only(["1example23456789"])?;
+    /// let verifier = Verifier::builder(pool, web_app)
+    ///     .token_uses([TokenUse::Access, TokenUse::Id])
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn token_uses(mut self, token_uses: impl IntoIterator<Item = TokenUse>) -> Self {
+        self.token_uses = token_uses.into_iter().collect();
+        self
+    }
+
+    /// Accepts tokens that are bound to this service under this name, as it is in their `aud`. Each call adds a name.
+    ///
+    /// Cognito's access tokens have no `aud` unless the caller asked for one: with `resource` at sign-in (RFC 8707), or by token
+    /// exchange (RFC 8693). So there are three cases:
+    ///
+    /// | `aud` | by default | with `accept_audience` | with [`require_audience`](Self::require_audience) |
+    /// | --- | --- | --- | --- |
+    /// | absent | accepted | accepted | rejected |
+    /// | only the token's own app client, as a trigger may write it | accepted | accepted | rejected |
+    /// | names this service | – | accepted | accepted |
+    /// | anything else | rejected | rejected | rejected |
+    ///
+    /// A token that names another resource is rejected even if it names its own client beside it (RFC 7519 §4.1.3).
+    ///
+    /// [`ResourceMetadata`](crate::ResourceMetadata) accepts its resource by itself.
+    pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.accept(audience.into());
+        self
+    }
+
+    /// Rejects every token that is not bound to this service, and accepts those that are bound to it under this name. Each call
+    /// adds a name; with names from [`accept_audience`](Self::accept_audience), one of all of them must be in `aud`.
+    ///
+    /// The specification of the Model Context Protocol demands this of a server. It is wrong for a service that is called with
+    /// client credentials: Cognito does not bind those to a resource, so they would all be rejected. So would ID tokens, whose
+    /// `aud` is their app client.
+    pub fn require_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.require(audience.into());
         self
     }
 
@@ -159,15 +194,16 @@ impl VerifierBuilder {
         self
     }
 
-    /// A check of the service's own, for what configuration cannot say: a list of leaked clients, a tenant's rule.
+    /// A check of your own, for what configuration cannot say: a list of leaked clients, a tenant's rule. Each call adds one. A
+    /// token must pass them all; they are called in the order in which they were added, until one denies.
     ///
     /// It is called after the signature and before scopes, on every request, also for a token that was seen before. It must
-    /// be quick and must not block. The default accepts.
+    /// be quick and must not block.
     pub fn check(
         mut self,
         check: impl Fn(&Claims) -> Result<(), Denied> + Send + Sync + 'static,
     ) -> Self {
-        self.check = Some(Box::new(check));
+        self.checks.push(Box::new(check));
         self
     }
 
@@ -209,18 +245,6 @@ impl VerifierBuilder {
         self
     }
 
-    /// Uses these keys for the pool given last, and never fetches any: for a service without a network. A rotation then needs
-    /// a new deployment.
-    pub fn jwks(self, document: &str) -> Self {
-        self.with_document(Document::Pinned(document.to_owned()))
-    }
-
-    /// Starts with these keys for the pool given last, and fetches at the first request: for a start that does not depend on
-    /// the endpoint. They serve for `expire_after` at the most, counted from `build`.
-    pub fn seed_jwks(self, document: &str) -> Self {
-        self.with_document(Document::Seed(document.to_owned()))
-    }
-
     /// Fetches keys with this instead of reqwest.
     pub fn fetcher(mut self, fetcher: impl FetchJwks) -> Self {
         self.fetcher = Some(Arc::new(fetcher));
@@ -244,10 +268,11 @@ impl VerifierBuilder {
     /// # Errors
     ///
     /// 1. [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside of the bounds named above.
-    /// 2. [`ConfigError::IssuerTwice`] if two pools share an issuer.
-    /// 3. [`ConfigError::InvalidJwks`] if a document handed in has no usable key.
-    /// 4. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
-    /// 5. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
+    /// 2. [`ConfigError::EmptyList`] if no token use is accepted.
+    /// 3. [`ConfigError::InvalidAudience`] if an audience is empty, too long, or has white space or control characters in it.
+    /// 4. [`ConfigError::IssuerTwice`] if two pools share an issuer.
+    /// 5. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
+    /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
     ///    certificates, and no keys were handed in to start with.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
@@ -258,16 +283,9 @@ impl VerifierBuilder {
             .unwrap_or_else(|| Arc::new(SystemClock::new()));
         let sources = self.sources(&clock)?;
         let expectations = Expectations {
-            pools: self
-                .pools
-                .iter()
-                .map(|trusted| ExpectedPool {
-                    issuers: trusted.pool.issuers().map(str::to_owned).collect(),
-                    clients: trusted.clients.clone(),
-                })
-                .collect(),
-            token_use: self.token_use,
-            audiences: self.audiences,
+            pools: self.pools().map(TrustedPool::expected).collect(),
+            token_uses: self.token_uses.into(),
+            audience: self.audience,
             dates: ExpectedDates {
                 leeway: self.leeway,
                 max_age: self.max_token_age,
@@ -278,18 +296,15 @@ impl VerifierBuilder {
                 expectations,
                 sources,
                 max_token_bytes: self.max_token_bytes,
-                check: self.check,
+                checks: self.checks,
                 tokens: VerifiedTokens::new(self.token_cache),
                 clock,
             }),
         })
     }
 
-    fn with_document(mut self, document: Document) -> Self {
-        if let Some(last) = self.pools.last_mut() {
-            last.document = document;
-        }
-        self
+    fn pools(&self) -> impl Iterator<Item = &TrustedPool> {
+        std::iter::once(&self.pool).chain(&self.other_pools)
     }
 
     fn check_bounds(&self) -> Result<(), ConfigError> {
@@ -348,12 +363,19 @@ impl VerifierBuilder {
                 longer_value: self.expire_after,
             });
         }
+        if self.token_uses.is_empty() {
+            return Err(ConfigError::EmptyList {
+                what: "token uses",
+                instead: "name at least one, or leave `token_uses` out to accept access tokens",
+            });
+        }
+        self.audience.check_names()?;
         self.check_issuers()
     }
 
     fn check_issuers(&self) -> Result<(), ConfigError> {
         let mut seen = Vec::new();
-        for issuer in self.pools.iter().flat_map(|trusted| trusted.pool.issuers()) {
+        for issuer in self.pools().flat_map(|trusted| trusted.pool.issuers()) {
             if seen.contains(&issuer) {
                 return Err(ConfigError::IssuerTwice {
                     issuer: issuer.to_owned(),
@@ -369,9 +391,13 @@ impl VerifierBuilder {
     fn sources(&self, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<KeySource>>, ConfigError> {
         let mut sources: Vec<Arc<KeySource>> = Vec::new();
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
-        for trusted in &self.pools {
+        for trusted in self.pools() {
             let url = trusted.pool.protected_jwks_url();
-            let keys = trusted.document.keys()?;
+            let keys = match trusted.pool.keys() {
+                PoolKeys::Fetched => Keys::None,
+                PoolKeys::Pinned(keys) => Keys::Pinned(keys.clone()),
+                PoolKeys::Seeded(keys) => Keys::Seeded(keys.clone()),
+            };
             let shareable = matches!(keys, Keys::None);
             let same_url = fetching
                 .iter()
@@ -416,27 +442,11 @@ impl VerifierBuilder {
 }
 
 impl TrustedPool {
-    const fn new(pool: UserPool, clients: AllowedClients) -> Self {
-        Self {
-            pool,
-            clients,
-            document: Document::None,
-        }
-    }
-}
-
-impl Document {
-    fn keys(&self) -> Result<Keys, ConfigError> {
-        let parse = |setting, document| {
-            KeySet::parse(document).map_err(|error| ConfigError::InvalidJwks {
-                setting,
-                reason: error.to_string(),
-            })
-        };
-        match self {
-            Self::None => Ok(Keys::None),
-            Self::Pinned(document) => parse("jwks", document).map(Keys::Pinned),
-            Self::Seed(document) => parse("seed_jwks", document).map(Keys::Seeded),
+    fn expected(&self) -> ExpectedPool {
+        ExpectedPool {
+            issuers: self.pool.issuers().map(str::to_owned).collect(),
+            clients: self.clients.clone(),
+            granted_scopes: self.pool.granted_scopes().clone(),
         }
     }
 }
@@ -479,8 +489,7 @@ impl fmt::Debug for VerifierBuilder {
             .field(
                 "pools",
                 &self
-                    .pools
-                    .iter()
+                    .pools()
                     .map(|trusted| &trusted.pool)
                     .collect::<Vec<_>>(),
             )

@@ -57,7 +57,7 @@ struct Shared {
     /// One per pool, in the order of the expectations' pools; pools of one JWKS URL share one.
     sources: Vec<Arc<KeySource>>,
     max_token_bytes: usize,
-    check: Option<Box<Check>>,
+    checks: Vec<Box<Check>>,
     tokens: VerifiedTokens,
     clock: Arc<dyn Clock>,
 }
@@ -72,7 +72,7 @@ pub(crate) enum Step {
 }
 
 impl Verifier {
-    /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::pool`] adds others.
+    /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::add_pool`] adds others.
     pub fn builder(pool: UserPool, clients: AllowedClients) -> VerifierBuilder {
         VerifierBuilder::new(pool, clients)
     }
@@ -150,12 +150,12 @@ impl Verifier {
             .collect()
     }
 
-    /// Every issuer whose tokens may be accepted.
-    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+    /// The issuer of each pool whose discovery document can be fetched.
+    pub(crate) fn discoverable_issuers(&self) -> impl Iterator<Item = &str> {
         let pools = &self.shared.expectations.pools;
         pools
             .iter()
-            .flat_map(|pool| pool.issuers.iter().map(String::as_str))
+            .filter_map(|pool| pool.issuers.first().map(String::as_str))
     }
 
     /// Everything that can be done without waiting.
@@ -235,7 +235,7 @@ impl Verifier {
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
         now: &Moment,
-    ) -> Result<ExpectedClaims<'t>, AuthError> {
+    ) -> Result<ExpectedClaims<'t, '_>, AuthError> {
         let jws = CompactJws::parse(token, signature).map_err(|refused| match refused {
             // Whatever decodes is token68. Only what does not can be something else, and a malformed request with it.
             AuthError::MalformedToken if !bearer::is_token68(token) => {
@@ -251,7 +251,7 @@ impl Verifier {
     fn conclude(
         &self,
         token: &[u8],
-        expected: ExpectedClaims<'_>,
+        expected: ExpectedClaims<'_, '_>,
         found: &FoundKey,
     ) -> Result<Claims, AuthError> {
         let pool = expected.pool();
@@ -266,13 +266,13 @@ impl Verifier {
     }
 
     /// What is done with every token whose signature has verified: the current span is told who is calling, and the
-    /// service's own check has a say.
+    /// service's own checks have a say.
     fn consent(&self, claims: Claims) -> Result<Claims, AuthError> {
         name_caller(&claims);
-        match &self.shared.check {
-            Some(check) => check(&claims).map(|()| claims).map_err(AuthError::from),
-            None => Ok(claims),
+        for check in &self.shared.checks {
+            check(&claims)?;
         }
+        Ok(claims)
     }
 
     fn source(&self, PoolIndex(index): PoolIndex) -> Option<&Arc<KeySource>> {

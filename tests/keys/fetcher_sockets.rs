@@ -139,8 +139,8 @@ fn ok(body: &[u8]) -> Vec<u8> {
 fn verifier(endpoint: &Endpoint) -> (TestPool, Verifier) {
     let pool = TestPool::new();
     let trusted = UserPool::external(ISSUER, &endpoint.url).unwrap();
+    let trusted = trusted.with_seed_jwks(&pool.jwks()).unwrap();
     let verifier = Verifier::builder(trusted, AllowedClients::any())
-        .seed_jwks(&pool.jwks())
         .clock(pool.clock())
         .fetch_timeout(FETCH_TIMEOUT)
         .build()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_cognito::{
     AuthError,
     keys::{FetchError, KeyState},
-    testing::{Key, TestPool},
+    testing::Key,
 };
 
 use crate::rig::{Forger, HOUR, MINUTE, Rig, SECOND, assert_unavailable, bounded, settle};
@@ -222,7 +222,7 @@ async fn a_look_that_failed_says_nothing_of_a_kid() {
 
 #[tokio::test(start_paused = true)]
 async fn strangers_of_a_pinned_set_learn_nothing_and_cause_nothing() {
-    let rig = Rig::configured(|builder| builder.jwks(&TestPool::new().jwks()));
+    let rig = Rig::pinned();
     let forger = Forger::new(&rig);
     for number in 0..1000 {
         let verdict = rig.verify(&forger.token(&format!("kid-{number}"))).await;

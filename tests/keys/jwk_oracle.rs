@@ -4,7 +4,7 @@
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
-use tower_cognito::testing::TestPool;
+use tower_cognito::{AllowedClients, Verifier, testing::TestPool};
 
 /// Members that are read, good and odd ones.
 const READ: [&str; 26] = [
@@ -82,7 +82,9 @@ fn entry(members: &[&str]) -> String {
 fn is_used(entry: &str) -> bool {
     let pool = TestPool::new();
     let set = pool.jwks().replacen('[', &format!("[{entry},"), 1);
-    let verifier = pool.verifier_builder().jwks(&set).build().unwrap();
+    let pool = pool.user_pool().with_pinned_jwks(&set).unwrap();
+    let builder = Verifier::builder(pool, AllowedClients::any());
+    let verifier = builder.build().unwrap();
     let status = verifier.key_status();
     assert!(status.kids().any(|kid| kid == "test-only-access"), "{set}");
     status.kids().any(|kid| kid == "tested")

@@ -186,11 +186,7 @@ async fn each_change_of_state_is_one_event() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_were_handed_in_are_not_a_change_of_state() {
-    let seed = tower_cognito::testing::TestPool::new().jwks();
-    for configured in [
-        Rig::configured(|builder| builder.jwks(&seed)),
-        Rig::configured(|builder| builder.seed_jwks(&seed)),
-    ] {
+    for configured in [Rig::pinned(), Rig::seeded()] {
         let (log, _guard) = Log::capture(None);
         configured.fetcher.hang();
         let _ = configured.verifier.verify_cached(&configured.token());

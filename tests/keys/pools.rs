@@ -11,7 +11,7 @@ use crate::rig::{HOUR, bounded, settle};
 fn two_pools(second: UserPool, fetcher: &ScriptedFetcher) -> (TestPool, Verifier) {
     let pool = TestPool::new();
     let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
-        .pool(second, AllowedClients::any())
+        .add_pool(second, AllowedClients::any())
         .fetcher(fetcher.clone())
         .clock(pool.clock())
         .build()

@@ -6,7 +6,6 @@ use tokio::runtime::{Builder, Runtime};
 use tower_cognito::{
     AuthError,
     keys::{FetchError, KeyState},
-    testing::TestPool,
 };
 
 use crate::rig::{HOUR, Rig, SECOND, assert_unavailable};
@@ -33,7 +32,7 @@ fn without_a_runtime_nothing_is_fetched_and_nothing_panics() {
     assert_unavailable(&verdict.expect("there is nothing to wait for"));
     rig.assert_calls(0);
 
-    let seeded = Rig::configured(|builder| builder.seed_jwks(&TestPool::new().jwks()));
+    let seeded = Rig::seeded();
     assert!(
         seeded
             .verifier
@@ -92,7 +91,7 @@ fn a_runtime_that_is_dropped_in_the_middle_of_a_fetch_frees_the_slot() {
 /// call that waits.
 #[test]
 fn refreshes_that_never_got_to_run_do_not_all_fetch_when_they_do() {
-    let rig = Rig::configured(|builder| builder.seed_jwks(&TestPool::new().jwks()));
+    let rig = Rig::seeded();
     rig.fetcher.always(rig.keys());
     let runtime = runtime();
     for _ in 0..100 {

@@ -66,8 +66,7 @@ async fn a_known_kid_never_waits_while_the_keys_are_degraded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pinned_kid_never_waits_and_nothing_is_ever_fetched() {
-    let rig =
-        Rig::configured(|builder| builder.jwks(&tower_cognito::testing::TestPool::new().jwks()));
+    let rig = Rig::pinned();
     for _ in 0..3 {
         assert_eq!(rig.state(), KeyState::Pinned);
         assert_served_at_once(&rig);
@@ -86,8 +85,7 @@ async fn a_pinned_kid_never_waits_and_nothing_is_ever_fetched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_seeded_kid_serves_from_the_start_and_is_refreshed_at_the_first_request() {
-    let seed = tower_cognito::testing::TestPool::new().jwks();
-    let rig = Rig::configured(|builder| builder.seed_jwks(&seed));
+    let rig = Rig::seeded();
     assert_eq!(rig.state(), KeyState::Due);
     rig.assert_calls(0);
 
@@ -105,8 +103,7 @@ async fn a_seeded_kid_serves_from_the_start_and_is_refreshed_at_the_first_reques
 
 #[tokio::test(start_paused = true)]
 async fn a_seed_that_is_never_confirmed_expires() {
-    let seed = tower_cognito::testing::TestPool::new().jwks();
-    let rig = Rig::configured(|builder| builder.seed_jwks(&seed));
+    let rig = Rig::seeded();
     rig.fetcher.always_fail(FetchError::Connect(
         tower_cognito::keys::ConnectError::Refused,
     ));

@@ -1,9 +1,6 @@
 //! What an operator sees.
 
-use tower_cognito::{
-    keys::{FetchError, KeyState},
-    testing::TestPool,
-};
+use tower_cognito::keys::{FetchError, KeyState};
 
 use crate::rig::{HOUR, Rig, SECOND, settle};
 
@@ -76,7 +73,7 @@ async fn a_degraded_source_is_ready_and_says_why_and_when() {
 
 #[tokio::test(start_paused = true)]
 async fn pinned_keys_are_ready_for_ever_and_have_no_age() {
-    let rig = Rig::configured(|builder| builder.jwks(&TestPool::new().jwks()));
+    let rig = Rig::pinned();
     rig.advance(1000 * HOUR);
     let status = rig.verifier.key_status();
     assert_eq!((status.state(), status.age()), (KeyState::Pinned, None));

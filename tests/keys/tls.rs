@@ -106,17 +106,14 @@ async fn a_fetch_in_a_process_of_its_own() {
     let url = std::env::var("CASE_URL").unwrap();
     let limit = std::env::var("CASE_TIMEOUT_MS")
         .map_or(AT_MOST, |text| Duration::from_millis(text.parse().unwrap()));
-    let mut builder = Verifier::builder(
-        UserPool::external_unencrypted(ISSUER, &url).unwrap(),
-        AllowedClients::any(),
-    )
-    .fetch_timeout(limit);
-    let pool = TestPool::new();
-    builder = match std::env::var("CASE_KEYS").as_deref() {
-        Ok("seeded") => builder.seed_jwks(&pool.jwks()),
-        Ok("pinned") => builder.jwks(&pool.jwks()),
-        _ => builder,
+    let pool = UserPool::external_unencrypted(ISSUER, &url).unwrap();
+    let jwks = TestPool::new().jwks();
+    let pool = match std::env::var("CASE_KEYS").as_deref() {
+        Ok("seeded") => pool.with_seed_jwks(&jwks).unwrap(),
+        Ok("pinned") => pool.with_pinned_jwks(&jwks).unwrap(),
+        _ => pool,
     };
+    let builder = Verifier::builder(pool, AllowedClients::any()).fetch_timeout(limit);
     match builder.build() {
         Err(error) => println!("keys: setup {error}"),
         Ok(verifier) => {

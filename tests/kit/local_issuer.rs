@@ -510,7 +510,7 @@ async fn a_resource_is_refused_as_at_cognito_or_bound_to_the_token() {
 
     let granted = json_of(basic(&bound, "caller", SECRET, with).await).await;
     let verifier = Verifier::builder(bound.user_pool(), AllowedClients::any())
-        .audience("https://api.example.com")
+        .accept_audience("https://api.example.com")
         .build()
         .unwrap();
     let token = granted["access_token"].as_str().unwrap();

@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Request;
 use serde_json::{Value, json};
 use tower_cognito::{
-    AuthError, Claims, ConfigError, Principal, TokenUse, Verifier,
+    AllowedClients, AuthError, Claims, ConfigError, Principal, TokenUse, Verifier,
     clock::Clock,
     testing::{Key, ManualClock, TestPool, TokenBuilder, WithClaims},
 };
@@ -154,7 +154,7 @@ fn each_shape_is_accepted_by_the_verifier_of_its_use_and_by_no_other() {
     let access = pool.verifier();
     let id = pool
         .verifier_builder()
-        .token_use(TokenUse::Id)
+        .token_uses([TokenUse::Id])
         .build()
         .unwrap();
 
@@ -251,7 +251,7 @@ fn each_fault_is_refused_for_what_it_is() {
         // The longest leeway there is must not let a fault through.
         let verifier = pool
             .verifier_builder()
-            .token_use(token_use)
+            .token_uses([token_use])
             .leeway(Duration::from_secs(300))
             .build()
             .unwrap();
@@ -432,8 +432,11 @@ fn a_key_that_is_published_later_is_accepted_by_a_verifier_that_has_it() {
     let pool = TestPool::new();
     let token = pool.token().unknown_key();
     let rotated = pool
-        .verifier_builder()
-        .jwks(&pool.jwks_of([Key::Id, Key::Unpublished]))
+        .user_pool()
+        .with_pinned_jwks(&pool.jwks_of([Key::Id, Key::Unpublished]))
+        .unwrap();
+    let rotated = Verifier::builder(rotated, AllowedClients::any())
+        .clock(pool.clock())
         .build()
         .unwrap();
     assert!(verdict(&rotated, &token).is_ok());

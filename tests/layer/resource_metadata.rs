@@ -59,7 +59,7 @@ fn the_document_says_what_is_enforced() {
         document(&metadata),
         json!({
             "resource": RESOURCE,
-            "authorization_servers": pool.user_pool().issuers().collect::<Vec<_>>(),
+            "authorization_servers": [pool.user_pool().issuers().next()],
             "scopes_supported": ["admin/read", "orders/all", "orders/get", "orders/post"],
             "bearer_methods_supported": ["header"],
         })
@@ -67,16 +67,16 @@ fn the_document_says_what_is_enforced() {
 }
 
 #[test]
-fn every_issuer_of_every_pool_is_an_authorization_server() {
+fn the_issuer_of_each_pool_that_can_be_discovered_is_an_authorization_server() {
     let one = UserPool::new("eu-west-1_One").unwrap();
     let two = UserPool::external("https://id.example.com", "https://id.example.com/jwks").unwrap();
-    let issuers: Vec<String> = one
-        .issuers()
-        .chain(two.issuers())
-        .map(str::to_owned)
-        .collect();
+    // The updated host answers 403 to discovery, until the pool has switched to it.
+    let issuers = [
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_One",
+        "https://id.example.com",
+    ];
     let verifier = Verifier::builder(one, AllowedClients::any())
-        .pool(two, AllowedClients::any())
+        .add_pool(two, AllowedClients::any())
         .build()
         .unwrap();
     let metadata = ResourceMetadata::new(RESOURCE, &verifier).unwrap();

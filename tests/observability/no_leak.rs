@@ -110,11 +110,11 @@ fn attempts() -> Vec<Attempt> {
         verifier: change(pool.verifier_builder()).build().unwrap(),
     };
     let by = |reason, fields, clients: AllowedClients, fetcher: Option<ScriptedFetcher>| {
-        let builder = Verifier::builder(pool.user_pool(), clients).clock(pool.clock());
         let builder = match fetcher {
-            Some(fetcher) => builder.fetcher(fetcher),
-            None => builder.jwks(&pool.jwks()),
+            Some(fetcher) => Verifier::builder(pool.user_pool(), clients).fetcher(fetcher),
+            None => Verifier::builder(pool.pinned_user_pool(), clients),
         };
+        let builder = builder.clock(pool.clock());
         Attempt {
             reason,
             fields,

@@ -23,7 +23,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use serde_json::Value;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, Claims, Verifier,
+    AllowedClients, AuthError, Claims, Verifier,
     testing::{ManualClock, TestPool},
 };
 use tower_layer::Layer;
@@ -102,9 +102,11 @@ pub(crate) fn jwk_set(data: &[u8]) {
     let Ok(document) = std::str::from_utf8(data) else {
         return;
     };
-    let Ok(verifier) = POOL.verifier_builder().jwks(document).build() else {
+    let Ok(pool) = POOL.user_pool().with_pinned_jwks(document) else {
         return;
     };
+    let builder = Verifier::builder(pool, AllowedClients::any()).clock(POOL.clock());
+    let verifier = builder.build().unwrap();
     // Unlike the crate, `Value` has to hold what is not read: a lone surrogate, a number beyond every float, deep nesting.
     let Ok(read) = serde_json::from_str::<Value>(document) else {
         return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Verifier,
+    AllowedClients, AuthError, Claims, UserPool, Verifier,
     keys::{FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
     verifier::VerifierBuilder,
@@ -27,9 +27,27 @@ impl Rig {
     }
 
     pub fn configured(configure: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Self {
+        Self::of(|pool| pool.user_pool(), configure)
+    }
+
+    /// With the pool's two keys, and none fetched ever.
+    pub fn pinned() -> Self {
+        Self::of(TestPool::pinned_user_pool, |builder| builder)
+    }
+
+    /// With the pool's two keys to begin with.
+    pub fn seeded() -> Self {
+        let seeded = |pool: &TestPool| pool.user_pool().with_seed_jwks(&pool.jwks()).unwrap();
+        Self::of(seeded, |builder| builder)
+    }
+
+    fn of(
+        trusted: impl FnOnce(&TestPool) -> UserPool,
+        configure: impl FnOnce(VerifierBuilder) -> VerifierBuilder,
+    ) -> Self {
         let pool = TestPool::new();
         let fetcher = ScriptedFetcher::new();
-        let builder = Verifier::builder(pool.user_pool(), AllowedClients::any())
+        let builder = Verifier::builder(trusted(&pool), AllowedClients::any())
             .fetcher(fetcher.clone())
             .clock(pool.clock());
         let verifier = configure(builder).build().unwrap();

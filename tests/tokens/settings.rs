@@ -120,8 +120,8 @@ fn a_fetch_takes_a_minute_at_most() {
 
 #[test]
 fn an_issuer_belongs_to_one_pool() {
-    built(|builder| builder.pool(pool("eu-west-1_Other"), AllowedClients::any()));
-    let twice = builder().pool(pool("eu-west-1_AbCdEf123"), AllowedClients::any());
+    built(|builder| builder.add_pool(pool("eu-west-1_Other"), AllowedClients::any()));
+    let twice = builder().add_pool(pool("eu-west-1_AbCdEf123"), AllowedClients::any());
     let issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123".to_owned();
     assert_eq!(
         twice.build().unwrap_err(),
@@ -135,7 +135,7 @@ fn an_issuer_belongs_to_one_pool() {
         .with_exact_issuer("https://cognito-idp.eu-west-1.amazonaws.com/us-east-1_Shared")
         .unwrap();
     let error = Verifier::builder(replica, AllowedClients::any())
-        .pool(exact, AllowedClients::any())
+        .add_pool(exact, AllowedClients::any())
         .build()
         .unwrap_err();
     assert!(matches!(error, ConfigError::IssuerTwice { .. }));
@@ -144,15 +144,21 @@ fn an_issuer_belongs_to_one_pool() {
 #[test]
 fn keys_that_are_handed_in_must_be_usable() {
     let good = TestPool::new().jwks();
-    built(|builder| builder.jwks(&good));
-    built(|builder| builder.seed_jwks(&good));
+    pool("eu-west-1_A").with_pinned_jwks(&good).unwrap();
+    pool("eu-west-1_A").with_seed_jwks(&good).unwrap();
     for document in ["", "{}", r#"{"keys":[]}"#] {
         let named = [
-            ("jwks", builder().jwks(document)),
-            ("seed_jwks", builder().seed_jwks(document)),
+            (
+                "with_pinned_jwks",
+                pool("eu-west-1_A").with_pinned_jwks(document),
+            ),
+            (
+                "with_seed_jwks",
+                pool("eu-west-1_A").with_seed_jwks(document),
+            ),
         ];
-        for (expected, builder) in named {
-            let error = builder.build().unwrap_err();
+        for (expected, configured) in named {
+            let error = configured.unwrap_err();
             let ConfigError::InvalidJwks { setting, reason } = &error else {
                 panic!("{error:?}");
             };

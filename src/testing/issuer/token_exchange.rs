@@ -75,11 +75,15 @@ fn presented(shared: &Shared, form: &Form, name: &str) -> Result<Option<Claims>,
 
 /// RFC 8693 §2.2.2: a token that is not valid is an invalid request.
 fn verified(shared: &Shared, token: &str) -> Result<Claims, TokenError> {
-    let verifier = Verifier::builder(shared.user_pool.clone(), AllowedClients::any())
-        .jwks(&shared.state().jwks())
-        .clock(IssuerClock(Arc::clone(&shared.clock)))
-        .max_token_bytes(MAX_BODY_BYTES)
-        .build();
+    let pool = shared.user_pool.clone();
+    let verifier = pool
+        .with_pinned_jwks(&shared.state().jwks())
+        .and_then(|pool| {
+            Verifier::builder(pool, AllowedClients::any())
+                .clock(IssuerClock(Arc::clone(&shared.clock)))
+                .max_token_bytes(MAX_BODY_BYTES)
+                .build()
+        });
     verifier
         .ok()
         .and_then(|verifier| verifier.verify_cached(token)?.ok())

@@ -44,6 +44,8 @@ struct Verified {
     payload: VerifiedPayload,
     registered: Registered,
     token_use: TokenUse,
+    /// What is left of `scope`, if the pool may not grant all of it.
+    narrowed_scope: Option<Box<str>>,
 }
 
 impl Claims {
@@ -95,13 +97,15 @@ impl Claims {
             .map(move |group| group.of(payload))
     }
 
-    /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3). A value that is not a string
-    /// grants nothing and reads as no scope.
+    /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3), less those that
+    /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a string grants nothing and reads
+    /// as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
-        crate::scope::split(
-            self.text(self.0.registered.scope.as_ref())
-                .unwrap_or_default(),
-        )
+        let scope = match &self.0.narrowed_scope {
+            Some(narrowed) => Some(&**narrowed),
+            None => self.text(self.0.registered.scope.as_ref()),
+        };
+        crate::scope::split(scope.unwrap_or_default())
     }
 
     /// Whether the token carries exactly this scope, whole and byte for byte.
@@ -185,6 +189,11 @@ impl Claims {
         size_of::<Verified>()
             + self.0.payload.memory()
             + self.0.registered.groups.len() * size_of::<Text>()
+            + self
+                .0
+                .narrowed_scope
+                .as_ref()
+                .map_or(0, |scope| scope.len())
     }
 
     fn text<'a>(&'a self, text: Option<&'a Text>) -> Option<&'a str> {

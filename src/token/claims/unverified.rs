@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Claims, Registered, TokenUse, Verified};
+use super::{Claims, Registered, Verified};
 use crate::{
     crypto::VerifyingKey,
     error::AuthError,
     token::{
-        expectations::{Expectations, PoolIndex},
+        expectations::{Accepted, Expectations, PoolIndex},
         jws::CompactJws,
         numeric_date::NumericDate,
     },
@@ -35,32 +35,29 @@ impl<'t> UnverifiedClaims<'t> {
     /// # Errors
     ///
     /// Those of [`Expectations::check`].
-    pub(crate) fn meet(
+    pub(crate) fn meet<'e>(
         self,
-        expectations: &Expectations,
+        expectations: &'e Expectations,
         now: NumericDate,
-    ) -> Result<ExpectedClaims<'t>, AuthError> {
-        let pool = expectations.check(&self.registered.read(self.jws.payload()), now)?;
+    ) -> Result<ExpectedClaims<'t, 'e>, AuthError> {
+        let accepted = expectations.check(&self.registered.read(self.jws.payload()), now)?;
         Ok(ExpectedClaims {
             unverified: self,
-            token_use: expectations.token_use,
-            pool,
+            accepted,
         })
     }
 }
 
 /// Claims that would be accepted if the signature verified.
-pub(crate) struct ExpectedClaims<'t> {
+pub(crate) struct ExpectedClaims<'t, 'e> {
     unverified: UnverifiedClaims<'t>,
-    /// The one that was demanded, and so the one that it is.
-    token_use: TokenUse,
-    pool: PoolIndex,
+    accepted: Accepted<'e>,
 }
 
-impl ExpectedClaims<'_> {
+impl ExpectedClaims<'_, '_> {
     /// The pool whose key must have signed.
     pub(crate) const fn pool(&self) -> PoolIndex {
-        self.pool
+        self.accepted.index
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -75,10 +72,18 @@ impl ExpectedClaims<'_> {
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, AuthError> {
         let UnverifiedClaims { jws, registered } = self.unverified;
         let payload = jws.verify(key)?;
+        let Accepted {
+            pool, token_use, ..
+        } = self.accepted;
+        let scope = registered
+            .scope
+            .as_ref()
+            .map(|scope| scope.of(payload.as_str()));
         Ok(Claims(Arc::new(Verified {
+            narrowed_scope: scope.and_then(|scope| pool.granted_scopes.narrow(scope)),
             payload,
             registered,
-            token_use: self.token_use,
+            token_use,
         })))
     }
 }

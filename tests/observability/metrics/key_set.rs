@@ -49,15 +49,14 @@ fn start() -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_verifier_says_in_which_state_it_begins_and_nothing_that_it_does_not_know() {
-    let seed = tower_cognito::testing::TestPool::new().jwks();
     for (name, age) in [("empty", None), ("pinned", None), ("due", Some(0.0))] {
         let recorded = Recorded::new();
         let _guard = recorded.listen();
-        let _rig = Rig::configured(|builder| match name {
-            "pinned" => builder.jwks(&seed),
-            "due" => builder.seed_jwks(&seed),
-            _ => builder,
-        });
+        let _rig = match name {
+            "pinned" => Rig::pinned(),
+            "due" => Rig::seeded(),
+            _ => Rig::new(),
+        };
         let samples = recorded.take();
         assert_eq!(state(&samples).as_deref(), Some(name));
         assert_eq!(gauge(&samples, AGE), age, "{name}");
@@ -160,7 +159,7 @@ async fn pools_are_told_apart_by_their_jwks_url() {
     let _guard = recorded.listen();
     let other = tower_cognito::testing::TestPool::with_id("eu-west-1_TestOnly2").unwrap();
     let clients = tower_cognito::AllowedClients::any();
-    let rig = Rig::configured(|builder| builder.pool(other.user_pool(), clients));
+    let rig = Rig::configured(|builder| builder.add_pool(other.user_pool(), clients));
     let mut urls: Vec<_> = rig
         .verifier
         .key_statuses()

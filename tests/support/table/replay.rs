@@ -58,7 +58,11 @@ impl Service {
                 tower_cognito::keys::ConnectError::Refused,
             )),
         };
-        let service = Self::build(&case.profile, |builder| builder.fetcher(fetcher.clone()));
+        let service = Self::build(
+            &case.profile,
+            |pool| pool,
+            |builder| builder.fetcher(fetcher),
+        );
         service.set_clock(case);
         service
     }
@@ -66,30 +70,33 @@ impl Service {
     /// Meets every case of this profile and key set, if the set can be pinned.
     pub(crate) fn pinned(profile: &str, set: &str, cache: TokenCache) -> Option<Self> {
         let document = jwks(set)?;
-        let usable = TestPool::new()
-            .verifier_builder()
-            .jwks(&document)
-            .build()
-            .is_ok();
-        usable.then(|| {
-            Self::build(profile, |builder| {
-                builder.jwks(&document).token_cache(cache)
-            })
+        let pinned = |pool: UserPool| pool.with_pinned_jwks(&document);
+        pinned(TestPool::new().user_pool()).is_ok().then(|| {
+            Self::build(
+                profile,
+                |pool| pinned(pool).unwrap(),
+                |builder| builder.token_cache(cache),
+            )
         })
     }
 
-    fn build(name: &str, with_keys: impl Fn(VerifierBuilder) -> VerifierBuilder) -> Self {
+    fn build(
+        name: &str,
+        with_keys: impl Fn(UserPool) -> UserPool,
+        configure: impl FnOnce(VerifierBuilder) -> VerifierBuilder,
+    ) -> Self {
         let profile = profile(name);
         let clock = ManualClock::new();
         let mut pools = profile.pools.iter();
         let (pool, clients) = trust(pools.next().unwrap());
-        let mut builder = with_keys(Verifier::builder(pool, clients).clock(clock.clone()));
+        let mut builder =
+            configure(Verifier::builder(with_keys(pool), clients).clock(clock.clone()));
         for further in pools {
             let (pool, clients) = trust(further);
-            builder = with_keys(builder.pool(pool, clients));
+            builder = builder.add_pool(with_keys(pool), clients);
         }
         for audience in &profile.audiences {
-            builder = builder.audience(audience);
+            builder = builder.accept_audience(audience);
         }
         if let Some(leeway) = profile.leeway {
             builder = builder.leeway(Duration::from_secs(leeway));
@@ -101,7 +108,7 @@ impl Service {
             builder = builder.max_token_bytes(bytes);
         }
         if profile.id_tokens {
-            builder = builder.token_use(TokenUse::Id);
+            builder = builder.token_uses([TokenUse::Id]);
         }
         match profile.check.as_deref() {
             Some("forbidden") => builder = builder.check(|_| Err(Denied::forbidden())),

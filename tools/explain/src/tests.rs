@@ -160,7 +160,7 @@ async fn a_refusal_is_told_at_the_step_that_refused() {
             shape: |token| token.claim("aud", "https://other.example"),
             error: AuthError::AudienceNotAllowed,
             found: "\"https://other.example\"",
-            advice: "VerifierBuilder::audience",
+            advice: "VerifierBuilder::accept_audience",
         },
         Fault {
             step: "expiry",

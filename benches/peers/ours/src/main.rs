@@ -8,8 +8,9 @@ fn main() {
     harness::run::<axum::body::Body, _, _, _, _>(Guard::Guarded, async |fixture| {
         let (_, pool) = fixture.issuer.rsplit_once('/').unwrap();
         let uncached = std::env::var("PEER_VARIANT").is_ok_and(|variant| variant == "uncached");
-        let verifier = Verifier::builder(UserPool::new(pool).unwrap(), AllowedClients::any())
-            .jwks(&fixture.jwks)
+        let pool = UserPool::new(pool).unwrap();
+        let pool = pool.with_pinned_jwks(&fixture.jwks).unwrap();
+        let verifier = Verifier::builder(pool, AllowedClients::any())
             .token_cache(if uncached {
                 TokenCache::disabled()
             } else {

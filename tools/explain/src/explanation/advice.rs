@@ -41,7 +41,7 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
             "If this app client may call the service, add it to `AllowedClients::only`. If not, this refusal is what the list is for.".to_owned()
         }
         AuthError::AudienceNotAllowed => {
-            "The token is bound to another service. If the name in `aud` is this one's, give it to `VerifierBuilder::audience`.".to_owned()
+            "The token is bound to another service. If the name in `aud` is this one's, give it to `VerifierBuilder::accept_audience`.".to_owned()
         }
         AuthError::Expired => {
             "Get a new token; a caller should do so after three quarters of a token's life. If it is not yet expired by your watch, this machine's clock is wrong.".to_owned()
@@ -89,7 +89,7 @@ fn wrong_token_use(situation: &Situation<'_>) -> String {
             "The caller sends its ID token. It has to send its access token, which came in the same answer.".to_owned()
         }
         (TokenUse::Id, Some("access")) => {
-            "This is an access token, and ID tokens were asked for (`--id-token`, `VerifierBuilder::token_use`).".to_owned()
+            "This is an access token, and ID tokens were asked for (`--id-token`, `VerifierBuilder::token_uses`).".to_owned()
         }
         _ => "Every token of Cognito says in `token_use` what it is for; this one is from another issuer.".to_owned(),
     }

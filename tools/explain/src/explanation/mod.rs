@@ -142,15 +142,16 @@ impl Expected {
         } else {
             AllowedClients::only(&self.clients)?
         };
+        let pool = match keys {
+            Keys::Given(document) => pool.with_pinned_jwks(&document)?,
+            _ => pool,
+        };
         let mut builder = Verifier::builder(pool, clients)
-            .token_use(self.token_use)
+            .token_uses([self.token_use])
             .leeway(self.leeway)
             .clock(clock);
         for audience in &self.audiences {
-            builder = builder.audience(audience);
-        }
-        if let Keys::Given(document) = keys {
-            builder = builder.jwks(&document);
+            builder = builder.accept_audience(audience);
         }
         builder.build()
     }
