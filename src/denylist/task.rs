@@ -164,9 +164,10 @@ impl Task {
             Err(error) => Err(error),
         };
         let took = Moment::read(&*self.shared.clock).since(&asked_at);
-        let label = outcome
-            .as_ref()
-            .map_or_else(LoadError::reason, |label| label);
+        let label = match &outcome {
+            Ok(label) => label,
+            Err(error) => error.reason(),
+        };
         metrics::denylist_loaded(&self.shared.name, label, took);
         self.shared.record_metrics();
         let outcome = outcome.map(|_| ());

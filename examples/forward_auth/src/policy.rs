@@ -67,7 +67,7 @@ impl RoutePolicy {
     pub fn parse(file: &str) -> Result<Self, PolicyError> {
         let file: File = toml::from_str(file).map_err(|error| PolicyError(error.to_string()))?;
         file.route
-            .into_iter()
+            .iter()
             .map(Route::parse)
             .collect::<Result<_, _>>()
             .map(Self)
@@ -95,7 +95,7 @@ impl<T> RoutePolicy<T> {
 }
 
 impl Route<Access> {
-    fn parse(entry: Entry) -> Result<Self, PolicyError> {
+    fn parse(entry: &Entry) -> Result<Self, PolicyError> {
         let wrong = |what: &dyn fmt::Display| {
             PolicyError(format!("{} {}: {what}", entry.method, entry.path))
         };
