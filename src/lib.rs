@@ -139,6 +139,7 @@ pub mod keys;
 mod metrics;
 mod protected_url;
 pub mod rejection;
+pub mod require_claims;
 pub mod require_scopes;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
@@ -156,13 +157,14 @@ pub mod verifier;
 pub use self::extract::CustomClaims;
 pub use self::{
     allowed_clients::AllowedClients,
-    error::{AuthError, ConfigError, Denied},
+    error::{AuthError, ConfigError, Denied, StepUp},
     scope::ScopePolicy,
     user_pool::UserPool,
 };
 #[doc(inline)]
 pub use self::{
     bearer_auth::BearerAuthLayer,
+    require_claims::RequireClaimsLayer,
     require_scopes::RequireScopesLayer,
     resource_metadata::ResourceMetadata,
     token::claims::{self, Claims, Principal, TokenUse},

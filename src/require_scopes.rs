@@ -7,11 +7,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use crate::guard::GuardedFuture;
-use crate::{
-    error::{AuthError, ConfigError},
-    guard,
-    scope::ScopePolicy,
-};
+use crate::{error::ConfigError, guard, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///
@@ -140,14 +136,7 @@ where
             request,
             "RequireScopesLayer",
             Some(required),
-            |claims| {
-                if required.is_met_by(claims.scopes()) {
-                    return Ok(());
-                }
-                Err(AuthError::InsufficientScope {
-                    required: required.clone(),
-                })
-            },
+            |claims| claims.require(required),
         )
     }
 }

@@ -6,13 +6,15 @@ use http::{Request, Response};
 
 use super::{
     outer_layer::Enforcement,
-    report::refused_inside,
+    report::{Finding, report},
     report_only::ReportOnlyVerdict,
     rules::{Passed, Rules},
+    verdict::Verdict,
 };
 use crate::{
     error::AuthError,
     rejection::{PendingRefusal, RejectionResponse, RequestHead, form, keep_what_was_added},
+    token::claims::Claims,
 };
 
 /// Kept until the response is there. Most responses are passed on after one look at their
@@ -22,6 +24,7 @@ pub(super) struct Completion<R> {
     head: RequestHead,
     report: Option<ReportOnlyVerdict>,
     forms_refusals: bool,
+    claims: Option<Claims>,
 }
 
 impl Passed {
@@ -38,6 +41,7 @@ impl Passed {
             rules: Arc::clone(rules),
             report: self.report,
             forms_refusals: !self.outer_enforces,
+            claims: self.claims,
         }
     }
 }
@@ -53,9 +57,24 @@ impl<R> Completion<R> {
         if let Some(verdict) = self.report.take()
             && let Some(refused) = verdict.record(&mut response)
         {
-            refused_inside(&refused, Enforcement::ReportOnly);
+            self.report(&refused, Enforcement::ReportOnly);
+        }
+        if let Some(claims) = self.claims.take()
+            && self.rules.claims_in_response
+        {
+            response.extensions_mut().insert(claims);
         }
         response
+    }
+
+    fn report(&self, refused: &AuthError, enforcement: Enforcement) {
+        let verdict = Verdict {
+            finding: Finding::Refused(refused),
+            enforcement,
+            claims: self.claims.as_ref(),
+            inside: true,
+        };
+        report(&verdict, &self.rules.observers);
     }
 
     /// Forms a refusal from inside as one of the layer's own.
@@ -70,7 +89,7 @@ impl<R> Completion<R> {
         let challenges = &self.rules.challenges;
         let (error, scopes) = pending.complete(challenges.required());
         if error != AuthError::MissingLayer {
-            refused_inside(&error, Enforcement::Enforce);
+            self.report(&error, Enforcement::Enforce);
         }
         let challenge = challenges.with_scopes(&error, scopes.as_ref());
         let mut formed = form(

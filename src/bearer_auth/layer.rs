@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{BearerAuth, outer_layer::Enforcement, rules::Rules};
+use super::{BearerAuth, Verdict, outer_layer::Enforcement, rules::Rules};
 use crate::{
     error::ConfigError,
     rejection::{
@@ -17,15 +17,15 @@ use crate::{
 ///
 /// # What it does to a request
 ///
-/// 1. `Claims` that are already in the extensions are removed.
+/// 1. Every `Authorization` value is marked sensitive, and `Claims` that are already in the extensions are replaced.
 /// 2. There must be one `Authorization` field with a bearer token. Nothing else is looked at: no query, form or cookie.
 /// 3. The token is verified. While its key is in memory, which it nearly always is, nothing is awaited.
 /// 4. The scopes given to [`require`](Self::require) must be met.
-/// 5. [`Claims`](crate::Claims) are put into the extensions, the `Authorization` value is marked sensitive, and the inner
-///    service is called.
+/// 5. [`Claims`](crate::Claims) are put into the extensions, and the inner service is called.
 ///
-/// A refused request never reaches the inner service. The answer is made by a
-/// [`RejectionResponse`](crate::rejection::RejectionResponse), and carries the [`AuthError`](crate::AuthError) in its extensions.
+/// A refused request never reaches the inner service. A [`RejectionResponse`](crate::rejection::RejectionResponse) forms the
+/// response, which has the [`AuthError`](crate::AuthError) in its extensions. A guard, an extractor or a handler inside that refuses
+/// only says why: the nearest layer outside forms that response in the same way.
 ///
 /// # Examples
 ///
@@ -91,17 +91,55 @@ impl<R: Clone> BearerAuthLayer<R> {
         self.change(|rules| rules.pass_cors_preflight = true)
     }
 
-    /// Lets everything through and records what would have happened: for rolling authentication out on a service that is in
-    /// use.
+    /// Passes every request and records what would have happened: for rolling authentication out on a service that is in
+    /// use. **It protects nothing.**
     ///
-    /// The finding is a [`ReportOnlyVerdict`](super::ReportOnlyVerdict) in the extensions of request and response, and a `tracing` event.
-    /// `Claims` are in the extensions only of a verified token, so handlers take `Option<Claims>` for as long as this is on. Nothing waits for keys: while they have to be fetched, the
-    /// finding is `KeysUnavailable`. **It protects nothing.**
+    /// The finding is a [`ReportOnlyVerdict`](super::ReportOnlyVerdict) in the extensions of request and response, and a
+    /// `tracing` event. Guards inside report, too. A layer outside that enforces goes on to enforce, and so do the guards inside
+    /// both: this layer leaves its claims as they are.
+    ///
+    /// [`Claims`](crate::Claims) are in the extensions of a request whose token is good. What still refuses:
+    ///
+    /// * `Claims` as an argument of a handler, if the token is not good or there is none. Take `Option<Claims>` for as long as
+    ///   this is on.
+    /// * `Claims` as an argument while keys have to be fetched: nothing waits for them here, so the finding is
+    ///   [`KeysUnavailable`](crate::AuthError::KeysUnavailable) even of a good token.
+    /// * A handler that returns an [`AuthError`](crate::AuthError) itself, by [`Claims::require`](crate::Claims::require) for
+    ///   example.
     pub fn report_only(self) -> Self {
         self.change(|rules| rules.enforcement = Enforcement::ReportOnly)
     }
 
-    /// Answers refused requests in another form.
+    /// Calls the function with each verdict: of this layer, and of guards, extractors and handlers inside that refuse. For an
+    /// audit log, without the feature `metrics`. A second observer is called after the first.
+    ///
+    /// It runs while the request is served, so it must be quick and must not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{Claims, Verifier, bearer_auth::BearerAuthLayer};
+    ///
+    /// fn audited(verifier: &Verifier) -> BearerAuthLayer {
+    ///     verifier.layer().on_verdict(|verdict| {
+    ///         let client_id = verdict.claims().map(Claims::client_id);
+    ///         println!("{} {:?}", verdict.reason(), client_id);
+    ///     })
+    /// }
+    /// ```
+    pub fn on_verdict(self, observer: impl Fn(&Verdict<'_>) + Send + Sync + 'static) -> Self {
+        self.change(|rules| rules.observers.add(observer))
+    }
+
+    /// Puts the [`Claims`](crate::Claims) of an accepted token into the extensions of the *response* as well, where an access log
+    /// outside finds who called. Off by default.
+    pub fn claims_in_response(self) -> Self {
+        self.change(|rules| rules.claims_in_response = true)
+    }
+
+    /// Responds to refused requests in another form. Replaces the form given before.
+    ///
+    /// The form responds to what this layer refuses, and to what a guard, an extractor or a handler inside refuses.
     pub fn rejection<R2>(self, rejection: R2) -> BearerAuthLayer<R2> {
         BearerAuthLayer {
             rules: Arc::new(Arc::unwrap_or_clone(self.rules).with_rejection(rejection)),

@@ -9,9 +9,10 @@ mod report;
 mod report_only;
 mod rules;
 mod service;
+mod verdict;
 
 pub(crate) use self::outer_layer::{Enforcement, OuterLayer, claims_of};
 pub use self::{
     future::ResponseFuture, layer::BearerAuthLayer, report_only::ReportOnlyVerdict,
-    service::BearerAuth,
+    service::BearerAuth, verdict::Verdict,
 };

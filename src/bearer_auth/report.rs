@@ -1,6 +1,9 @@
 //! What operators are told of a verdict: one `tracing` event and one count, in the same words.
 
-use super::outer_layer::Enforcement;
+use super::{
+    outer_layer::Enforcement,
+    verdict::{Observers, Verdict},
+};
 use crate::{
     error::AuthError,
     metrics::{self, VerdictLabels},
@@ -17,13 +20,17 @@ pub(crate) enum Finding<'a> {
 }
 
 impl Finding<'_> {
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Anonymous => "anonymous",
+            Self::Refused(error) => error.reason(),
+        }
+    }
+
     const fn labels(self, enforcement: Enforcement) -> VerdictLabels {
         VerdictLabels {
-            reason: match self {
-                Self::Accepted => "accepted",
-                Self::Anonymous => "anonymous",
-                Self::Refused(error) => error.reason(),
-            },
+            reason: self.reason(),
             verified: self.of_verified_token(),
             enforcement: match enforcement {
                 Enforcement::Enforce => "enforced",
@@ -41,32 +48,36 @@ impl Finding<'_> {
             Self::Anonymous => false,
             Self::Refused(error) => matches!(
                 error,
-                AuthError::Forbidden | AuthError::InsufficientScope { .. } | AuthError::Revoked
+                AuthError::CheckUnavailable { .. }
+                    | AuthError::Forbidden
+                    | AuthError::InsufficientScope { .. }
+                    | AuthError::InsufficientUserAuthentication { .. }
+                    | AuthError::Revoked
             ),
         }
     }
 }
 
-/// Reports what a layer found: once per request.
-pub(super) fn request_judged(finding: Finding<'_>, enforcement: Enforcement) {
-    let labels = finding.labels(enforcement);
-    tracing::debug!(
-        reason = labels.reason,
-        verified = labels.verified,
-        enforcement = labels.enforcement,
-        "authentication decided"
-    );
-    metrics::request_judged(labels);
-}
-
-/// Reports that a guard, an extractor or a handler inside refuses a request, or would.
-pub(super) fn refused_inside(refused: &AuthError, enforcement: Enforcement) {
-    let labels = Finding::Refused(refused).labels(enforcement);
-    tracing::debug!(
-        reason = labels.reason,
-        verified = labels.verified,
-        enforcement = labels.enforcement,
-        "refused inside the layer"
-    );
-    metrics::refused_inside(labels);
+/// Reports a verdict: the layer's own once per request, one from inside when a guard, an extractor or a
+/// handler refuses, or a guard would.
+pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
+    let labels = verdict.finding.labels(verdict.enforcement);
+    if verdict.inside {
+        tracing::debug!(
+            reason = labels.reason,
+            verified = labels.verified,
+            enforcement = labels.enforcement,
+            "refused inside the layer"
+        );
+        metrics::refused_inside(labels);
+    } else {
+        tracing::debug!(
+            reason = labels.reason,
+            verified = labels.verified,
+            enforcement = labels.enforcement,
+            "authentication decided"
+        );
+        metrics::request_judged(labels);
+    }
+    observers.tell(verdict);
 }

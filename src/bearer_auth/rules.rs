@@ -7,8 +7,9 @@ use http::{Request, Response};
 use super::{
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
-    report::{Finding, request_judged},
+    report::{Finding, report},
     report_only::ReportOnlyVerdict,
+    verdict::{Observers, Verdict},
 };
 use crate::{
     error::AuthError,
@@ -29,6 +30,8 @@ pub(super) struct Rules<R> {
     pub(super) optional: bool,
     pub(super) pass_cors_preflight: bool,
     pub(super) enforcement: Enforcement,
+    pub(super) claims_in_response: bool,
+    pub(super) observers: Observers,
     pub(super) rejection: R,
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Passed {
     /// Whether refusals from inside belong to an enforcing layer outside of this report-only one,
     /// which must not change anything.
     pub(super) outer_enforces: bool,
+    /// Of an accepted token, if an observer or the response is to have them.
+    pub(super) claims: Option<Claims>,
 }
 
 impl Rules<BearerChallenge> {
@@ -60,6 +65,8 @@ impl Rules<BearerChallenge> {
             optional: false,
             pass_cors_preflight: false,
             enforcement: Enforcement::Enforce,
+            claims_in_response: false,
+            observers: Observers::default(),
             rejection: BearerChallenge,
         }
     }
@@ -73,6 +80,8 @@ impl<R> Rules<R> {
             optional: self.optional,
             pass_cors_preflight: self.pass_cors_preflight,
             enforcement: self.enforcement,
+            claims_in_response: self.claims_in_response,
+            observers: self.observers,
             rejection,
         }
     }
@@ -121,23 +130,37 @@ impl<R> Rules<R> {
             (None, Ok(Caller::Anonymous)) => Finding::Anonymous,
             (None, _) => Finding::Accepted,
         };
-        request_judged(finding, self.enforcement);
-        match self.enforcement {
-            Enforcement::Enforce => match unmet {
-                Some(refused) => Err(refused),
-                None => Ok(enforce(request, authenticated.ok())),
+        let caller = authenticated.ok();
+        let claims = match &caller {
+            Some(Caller::Verified(claims)) => Some(claims),
+            Some(Caller::Anonymous) | None => None,
+        };
+        report(
+            &Verdict {
+                finding,
+                enforcement: self.enforcement,
+                claims,
+                inside: false,
             },
-            Enforcement::ReportOnly => Ok(report_only(request, authenticated.ok(), unmet)),
-        }
+            &self.observers,
+        );
+        let kept = if self.claims_in_response || !self.observers.is_empty() {
+            claims.cloned()
+        } else {
+            None
+        };
+        let mut passed = match (self.enforcement, unmet) {
+            (Enforcement::Enforce, Some(refused)) => return Err(refused),
+            (Enforcement::Enforce, None) => enforce(request, caller),
+            (Enforcement::ReportOnly, unmet) => report_only(request, caller, unmet),
+        };
+        passed.claims = kept;
+        Ok(passed)
     }
 
     fn authorize(&self, caller: &Caller) -> Result<(), AuthError> {
         match (caller, self.challenges.required()) {
-            (Caller::Verified(claims), Some(required)) if !required.is_met_by(claims.scopes()) => {
-                Err(AuthError::InsufficientScope {
-                    required: required.clone(),
-                })
-            }
+            (Caller::Verified(claims), Some(required)) => claims.require(required),
             _ => Ok(()),
         }
     }
@@ -184,6 +207,7 @@ fn enforce<B>(request: &mut Request<B>, caller: Option<Caller>) -> Passed {
     Passed {
         report: None,
         outer_enforces: false,
+        claims: None,
     }
 }
 
@@ -211,5 +235,6 @@ fn report_only<B>(
     Passed {
         report: Some(verdict),
         outer_enforces,
+        claims: None,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::StepUp;
 use crate::{rejection::kind::RejectionKind, scope::ScopePolicy};
 
 /// Why a request is refused.
@@ -29,6 +30,12 @@ pub enum AuthError {
     /// The token is bound to another audience (RFC 7519 §4.1.3).
     #[error("the token's audience is not this service")]
     AudienceNotAllowed,
+    /// The service's own rule could not find out whether the token is good.
+    #[error("the service's rule cannot be evaluated at the moment")]
+    CheckUnavailable {
+        /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
+        retry_after: Duration,
+    },
     /// The token was issued to an app client that is not among the allowed ones.
     #[error("the token's app client is not allowed")]
     ClientNotAllowed,
@@ -46,6 +53,12 @@ pub enum AuthError {
     InsufficientScope {
         /// What was required.
         required: ScopePolicy,
+    },
+    /// The user must authenticate in another way, or more recently (RFC 9470).
+    #[error("the user's authentication does not meet the service's demand: {required}")]
+    InsufficientUserAuthentication {
+        /// What was required.
+        required: StepUp,
     },
     /// The signature is not the issuer's.
     #[error("the token's signature does not verify")]
@@ -112,7 +125,7 @@ impl AuthError {
     /// | 401 | there is no token, or the token is not accepted |
     /// | 403 | the token is good, but does not permit the request |
     /// | 500 | the service is put together wrongly |
-    /// | 503 | the keys cannot be had; never 401, which would make a caller throw a good token away |
+    /// | 503 | the keys or the service's rule are unavailable; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind().status()
@@ -122,7 +135,9 @@ impl AuthError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::KeysUnavailable { retry_after } => Some(*retry_after),
+            Self::CheckUnavailable { retry_after } | Self::KeysUnavailable { retry_after } => {
+                Some(*retry_after)
+            }
             _ => None,
         }
     }
@@ -133,7 +148,10 @@ impl AuthError {
             Self::Expired => RejectionKind::ExpiredToken,
             Self::Forbidden => RejectionKind::Forbidden,
             Self::InsufficientScope { .. } => RejectionKind::InsufficientScope,
-            Self::KeysUnavailable { .. } => RejectionKind::Unavailable,
+            Self::InsufficientUserAuthentication { .. } => RejectionKind::StepUp,
+            Self::CheckUnavailable { .. } | Self::KeysUnavailable { .. } => {
+                RejectionKind::Unavailable
+            }
             Self::MissingLayer => RejectionKind::Misconfigured,
             Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
                 RejectionKind::InvalidRequest
@@ -163,11 +181,13 @@ impl AuthError {
         match self {
             Self::AlgorithmNotAllowed => "algorithm_not_allowed",
             Self::AudienceNotAllowed => "audience_not_allowed",
+            Self::CheckUnavailable { .. } => "check_unavailable",
             Self::ClientNotAllowed => "client_not_allowed",
             Self::Expired => "expired",
             Self::Forbidden => "forbidden",
             Self::HeaderNotSupported => "header_not_supported",
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
             Self::InvalidSignature => "invalid_signature",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerNotAllowed => "issuer_not_allowed",
@@ -185,55 +205,6 @@ impl AuthError {
             Self::TokenTooLarge => "token_too_large",
             Self::TokenTooOld => "token_too_old",
             Self::TokenUseNotAllowed => "token_use_not_allowed",
-        }
-    }
-}
-
-/// What a service's own check may answer, see `VerifierBuilder::check`.
-///
-/// # Examples
-///
-/// ```
-/// use tower_cognito::{AuthError, Denied};
-///
-/// assert_eq!(AuthError::from(Denied::revoked()), AuthError::Revoked);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied(DeniedKind);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DeniedKind {
-    Forbidden,
-    Revoked,
-    Unavailable(Duration),
-}
-
-impl Denied {
-    /// temporary
-    #[must_use]
-    pub const fn unavailable(retry_after: Duration) -> Self {
-        Self(DeniedKind::Unavailable(retry_after))
-    }
-
-    /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps its token.
-    #[must_use]
-    pub const fn forbidden() -> Self {
-        Self(DeniedKind::Forbidden)
-    }
-
-    /// The token is no longer good: 401 with `invalid_token`. The caller gets a new one.
-    #[must_use]
-    pub const fn revoked() -> Self {
-        Self(DeniedKind::Revoked)
-    }
-}
-
-impl From<Denied> for AuthError {
-    fn from(denied: Denied) -> Self {
-        match denied.0 {
-            DeniedKind::Forbidden => Self::Forbidden,
-            DeniedKind::Revoked => Self::Revoked,
-            DeniedKind::Unavailable(retry_after) => Self::KeysUnavailable { retry_after },
         }
     }
 }

@@ -3,9 +3,11 @@
 mod auth;
 mod config;
 mod connect;
+mod denied;
 
 pub use self::{
-    auth::{AuthError, Denied},
+    auth::AuthError,
     config::ConfigError,
     connect::ConnectError,
+    denied::{Denied, StepUp},
 };

@@ -100,8 +100,12 @@ impl Challenges {
 
     /// The challenge of one of the layer's own refusals. `None` where no token could help.
     pub(crate) fn of(&self, error: &AuthError) -> Option<Cow<'_, HeaderValue>> {
-        let kind = error.kind();
-        self.written.of(kind).map(Cow::Borrowed)
+        if let AuthError::InsufficientUserAuthentication { required } = error {
+            let demanded = required.parameters();
+            let written = challenge(&self.parameters, None, error.kind(), &demanded);
+            return Some(Cow::Owned(written));
+        }
+        self.written.of(error.kind()).map(Cow::Borrowed)
     }
 
     /// The challenge of a refusal from inside, which needs these scopes.
@@ -114,7 +118,7 @@ impl Challenges {
         match kind {
             RejectionKind::InsufficientScope | RejectionKind::MissingToken if scopes.is_some() => {
                 let scopes = scopes.map(scope_parameter);
-                let written = challenge(&self.parameters, scopes.as_deref(), kind);
+                let written = challenge(&self.parameters, scopes.as_deref(), kind, &[]);
                 Some(Cow::Owned(written))
             }
             _ => self.of(error),
@@ -126,7 +130,7 @@ impl Written {
     fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
         let scope = required.map(scope_parameter);
         let scope = scope.as_deref();
-        let challenge = |answer, scope| challenge(parameters, scope, answer);
+        let challenge = |answer, scope| challenge(parameters, scope, answer, &[]);
         Self {
             expired_token: challenge(RejectionKind::ExpiredToken, None),
             forbidden: challenge(RejectionKind::Forbidden, None),
@@ -145,7 +149,10 @@ impl Written {
             RejectionKind::InvalidRequest => Some(&self.invalid_request),
             RejectionKind::InvalidToken => Some(&self.invalid_token),
             RejectionKind::MissingToken => Some(&self.missing_token),
-            RejectionKind::Misconfigured | RejectionKind::Unavailable => None,
+            // A step-up challenge says what is demanded, which differs.
+            RejectionKind::Misconfigured | RejectionKind::StepUp | RejectionKind::Unavailable => {
+                None
+            }
         }
     }
 }
@@ -158,6 +165,7 @@ fn challenge(
     parameters: &ChallengeParameters,
     scope: Option<&str>,
     answer: RejectionKind,
+    demanded: &[(&'static str, Option<String>)],
 ) -> HeaderValue {
     let error = answer.error_code();
     let named = [
@@ -173,8 +181,12 @@ fn challenge(
                 .map(QuotableText::as_str),
         ),
     ];
-    let given = named
+    let demanded = demanded
         .iter()
+        .map(|(name, value)| (*name, value.as_deref()));
+    let given = named
+        .into_iter()
+        .chain(demanded)
         .filter_map(|(name, value)| value.map(|value| format!("{name}=\"{value}\"")))
         .collect::<Vec<_>>();
     let text = if given.is_empty() {
@@ -182,7 +194,8 @@ fn challenge(
     } else {
         format!("Bearer {}", given.join(", "))
     };
-    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText` or by `ScopePolicy`.
+    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText`, `ScopePolicy`
+    // or `StepUp`.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 

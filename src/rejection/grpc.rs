@@ -114,7 +114,8 @@ const fn status(answer: RejectionKind) -> u16 {
         RejectionKind::ExpiredToken
         | RejectionKind::InvalidRequest
         | RejectionKind::InvalidToken
-        | RejectionKind::MissingToken => 16,
+        | RejectionKind::MissingToken
+        | RejectionKind::StepUp => 16,
         RejectionKind::Forbidden | RejectionKind::InsufficientScope => 7,
         RejectionKind::Misconfigured => 13,
         RejectionKind::Unavailable => 14,

@@ -1,4 +1,4 @@
-//! What a refused caller is told: one of eight answers, each with fixed texts. Which check failed is not among them.
+//! What a refused caller is told: one of nine answers, each with fixed texts. Which check failed is not among them.
 
 use http::StatusCode;
 
@@ -16,7 +16,9 @@ pub(crate) enum RejectionKind {
     /// The service is put together wrongly.
     Misconfigured,
     MissingToken,
-    /// The keys cannot be had.
+    /// The user must authenticate in another way (RFC 9470).
+    StepUp,
+    /// The keys, or the service's own rule, are unavailable.
     Unavailable,
 }
 
@@ -24,7 +26,7 @@ impl RejectionKind {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::ExpiredToken | Self::InvalidToken | Self::MissingToken => {
+            Self::ExpiredToken | Self::InvalidToken | Self::MissingToken | Self::StepUp => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden | Self::InsufficientScope => StatusCode::FORBIDDEN,
@@ -34,12 +36,13 @@ impl RejectionKind {
         }
     }
 
-    /// The error code of RFC 6750 §3.1. A request without a token gets none, and neither does one that no token could help.
+    /// The error code of RFC 6750 §3.1 and RFC 9470 §3. A request without a token gets none, and neither does one that no token could help.
     pub(crate) const fn error_code(self) -> Option<&'static str> {
         match self {
             Self::InvalidRequest => Some("invalid_request"),
             Self::ExpiredToken | Self::InvalidToken => Some("invalid_token"),
             Self::Forbidden | Self::InsufficientScope => Some("insufficient_scope"),
+            Self::StepUp => Some("insufficient_user_authentication"),
             Self::Misconfigured | Self::MissingToken | Self::Unavailable => None,
         }
     }
@@ -55,12 +58,13 @@ impl RejectionKind {
             Self::InvalidToken => "the access token is not valid",
             Self::Misconfigured => "the service is not set up to check access tokens",
             Self::MissingToken => "the request carries no bearer token",
+            Self::StepUp => "a different authentication of the user is required",
             Self::Unavailable => "the service cannot check access tokens at the moment",
         }
     }
 
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::ExpiredToken,
         Self::Forbidden,
         Self::InsufficientScope,
@@ -68,6 +72,7 @@ impl RejectionKind {
         Self::InvalidToken,
         Self::Misconfigured,
         Self::MissingToken,
+        Self::StepUp,
         Self::Unavailable,
     ];
 }

@@ -14,6 +14,9 @@ mod axum;
 mod axum_stack;
 #[path = "../support/fetching.rs"]
 mod fetching;
+mod nesting;
+mod refusals;
+mod require_claims;
 mod resource_metadata;
 mod routers;
 mod service;

@@ -8,18 +8,22 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "time is paused")]
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crate::fetching::fetching;
 use bytes::Bytes;
 use http::{
-    Method, Request, Response, StatusCode,
+    HeaderValue, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, RequireScopesLayer, ScopePolicy,
-    bearer_auth::ReportOnlyVerdict,
+    AuthError, BearerAuthLayer, Claims, RequireClaimsLayer, RequireScopesLayer, ScopePolicy,
+    bearer_auth::{ReportOnlyVerdict, Verdict},
     keys::JwksResponse,
     rejection::Rejection,
     testing::{ScriptedFetcher, TestPool, WithClaims},
@@ -175,26 +179,160 @@ async fn claims_from_outside_are_removed() {
 }
 
 #[tokio::test]
-async fn the_authorization_value_is_marked_sensitive() {
+async fn every_authorization_value_is_marked_sensitive_for_everything_inside() {
+    async fn shown(request: Request<OwnBody>) -> Result<Response<OwnAnswer>, Infallible> {
+        let debugged = format!("{:?}", request.headers());
+        Ok(Response::new(OwnAnswer(Some(Bytes::from(debugged)))))
+    }
     let pool = TestPool::new();
-    let service =
-        pool.verifier()
-            .layer()
-            .layer(service_fn(|request: Request<OwnBody>| async move {
-                let debugged = format!("{:?}", request.headers());
-                assert_eq!(debugged, r#"{"authorization": Sensitive}"#);
-                Ok::<_, Infallible>(Response::new(OwnAnswer(None)))
-            }));
-    let mut question = request(&pool);
-    question
-        .headers_mut()
-        .get_mut(AUTHORIZATION)
-        .unwrap()
-        .set_sensitive(false);
-    assert_eq!(
-        service.oneshot(question).await.unwrap().status(),
-        StatusCode::OK
-    );
+    let layer = || pool.verifier().layer();
+    let good = pool.token().authorization();
+    let forged = pool.token().tampered().authorization();
+    let basic = HeaderValue::from_static("Basic aHVzaDpodXNo");
+    let proof = HeaderValue::from_static("DPoP a.b.c");
+    for (layer, values) in [
+        (layer(), vec![good.clone()]),
+        (layer().optional(), vec![basic.clone()]),
+        (layer().optional(), vec![proof.clone()]),
+        (layer().pass_cors_preflight(), vec![proof]),
+        (layer().report_only(), vec![forged]),
+        (layer().report_only(), vec![basic, good.clone(), good]),
+    ] {
+        let mut question = without_token();
+        *question.method_mut() = Method::OPTIONS;
+        let headers = question.headers_mut();
+        headers.insert("origin", HeaderValue::from_static("x"));
+        headers.insert(
+            "access-control-request-method",
+            HeaderValue::from_static("x"),
+        );
+        let sent = values.len();
+        for mut value in values {
+            value.set_sensitive(false);
+            headers.append(AUTHORIZATION, value);
+        }
+        let response = layer.layer(service_fn(shown)).oneshot(question).await;
+        let shown = response.unwrap().into_body().0.unwrap();
+        let shown = String::from_utf8(shown.to_vec()).unwrap();
+        assert_eq!(shown.matches("Sensitive").count(), sent, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_sees_no_token_of_a_refused_request() {
+    let pool = TestPool::new();
+    let debugging = |rejection: Rejection<'_>| {
+        let debugged = format!("{rejection:?}");
+        rejection.into_response(OwnAnswer(Some(Bytes::from(debugged))))
+    };
+    let mut question = without_token();
+    let token = pool.token().expired().build();
+    let value = format!("Bearer {token}").parse().unwrap();
+    question.headers_mut().insert(AUTHORIZATION, value);
+    let response = answer(pool.verifier().layer().rejection(debugging), question).await;
+    let debugged = response.into_body().0.unwrap();
+    let debugged = String::from_utf8(debugged.to_vec()).unwrap();
+    assert!(debugged.contains("Expired"), "{debugged}");
+    assert!(!debugged.contains(&token), "{debugged}");
+}
+
+#[tokio::test]
+async fn claims_are_in_the_response_where_they_are_wanted() {
+    let pool = TestPool::new();
+    let layer = || pool.verifier().layer();
+    let client = |response: &Response<OwnAnswer>| {
+        let claims = response.extensions().get::<Claims>();
+        claims.map(|claims| claims.client_id().to_owned())
+    };
+    let response = answer(layer(), request(&pool)).await;
+    assert_eq!(client(&response), None);
+    for layer in [
+        layer().claims_in_response(),
+        layer().claims_in_response().report_only(),
+    ] {
+        let response = answer(layer, request(&pool)).await;
+        assert_eq!(client(&response).as_deref(), Some("test-client"));
+    }
+    let refused = answer(layer().claims_in_response(), without_token()).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(client(&refused), None);
+    let anonymous = answer(layer().claims_in_response().optional(), without_token()).await;
+    assert_eq!(anonymous.status(), StatusCode::OK);
+    assert_eq!(client(&anonymous), None);
+}
+
+#[tokio::test]
+async fn observers_are_told_each_verdict() {
+    let pool = TestPool::new();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let write = |name: &'static str| {
+        let told = Arc::clone(&told);
+        move |verdict: &Verdict<'_>| {
+            let client = verdict.claims().map_or("-", Claims::client_id);
+            assert_eq!(
+                verdict
+                    .refused()
+                    .map_or(verdict.reason(), AuthError::reason),
+                verdict.reason()
+            );
+            told.lock().unwrap().push(format!(
+                "{name} {} {client} {} {}",
+                verdict.reason(),
+                verdict.is_enforced(),
+                verdict.is_from_inside()
+            ));
+        }
+    };
+    let guard = || RequireScopesLayer::all_of(["profiles/post"]).unwrap();
+    let layer = || {
+        let layer = pool.verifier().layer().optional();
+        layer.on_verdict(write("a")).on_verdict(write("b"))
+    };
+    for (layer, request, expected) in [
+        (
+            layer(),
+            request(&pool),
+            [
+                "accepted test-client true false",
+                "insufficient_scope test-client true true",
+            ],
+        ),
+        (
+            layer(),
+            without_token(),
+            ["anonymous - true false", "missing_token - true true"],
+        ),
+        (
+            layer().report_only(),
+            request(&pool),
+            [
+                "accepted test-client false false",
+                "insufficient_scope test-client false true",
+            ],
+        ),
+    ] {
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .layer(guard())
+            .service(service_fn(echo_client));
+        service.oneshot(request).await.unwrap();
+        let expected: Vec<_> = expected
+            .iter()
+            .flat_map(|verdict| ["a", "b"].map(|name| format!("{name} {verdict}")))
+            .collect();
+        assert_eq!(std::mem::take(&mut *told.lock().unwrap()), expected);
+    }
+}
+
+#[test]
+fn the_inner_service_can_be_reached() {
+    let pool = TestPool::new();
+    let rule = RequireClaimsLayer::new(|_: &Claims| Ok(()));
+    let scopes = RequireScopesLayer::all_of(["a"]).unwrap();
+    let mut service = pool.verifier().layer().layer(rule.layer(scopes.layer(1)));
+    *service.get_mut().get_mut().get_mut() = 2;
+    assert_eq!(*service.get_ref().get_ref().get_ref(), 2);
+    assert_eq!(service.into_inner().into_inner().into_inner(), 2);
 }
 
 #[tokio::test]

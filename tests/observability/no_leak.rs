@@ -392,7 +392,7 @@ fn look_for(attempt: &Attempt, text: &str) {
     }
 }
 
-/// Every reason there is, but for the one that no request can cause.
+/// Every reason there is, except those that a service's own rule or a missing layer causes.
 fn reasons() -> BTreeSet<&'static str> {
     let (_, labels) = include_str!("../../src/error/auth.rs")
         .split_once("pub const fn reason")
@@ -400,7 +400,14 @@ fn reasons() -> BTreeSet<&'static str> {
     let (labels, _) = labels.split_once("\n    }\n").unwrap();
     let reasons = labels.split('"').skip(1).step_by(2);
     reasons
-        .filter(|reason| *reason != "missing_layer")
+        .filter(|reason| {
+            ![
+                "check_unavailable",
+                "insufficient_user_authentication",
+                "missing_layer",
+            ]
+            .contains(reason)
+        })
         .chain(["accepted"])
         .collect()
 }

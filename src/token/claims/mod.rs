@@ -9,7 +9,11 @@ use serde::Deserialize;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
 use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
-use crate::token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate};
+use crate::{
+    error::AuthError,
+    scope::ScopePolicy,
+    token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate},
+};
 
 /// The claims of a verified token.
 ///
@@ -112,6 +116,34 @@ impl Claims {
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Demands scopes that depend on the object or the method, which a layer does not know.
+    ///
+    /// In an axum handler the error becomes the response: the nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside
+    /// forms it, as it does for its own refusals.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InsufficientScope`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{AuthError, Claims, ScopePolicy};
+    ///
+    /// async fn delete(claims: Claims, policy: &ScopePolicy) -> Result<(), AuthError> {
+    ///     claims.require(policy)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn require(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
+        if policy.is_met_by(self.scopes()) {
+            return Ok(());
+        }
+        Err(AuthError::InsufficientScope {
+            required: policy.clone(),
+        })
     }
 
     /// `exp`. A date after the year 2262 reads as the last moment of that range.

@@ -1,0 +1,191 @@
+//! Layers in layers, and settings that are given twice: nothing that was demanded is lost.
+
+use axum::{Router, body::Body, response::Response, routing::get};
+use http::{
+    Request, StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use tower::ServiceExt;
+use tower_cognito::{
+    AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
+    bearer_auth::ReportOnlyVerdict, testing::TestPool,
+};
+
+fn policy(scope: &str) -> ScopePolicy {
+    ScopePolicy::all_of([scope]).unwrap()
+}
+
+/// A guarded route, and one with claims as an argument, within these layers, the inner one first.
+async fn send<const N: usize>(
+    layers: [BearerAuthLayer; N],
+    path: &str,
+    authorization: &[HeaderValue],
+) -> Response {
+    let guard = RequireScopesLayer::new(policy("admin/write"));
+    let mut app = Router::new()
+        .route("/guarded", get(|| async { "secret" }).route_layer(guard))
+        .route(
+            "/claims",
+            get(|claims: Claims| async move { claims.client_id().to_owned() }),
+        )
+        .route("/open", get(|| async {}));
+    for layer in layers {
+        app = app.route_layer(layer);
+    }
+    let mut request = Request::get(path).body(Body::empty()).unwrap();
+    for value in authorization {
+        request.headers_mut().append(AUTHORIZATION, value.clone());
+    }
+    app.oneshot(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_report_only_layer_inside_switches_nothing_off() {
+    let pool = TestPool::new();
+    let refuses_all = pool
+        .verifier_builder()
+        .check(|_| Err(Denied::revoked()))
+        .build()
+        .unwrap();
+    let trial = || refuses_all.layer().report_only();
+    let layers = || [trial(), trial(), pool.verifier().layer()];
+    let fit = [pool.token().scopes(["admin/write"]).authorization()];
+    let unfit = [pool.token().authorization()];
+    for (path, authorization, status) in [
+        ("/guarded", &fit[..], 200),
+        ("/guarded", &unfit, 403),
+        ("/guarded", &[], 401),
+        ("/claims", &unfit, 200),
+        ("/claims", &[], 401),
+    ] {
+        let response = send(layers(), path, authorization).await;
+        assert_eq!(response.status(), status, "{path}");
+        // The trial has its own finding nevertheless, where the request came so far.
+        let verdict = response.extensions().get::<ReportOnlyVerdict>();
+        let found = verdict.and_then(ReportOnlyVerdict::refused);
+        let expected = (!authorization.is_empty()).then_some(&AuthError::Revoked);
+        assert_eq!(found, expected, "{path}");
+    }
+
+    // Outside of an optional layer the guard enforces as well, and the refusal has the outer layer's realm.
+    let outer = pool.verifier().layer().optional().realm("outer").unwrap();
+    let inner = trial().realm("trial").unwrap();
+    let response = send([inner, outer], "/guarded", &[]).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        response.headers()["www-authenticate"],
+        "Bearer realm=\"outer\", scope=\"admin/write\""
+    );
+}
+
+#[tokio::test]
+async fn inside_report_only_layers_alone_nothing_enforces() {
+    let pool = TestPool::new();
+    let trial = || pool.verifier().layer().report_only();
+    let unfit = [pool.token().authorization()];
+    for (authorization, refused) in [(&unfit[..], "insufficient_scope"), (&[], "missing_token")] {
+        let response = send([trial(), trial()], "/guarded", authorization).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
+        assert_eq!(verdict.refused().unwrap().reason(), refused);
+    }
+}
+
+#[tokio::test]
+async fn inside_a_report_only_layer_claims_are_an_argument_of_a_good_token() {
+    let pool = TestPool::new();
+    let layer = || {
+        [pool
+            .verifier()
+            .layer()
+            .report_only()
+            .realm("trial")
+            .unwrap()]
+    };
+    let good = [pool.token().authorization()];
+    assert_eq!(send(layer(), "/claims", &good).await.status(), 200);
+    let expired = [pool.token().expired().authorization()];
+    for (authorization, reason) in [(&expired[..], "expired"), (&[], "missing_token")] {
+        let refused = send(layer(), "/claims", authorization).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer realm=\"trial\""));
+        let error = refused.extensions().get::<AuthError>().unwrap();
+        assert_eq!(error.reason(), reason);
+        assert_eq!(send(layer(), "/open", authorization).await.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_report_only_layer_finds_what_it_would_have_refused_and_no_more() {
+    let pool = TestPool::new();
+    let good = pool.token().authorization();
+    let layer = || pool.verifier().layer().report_only();
+    let basic = HeaderValue::from_static("Basic eA==");
+    for (layer, authorization, reason) in [
+        (layer(), vec![], Some("missing_token")),
+        (layer().optional(), vec![], None),
+        (layer().optional(), vec![basic.clone()], None),
+        (layer(), vec![basic], Some("missing_token")),
+        (layer(), vec![good.clone()], None),
+        (
+            layer(),
+            vec![good.clone(), good.clone()],
+            Some("multiple_credentials"),
+        ),
+        (
+            layer().optional(),
+            vec![good.clone(), good],
+            Some("multiple_credentials"),
+        ),
+        (
+            layer().optional().require(policy("admin/write")),
+            vec![],
+            Some("missing_token"),
+        ),
+    ] {
+        let response = send([layer], "/open", &authorization).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
+        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+    }
+}
+
+#[tokio::test]
+async fn a_second_require_adds_to_the_first() {
+    let pool = TestPool::new();
+    let layer = || {
+        pool.verifier()
+            .layer()
+            .require(policy("a"))
+            .require(policy("b"))
+    };
+    for (scopes, status) in [(vec!["a", "b"], 200), (vec!["a"], 403), (vec!["b"], 403)] {
+        let token = [pool.token().scopes(scopes).authorization()];
+        let response = send([layer()], "/open", &token).await;
+        assert_eq!(response.status(), status);
+        if status == 403 {
+            let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+            assert!(challenge.contains("scope=\"a b\""), "{challenge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_optional_layer_with_scopes_demands_them_and_so_a_token() {
+    let pool = TestPool::new();
+    let layer = || pool.verifier().layer();
+    let fit = [pool.token().scopes(["a"]).authorization()];
+    let unfit = [pool.token().authorization()];
+    for layer in [
+        layer().optional().require(policy("a")),
+        layer().require(policy("a")).optional(),
+    ] {
+        for (token, status) in [(&fit[..], 200), (&unfit, 403), (&[], 401)] {
+            let response = send([layer.clone()], "/open", token).await;
+            assert_eq!(response.status(), status);
+        }
+    }
+    let response = send([layer().optional()], "/open", &[]).await;
+    assert_eq!(response.status(), StatusCode::OK, "without scopes");
+}

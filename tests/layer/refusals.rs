@@ -1,0 +1,388 @@
+//! A guard, an extractor and a handler say why a request is refused; the nearest layer outside forms the response.
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    body::Body,
+    response::Response,
+    routing::{any, get},
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+    header::{
+        ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH,
+        CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
+};
+use http_body_util::BodyExt;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_cognito::{
+    AuthError, BearerAuthLayer, Claims, Denied, RequireClaimsLayer, RequireScopesLayer,
+    ScopePolicy,
+    rejection::{Grpc, ProblemJson, Rejection, RejectionResponse},
+    testing::{TestPool, TokenBuilder},
+};
+use tower_http::cors::CorsLayer;
+
+fn policy(scope: &str) -> ScopePolicy {
+    ScopePolicy::all_of([scope]).unwrap()
+}
+
+fn request(method: Method, path: &str, token: Option<TokenBuilder>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, token.authorization());
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Every place that can refuse, each on a path of its own. A token with the scope `fit` is accepted everywhere.
+fn app<R>(layer: BearerAuthLayer<R>) -> Router
+where
+    R: RejectionResponse<Body> + Clone + Send + Sync + 'static,
+{
+    let fit = |claims: &Claims| claims.require(&policy("fit"));
+    let rule = RequireClaimsLayer::new(move |claims: &Claims| {
+        fit(claims).map_err(|_| Denied::forbidden())
+    });
+    Router::new()
+        .route(
+            "/guard",
+            any(|| async {}).layer(RequireScopesLayer::new(policy("fit"))),
+        )
+        .route("/rule", any(|| async {}).layer(rule))
+        .route("/extractor", any(|_: Claims| async {}))
+        .route(
+            "/handler",
+            any(move |claims: Claims| async move { fit(&claims) }),
+        )
+        .route_layer(layer)
+}
+
+const DESCRIBED: &str = "Bearer realm=\"shop\", ";
+const METADATA: &str = "resource_metadata=\"https://shop.example/.well-known/x\"";
+
+#[tokio::test]
+async fn a_refusal_from_inside_has_form_realm_and_metadata_of_the_layer() {
+    let pool = TestPool::new();
+    let layer = pool
+        .verifier()
+        .layer()
+        .optional()
+        .realm("shop")
+        .unwrap()
+        .resource_metadata("https://shop.example/.well-known/x")
+        .unwrap()
+        .rejection(ProblemJson);
+    for (path, token, status, parameters) in [
+        ("/guard", None, 401, "scope=\"fit\", "),
+        (
+            "/guard",
+            Some(pool.token()),
+            403,
+            "scope=\"fit\", error=\"insufficient_scope\", error_description=\"the access token lacks a required scope\", ",
+        ),
+        ("/rule", None, 401, ""),
+        (
+            "/rule",
+            Some(pool.token()),
+            403,
+            "error=\"insufficient_scope\", error_description=\"the access token does not permit this request\", ",
+        ),
+        ("/extractor", None, 401, ""),
+        ("/handler", None, 401, ""),
+        (
+            "/handler",
+            Some(pool.token()),
+            403,
+            "scope=\"fit\", error=\"insufficient_scope\", error_description=\"the access token lacks a required scope\", ",
+        ),
+    ] {
+        let refused = app(layer.clone())
+            .oneshot(request(Method::GET, path, token))
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), status, "{path}");
+        let headers = refused.headers();
+        assert_eq!(
+            headers[WWW_AUTHENTICATE],
+            format!("{DESCRIBED}{parameters}{METADATA}"),
+            "{path}"
+        );
+        assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+        assert_eq!(
+            refused.extensions().get::<AuthError>().unwrap().status(),
+            status
+        );
+        let length = headers[CONTENT_LENGTH].clone();
+        let body = text(refused).await;
+        assert_eq!(length, HeaderValue::from(body.len()));
+        assert!(body.starts_with(r#"{"type":"about:blank""#), "{body}");
+
+        let fit = pool.token().scopes(["fit"]);
+        let accepted = app(layer.clone())
+            .oneshot(request(Method::GET, path, Some(fit)))
+            .await
+            .unwrap();
+        assert_eq!(accepted.status(), StatusCode::OK, "{path}");
+        assert_eq!(accepted.headers().get(CACHE_CONTROL), None);
+        assert_eq!(accepted.extensions().get::<AuthError>(), None);
+    }
+}
+
+/// A closure that forgets everything but the status.
+fn bare(rejection: Rejection<'_>) -> Response {
+    let mut response = Response::new(Body::from("no"));
+    *response.status_mut() = rejection.error().status();
+    response
+}
+
+#[tokio::test]
+async fn what_a_closure_leaves_out_is_added() {
+    let pool = TestPool::new();
+    let layer = || pool.verifier().layer().rejection(bare);
+    let unavailable = || Denied::unavailable(std::time::Duration::from_millis(1500));
+    let rule = RequireClaimsLayer::new(move |_: &Claims| Err(unavailable()));
+    let down = Router::new()
+        .route("/", get(|| async {}).route_layer(rule))
+        .route_layer(layer());
+    for (app, path, token, status, challenge, retry_after) in [
+        (app(layer()), "/guard", None, 401, Some("Bearer"), None),
+        (
+            app(layer()),
+            "/guard",
+            Some(pool.token()),
+            403,
+            Some(
+                "Bearer scope=\"fit\", error=\"insufficient_scope\", error_description=\"the access token lacks a required scope\"",
+            ),
+            None,
+        ),
+        (down, "/", Some(pool.token()), 503, None, Some("2")),
+    ] {
+        let refused = app
+            .oneshot(request(Method::GET, path, token))
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), status);
+        let field = |name: HeaderName| {
+            let value = refused.headers().get(name)?;
+            value.to_str().ok()
+        };
+        assert_eq!(field(WWW_AUTHENTICATE), challenge);
+        assert_eq!(field(RETRY_AFTER), retry_after);
+        assert_eq!(field(CACHE_CONTROL), Some("no-store"));
+        assert_eq!(text(refused).await, "no");
+    }
+}
+
+/// Writes down what it may read of the request.
+#[derive(Clone)]
+struct Told;
+
+impl RejectionResponse<Body> for Told {
+    fn response(&self, rejection: Rejection<'_>) -> Response {
+        assert!(!format!("{rejection:?}").contains("Bearer a"));
+        let read: Vec<_> = rejection.request_headers().iter().collect();
+        let told = format!("{} {read:?}", rejection.request_method());
+        rejection.into_response(Body::from(told))
+    }
+
+    fn request_headers(&self) -> impl Iterator<Item = HeaderName> {
+        [ACCEPT, ORIGIN, AUTHORIZATION].into_iter()
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_told_of_the_request_whoever_refuses_it() {
+    let pool = TestPool::new();
+    let layer = || pool.verifier().layer().rejection(Told);
+    let expected = r#"PUT [("accept", "a/b"), ("accept", "c/d"), ("authorization", Sensitive)]"#;
+    for (path, token) in [
+        ("/guard", pool.token()),
+        ("/rule", pool.token()),
+        ("/handler", pool.token()),
+        ("/handler", pool.token().expired()),
+    ] {
+        let mut request = request(Method::PUT, path, Some(token));
+        let headers = request.headers_mut();
+        headers.append(ACCEPT, HeaderValue::from_static("a/b"));
+        headers.append(ACCEPT, HeaderValue::from_static("c/d"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("not/asked-for"));
+        headers.get_mut(AUTHORIZATION).unwrap().set_sensitive(false);
+        let refused = app(layer()).oneshot(request).await.unwrap();
+        assert!(refused.status().is_client_error());
+        assert_eq!(text(refused).await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_is_told_the_length_that_get_has() {
+    let pool = TestPool::new();
+    for path in ["/guard", "/handler"] {
+        for token in [None, Some(pool.token())] {
+            let mut lengths = Vec::new();
+            for method in [Method::GET, Method::HEAD] {
+                let app = app(pool.verifier().layer().rejection(ProblemJson));
+                let refused = app
+                    .oneshot(request(method.clone(), path, token.clone()))
+                    .await
+                    .unwrap();
+                lengths.push(refused.headers()[CONTENT_LENGTH].clone());
+                assert_eq!(text(refused).await.is_empty(), method == Method::HEAD);
+            }
+            assert_ne!(lengths[0], "0");
+            assert_eq!(lengths[0], lengths[1]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_post_of_grpc_gets_a_refusal_with_200() {
+    let pool = TestPool::new();
+    for (method, path, token, status) in [
+        (Method::POST, "/guard", None, 200),
+        (Method::POST, "/guard", Some(pool.token()), 200),
+        (Method::POST, "/handler", Some(pool.token()), 200),
+        (Method::GET, "/guard", None, 401),
+        (Method::GET, "/handler", Some(pool.token()), 403),
+        (Method::HEAD, "/guard", None, 401),
+        (Method::PUT, "/guard", None, 401),
+    ] {
+        let mut request = request(method.clone(), path, token);
+        let grpc = HeaderValue::from_static("application/grpc");
+        request.headers_mut().insert(CONTENT_TYPE, grpc);
+        let app = app(pool.verifier().layer().rejection(Grpc::new()));
+        let refused = app.oneshot(request).await.unwrap();
+        assert_eq!(refused.status(), status, "{method} {path}");
+        assert_eq!(refused.headers().contains_key("grpc-status"), status == 200);
+        assert_eq!(refused.headers()[CACHE_CONTROL], "no-store");
+    }
+}
+
+/// A CORS layer between the layer and its guards would otherwise be in vain.
+#[tokio::test]
+async fn fields_that_a_service_in_between_adds_are_kept() {
+    let pool = TestPool::new();
+    let app = Router::new()
+        .route(
+            "/",
+            get(|| async {}).route_layer(RequireScopesLayer::new(policy("fit"))),
+        )
+        .route_layer(
+            CorsLayer::new().allow_origin("https://shop.example".parse::<HeaderValue>().unwrap()),
+        )
+        .route_layer(pool.verifier().layer().rejection(ProblemJson));
+    let refused = app
+        .oneshot(request(Method::GET, "/", Some(pool.token())))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let headers: &HeaderMap = refused.headers();
+    assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
+    assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
+    assert_ne!(headers[CONTENT_LENGTH], "0");
+}
+
+#[tokio::test]
+async fn the_challenge_names_every_scope_that_the_request_needs() {
+    let pool = TestPool::new();
+    let guard = |scope: &str| RequireScopesLayer::new(policy(scope));
+    let service = ServiceBuilder::new()
+        .layer(pool.verifier().layer().require(policy("layer")))
+        .layer(guard("outer"))
+        .layer(guard("inner"))
+        .service(service_fn(async |request: Request<Body>| {
+            let claims = request.extensions().get::<Claims>().unwrap();
+            let refused = claims.require(&policy("object")).err();
+            let response: Response = refused.map_or_else(Response::default, Response::from);
+            Ok::<_, Infallible>(response)
+        }));
+    for (granted, named) in [
+        (vec!["layer", "outer", "inner", "object"], None),
+        (
+            vec!["layer", "outer", "inner"],
+            Some("layer outer inner object"),
+        ),
+        (vec!["layer", "outer"], Some("layer outer inner")),
+        (vec!["layer"], Some("layer outer")),
+        (vec!["outer", "inner", "object"], Some("layer")),
+    ] {
+        let token = pool.token().scopes(granted);
+        let response: Response = service
+            .clone()
+            .oneshot(request(Method::GET, "/", Some(token)))
+            .await
+            .unwrap();
+        let Some(named) = named else {
+            assert_eq!(response.status(), StatusCode::OK);
+            continue;
+        };
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(
+            challenge.starts_with(&format!("Bearer scope=\"{named}\", ")),
+            "{challenge}"
+        );
+        let Some(AuthError::InsufficientScope { required }) = response.extensions().get() else {
+            panic!("another error");
+        };
+        assert_eq!(required.to_string(), named.replace(' ', " and "));
+    }
+}
+
+/// What a guard demands of a request without a token is in the challenge, too.
+#[tokio::test]
+async fn an_anonymous_caller_is_told_the_scopes_of_all_guards_up_to_the_first() {
+    let pool = TestPool::new();
+    let service = ServiceBuilder::new()
+        .layer(pool.verifier().layer().optional())
+        .layer(RequireScopesLayer::new(policy("a")))
+        .layer(RequireScopesLayer::new(policy("b")))
+        .service(service_fn(async |_: Request<Body>| {
+            Ok::<Response, Infallible>(Response::default())
+        }));
+    let refused = service
+        .oneshot(request(Method::GET, "/", None))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Bearer scope=\"a\"");
+}
+
+#[tokio::test]
+async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
+    let pool = TestPool::new();
+    let claims = pool.claims(&pool.token());
+    let refused = Router::new()
+        .route("/", get(|| async { Err::<(), _>(AuthError::Forbidden) }))
+        .oneshot(request(Method::GET, "/", None))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(refused.headers().get(WWW_AUTHENTICATE), None);
+    assert_eq!(
+        refused.extensions().get::<AuthError>(),
+        Some(&AuthError::Forbidden)
+    );
+
+    // A guard whose claims come from somewhere else has no layer either.
+    let mut with_claims = request(Method::GET, "/guard", None);
+    with_claims.extensions_mut().insert(claims);
+    let refused = Router::new()
+        .route(
+            "/guard",
+            get(|| async {}).route_layer(RequireScopesLayer::new(policy("fit"))),
+        )
+        .oneshot(with_claims)
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
