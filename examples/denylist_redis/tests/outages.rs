@@ -2,7 +2,14 @@
 //!
 //! `just fleet` runs it; it needs `redis-server` (Debian: `apt-get install redis-server`).
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and other programs have the real time"
+)]
 
 use std::{
     net::TcpListener,

