@@ -21,17 +21,17 @@ async fn healthz() -> StatusCode {
     StatusCode::OK
 }
 
-/// Requests can be answered. The body is for the person who was paged.
+/// Whether requests can be served, for one pool at least. The body is for the person who was paged.
 async fn readyz(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
-    let status = verifier.key_status();
-    let code = if status.is_ready() {
+    let body = verifier.key_statuses().iter().map(describe).collect();
+    let code = if verifier.is_ready() {
         StatusCode::OK
     } else {
         // While no probe lets requests through, nobody else would ask for keys.
         tokio::spawn(async move { verifier.warm_up().await });
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (code, Json(describe(&status)))
+    (code, Json(body))
 }
 
 fn describe(status: &KeyStatus) -> Value {

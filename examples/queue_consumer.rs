@@ -13,7 +13,7 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use tokio::sync::mpsc;
 use tower_cognito::{
-    AllowedClients, AuthError, ScopePolicy, Verifier,
+    AllowedClients, ScopePolicy, Verifier,
     keys::{FetchError, JwksResponse},
     testing::{ScriptedFetcher, TestPool},
 };
@@ -55,9 +55,12 @@ impl Consumer {
             Ok(_) => Fate::DeadLetter {
                 reason: "insufficient_scope",
             },
-            Err(AuthError::KeysUnavailable { retry_after }) => Fate::Requeue { after: retry_after },
-            Err(refused) => Fate::DeadLetter {
-                reason: refused.reason(),
+            Err(rejected) => match rejected.retry_after() {
+                // The token may be good.
+                Some(after) => Fate::Requeue { after },
+                None => Fate::DeadLetter {
+                    reason: rejected.reason(),
+                },
             },
         }
     }

@@ -99,7 +99,7 @@ pub(crate) fn jitter() -> f64 {
 }
 
 /// A reading of both clocks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) wall: SystemTime,
     pub(crate) monotonic: Duration,
@@ -118,5 +118,23 @@ impl Moment {
     pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         wall.max(self.monotonic.saturating_sub(earlier.monotonic))
+    }
+
+    /// The moment this much later. A wall-clock time that `SystemTime` cannot hold stays as it is.
+    pub(crate) fn plus(&self, by: Duration) -> Self {
+        Self {
+            wall: self.wall.checked_add(by).unwrap_or(self.wall),
+            monotonic: self.monotonic.saturating_add(by),
+        }
+    }
+
+    /// A moment for tests of pure code.
+    #[cfg(test)]
+    pub(crate) fn after_start(by: Duration) -> Self {
+        let start = Self {
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_600),
+            monotonic: Duration::ZERO,
+        };
+        start.plus(by)
     }
 }

@@ -52,6 +52,11 @@ pub struct UserPool {
     /// Other spellings of the same issuer that tokens may carry.
     other_issuers: Vec<String>,
     jwks_url: ProtectedUrl,
+    /// Whether `jwks_url` was given, instead of following from the pool id.
+    has_given_jwks_url: bool,
+    /// Follows from the replica's region.
+    replica_jwks_url: Option<ProtectedUrl>,
+    given_fallback_jwks_url: Option<ProtectedUrl>,
     keys: PoolKeys,
     granted_scopes: GrantedScopes,
 }
@@ -93,11 +98,12 @@ impl UserPool {
             Err(unsupported) => return Err(unsupported),
         }
         let issuer = original_issuer(region, user_pool_id);
-        let jwks_url = format!("{issuer}/.well-known/jwks.json");
+        let jwks_url = jwks_url_of(&issuer);
         let updated = format!("https://issuer-cognito-idp.{region}.amazonaws.com/{user_pool_id}");
         Ok(Self {
             id: Some(user_pool_id.to_owned()),
             other_issuers: vec![updated],
+            has_given_jwks_url: false,
             ..Self::with_one_issuer(
                 issuer,
                 checked_jwks_url(&jwks_url, Unencrypted::OnLoopback)?,
@@ -149,9 +155,11 @@ impl UserPool {
         ))
     }
 
-    /// Also accepts the tokens of the pool's replica in another region. Each call adds a region.
+    /// Also accepts the tokens of the pool's replica in another region, and fetches the keys there when the pool's own region
+    /// does not return them. Each call adds a region; the keys are fetched from the first.
     ///
-    /// A replica of a pool with the original issuer type writes its own region's host and the primary's pool id.
+    /// A replica of a pool with the original issuer type writes its own region's host and the primary's pool id. Its key URL is
+    /// a [fallback](Self::with_fallback_jwks_url), unless [`with_jwks_url`](Self::with_jwks_url) says where the keys are.
     ///
     /// # Errors
     ///
@@ -169,6 +177,8 @@ impl UserPool {
         }
         let issuer = original_issuer(region, id);
         if !self.issuers().any(|accepted| accepted == issuer) {
+            let url = checked_jwks_url(&jwks_url_of(&issuer), Unencrypted::OnLoopback)?;
+            self.replica_jwks_url.get_or_insert(url);
             self.other_issuers.push(issuer);
         }
         Ok(self)
@@ -198,6 +208,7 @@ impl UserPool {
     pub fn with_jwks_url(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             jwks_url: checked_jwks_url(url, Unencrypted::OnLoopback)?,
+            has_given_jwks_url: true,
             ..self
         })
     }
@@ -211,6 +222,40 @@ impl UserPool {
     pub fn with_unencrypted_jwks_url(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             jwks_url: checked_jwks_url(url, Unencrypted::Anywhere)?,
+            has_given_jwks_url: true,
+            ..self
+        })
+    }
+
+    /// Fetches the keys from here when the first URL fails: the key URL of a replica in another region, or a mirror.
+    ///
+    /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those that are in use, but only the
+    /// first URL can withdraw a key, and a `kid` that it does not list is answered with 503 rather than 401. Each of the two
+    /// URLs is given half of `fetch_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or has a user name or a
+    /// fragment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::UserPool;
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let pool = UserPool::new("eu-west-1_AbCdEf123")?
+    ///     .with_fallback_jwks_url("https://mirror.example.com/eu-west-1_AbCdEf123/jwks.json")?;
+    /// assert_eq!(
+    ///     pool.fallback_jwks_url(),
+    ///     Some("https://mirror.example.com/eu-west-1_AbCdEf123/jwks.json")
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_fallback_jwks_url(self, url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            given_fallback_jwks_url: Some(checked_jwks_url(url, Unencrypted::OnLoopback)?),
             ..self
         })
     }
@@ -313,6 +358,20 @@ impl UserPool {
         &self.jwks_url
     }
 
+    /// The URL that the keys are fetched from when the first URL fails, with its query.
+    #[must_use]
+    pub fn fallback_jwks_url(&self) -> Option<&str> {
+        self.protected_fallback_jwks_url().map(ProtectedUrl::as_str)
+    }
+
+    pub(crate) fn protected_fallback_jwks_url(&self) -> Option<&ProtectedUrl> {
+        let of_replica = self
+            .replica_jwks_url
+            .as_ref()
+            .filter(|_| !self.has_given_jwks_url);
+        self.given_fallback_jwks_url.as_ref().or(of_replica)
+    }
+
     pub(crate) const fn keys(&self) -> &PoolKeys {
         &self.keys
     }
@@ -327,10 +386,17 @@ impl UserPool {
             issuer,
             other_issuers: Vec::new(),
             jwks_url,
+            has_given_jwks_url: true,
+            replica_jwks_url: None,
+            given_fallback_jwks_url: None,
             keys: PoolKeys::Fetched,
             granted_scopes: GrantedScopes::all(),
         }
     }
+}
+
+fn jwks_url_of(issuer: &str) -> String {
+    format!("{issuer}/.well-known/jwks.json")
 }
 
 fn original_issuer(region: &str, user_pool_id: &str) -> String {
@@ -440,7 +506,7 @@ mod tests {
             let replica = pool.clone().with_replica_region(region);
             assert_eq!(replica.unwrap_err(), unsupported);
             let issuer = format!("https://cognito-idp.{region}.example/{id}");
-            let jwks_url = format!("{issuer}/.well-known/jwks.json");
+            let jwks_url = jwks_url_of(&issuer);
             assert!(UserPool::external(&issuer, &jwks_url).is_ok());
         }
     }
@@ -469,6 +535,34 @@ mod tests {
                 .unwrap()
                 .with_replica_region("us-west-2"),
             Err(ConfigError::ReplicaOfExactIssuer { .. })
+        ));
+    }
+
+    #[test]
+    fn the_keys_of_a_replica_are_fetched_when_the_own_region_fails_and_no_url_is_given() {
+        let pool = UserPool::new("eu-west-1_A").unwrap();
+        assert_eq!(pool.fallback_jwks_url(), None);
+        let replicated = pool.clone().with_replica_region("us-west-2").unwrap();
+        assert_eq!(
+            replicated.fallback_jwks_url(),
+            Some("https://cognito-idp.us-west-2.amazonaws.com/eu-west-1_A/.well-known/jwks.json")
+        );
+        let elsewhere = "http://127.0.0.1:9000/jwks.json";
+        for given in [
+            replicated.clone().with_jwks_url(elsewhere).unwrap(),
+            pool.clone()
+                .with_jwks_url(elsewhere)
+                .unwrap()
+                .with_replica_region("us-west-2")
+                .unwrap(),
+        ] {
+            assert_eq!(given.fallback_jwks_url(), None, "the order does not matter");
+        }
+        let mirrored = replicated.with_fallback_jwks_url(elsewhere).unwrap();
+        assert_eq!(mirrored.fallback_jwks_url(), Some(elsewhere));
+        assert!(matches!(
+            pool.with_fallback_jwks_url("http://keys.example.com/jwks.json"),
+            Err(ConfigError::InvalidJwksUrl { .. })
         ));
     }
 

@@ -19,7 +19,7 @@ use crate::{
         bearer::{self, OwnedCredentials},
         claims::Claims,
     },
-    verifier::{Step, Verifier},
+    verifier::{Verifier, VerifyProgress},
 };
 
 /// Everything that a decision needs: shared by all clones of the service.
@@ -92,9 +92,9 @@ impl<R> Rules<R> {
         let Some(credentials) = bearer::credentials(request.headers_mut())? else {
             return self.without_token(request).map(Progress::Done);
         };
-        match self.verifier.begin(credentials.token()) {
-            Step::Done(verdict) => verdict.map(Caller::Verified).map(Progress::Done),
-            Step::Wait(waiting) => match self.enforcement {
+        match self.verifier.verify_now(credentials.token())? {
+            VerifyProgress::Verified(claims) => Ok(Progress::Done(Caller::Verified(claims))),
+            VerifyProgress::Waiting(waiting) => match self.enforcement {
                 Enforcement::Enforce => Ok(Progress::Wait(waiting, credentials.to_owned())),
                 // What protects nothing must not delay anything either.
                 Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
@@ -182,10 +182,16 @@ pub(super) async fn authenticate_after(
     waiting: Waiting,
     credentials: OwnedCredentials,
 ) -> Result<Caller, AuthError> {
-    let waited = waiting.wait().await;
-    verifier
-        .finish(credentials.borrow().token(), &waited)
-        .map(Caller::Verified)
+    let credentials = credentials.borrow();
+    let mut progress = VerifyProgress::Waiting(waiting);
+    loop {
+        match progress {
+            VerifyProgress::Verified(claims) => return Ok(Caller::Verified(claims)),
+            VerifyProgress::Waiting(waiting) => {
+                progress = verifier.verify_after(credentials.token(), waiting.wait().await)?;
+            }
+        }
+    }
 }
 
 /// Replaces what a layer outside, or a careless client of this service, left in the extensions.

@@ -1,18 +1,24 @@
 //! Configuration of a caller.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use serde_json::json;
 
 use super::{
-    ClientAuthentication, ClientCredentials,
-    request_token::AppClient,
+    ClientAuthentication, ClientCredentials, SecretSource, TokenStore,
+    api_endpoint::ApiEndpoint,
+    request_token::{AppClient, RequestToken},
     scopes::Scopes,
-    secret::{ClientSecret, Secrets},
+    secrets::Secrets,
+    shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
     token_endpoint::{TokenEndpoint, checked_token_url},
+    token_store::DynTokenStore,
 };
 use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock, jitter},
+    crypto::sealing::{SealingKey, digest_of},
     error::ConfigError,
     metrics,
     protected_url::Unencrypted,
@@ -23,34 +29,54 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Sets of scopes whose tokens are held at a time.
+const MAX_SCOPE_SETS: u64 = 256;
+/// Longer than any token is held to live.
+const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
+
 /// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors beside it.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
-    token_url: Result<String, ConfigError>,
+    issuer: Issuer,
+    url: Result<String, ConfigError>,
     unencrypted: Unencrypted,
     client_id: String,
-    client_secret: String,
-    next_secret: Option<String>,
+    secret: SecretSource,
+    next_secret: Option<SecretSource>,
     scopes: Result<Scopes, ConfigError>,
     authentication: Option<ClientAuthentication>,
+    metadata: BTreeMap<String, String>,
+    shared: Option<(Arc<dyn DynTokenStore>, [u8; 32])>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
+/// What is at the URL.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Issuer {
+    /// The user pools API.
+    Api,
+    TokenEndpoint,
+}
+
 impl ClientCredentialsBuilder {
     pub(super) fn new(
-        token_url: Result<String, ConfigError>,
+        issuer: Issuer,
+        url: Result<String, ConfigError>,
         client_id: String,
-        client_secret: String,
+        secret: SecretSource,
     ) -> Self {
         Self {
-            token_url,
+            issuer,
+            url,
             unencrypted: Unencrypted::OnLoopback,
             client_id,
-            client_secret,
+            secret,
             next_secret: None,
             scopes: Ok(Scopes::default()),
             authentication: None,
+            metadata: BTreeMap::new(),
+            shared: None,
             timeout: DEFAULT_TIMEOUT,
             clock: Arc::new(SystemClock::new()),
         }
@@ -74,8 +100,30 @@ impl ClientCredentialsBuilder {
     /// Cognito lets a client have two secrets at a time. Add the new one there, give it here, and delete the old one when
     /// every caller knows the new one: the secret that worked last is tried first, and the other one once if it is refused
     /// as `invalid_client`. So neither order of deployment loses a request.
-    pub fn with_next_secret(mut self, client_secret: impl Into<String>) -> Self {
+    pub fn with_next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
         self.next_secret = Some(client_secret.into());
+        self
+    }
+
+    /// Shares tokens with the other processes that use this store: one token request per lifetime for all of them. By default each
+    /// process has its own tokens.
+    ///
+    /// A process that finds no token acquires a lock in the store, asks the issuer, and puts the token there; the others wait for
+    /// it, within the time-out of a token request. The lock lasts half of that, so that a process that dies with it holds up no
+    /// one for longer. If the store does not answer, each process makes its own token requests, as without a store.
+    ///
+    /// Tokens are encrypted with `key` before they are put. All processes must have the same one: 32 random bytes that are kept
+    /// like the client secret. A process with another key finds nothing and obtains its own tokens. The clocks of the processes
+    /// must agree to within a few seconds.
+    ///
+    /// See [`TokenStore`] for what the store must guarantee, and [`InProcessStore`](super::InProcessStore) for an example.
+    pub fn share_tokens(mut self, store: impl TokenStore, key: &[u8; 32]) -> Self {
+        self.shared = Some((Arc::new(store), *key));
+        self
+    }
+
+    pub(super) fn client_metadata(mut self, metadata: BTreeMap<String, String>) -> Self {
+        self.metadata = metadata;
         self
     }
 
@@ -119,20 +167,16 @@ impl ClientCredentialsBuilder {
     /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
     ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnsupportedPartition`] or
     ///    [`ConfigError::InvalidCustomDomain`] for a domain whose URL cannot be made.
-    /// 2. [`ConfigError::InvalidClientId`] or [`ConfigError::InvalidClientSecret`]. A secret read from a file often ends in a
-    ///    line break.
+    /// 2. [`ConfigError::InvalidClientId`], [`ConfigError::InvalidClientSecret`], or [`ConfigError::ClientSecretUnavailable`] for
+    ///    an environment variable or file that cannot be read.
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
     /// 4. [`ConfigError::OutOfRange`] for a timeout of zero or above 60 s, or for [`ClientAuthentication::Basic`] with a
     ///    client id that holds `:`, where Basic would cut it.
     /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA certificates.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
-        let token_url = checked_token_url(&self.token_url?, self.unencrypted)?;
+        let url = checked_token_url(&self.url?, self.unencrypted)?;
         let client_id = checked_client_id(&self.client_id)?;
-        let client_secret = ClientSecret::new("ClientCredentials", &self.client_secret)?;
-        let next_secret = self
-            .next_secret
-            .map(|secret| ClientSecret::new("with_next_secret", &secret))
-            .transpose()?;
+        let secrets = Secrets::new(self.secret, self.next_secret)?;
         let scopes = self.scopes?;
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
             return Err(ConfigError::OutOfRange {
@@ -148,20 +192,52 @@ impl ClientCredentialsBuilder {
                 accepted: "Post, because the client id holds a colon",
             });
         }
-        let endpoint = TokenEndpoint::new(
-            token_url,
-            client_id.clone(),
-            self.authentication,
-            self.timeout,
-        )?;
+        let shared = self
+            .shared
+            .map(|(store, key)| {
+                Ok(SharedTokens {
+                    store,
+                    key: SealingKey::new(&key).ok_or(ConfigError::OutOfRange {
+                        setting: "share_tokens",
+                        given: "a key that AES-256 does not take".to_owned(),
+                        accepted: "32 random bytes",
+                    })?,
+                    client: digest_of(&[
+                        url.as_str().as_bytes(),
+                        client_id.as_bytes(),
+                        json!(self.metadata).to_string().as_bytes(),
+                    ]),
+                    clock: Arc::clone(&self.clock),
+                    timeout: self.timeout,
+                    jitter,
+                })
+            })
+            .transpose()?;
+        let endpoint: Box<dyn RequestToken> = match self.issuer {
+            Issuer::Api => Box::new(ApiEndpoint::new(
+                url,
+                client_id.clone(),
+                self.metadata,
+                self.timeout,
+            )?),
+            Issuer::TokenEndpoint => Box::new(TokenEndpoint::new(
+                url,
+                client_id.clone(),
+                self.authentication,
+                &self.metadata,
+                self.timeout,
+            )?),
+        };
         metrics::describe();
         let source = TokenSource::new(
-            AppClient::new(endpoint, Secrets::new(client_secret, next_secret)),
+            Arc::new(AppClient::new(endpoint, secrets, shared)),
             Settings {
-                client_id,
+                client_id: client_id.into(),
                 clock: self.clock,
                 timeout: self.timeout,
                 jitter,
+                capacity: MAX_SCOPE_SETS,
+                dropped_when_unused_for: DROPPED_WHEN_UNUSED_FOR,
             },
         );
         Ok(ClientCredentials::new(Arc::new(source), scopes))
@@ -172,9 +248,12 @@ impl ClientCredentialsBuilder {
 impl fmt::Debug for ClientCredentialsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentialsBuilder")
+            .field("issuer", &self.issuer)
             .field("client_id", &self.client_id)
             .field("scopes", &self.scopes)
-            .field("has_next_secret", &self.next_secret.is_some())
+            .field("secret", &self.secret)
+            .field("next_secret", &self.next_secret)
+            .field("shares_tokens", &self.shared.is_some())
             .field("authentication", &self.authentication)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()

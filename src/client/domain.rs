@@ -30,6 +30,12 @@ pub(super) fn custom_token_url(host: &str) -> Result<String, ConfigError> {
     }
 }
 
+/// `https://cognito-idp.{region}.amazonaws.com/`, which both known partitions have.
+pub(super) fn api_url(region: &str) -> Result<String, ConfigError> {
+    Partition::of(region)?;
+    Ok(format!("https://cognito-idp.{region}.amazonaws.com/"))
+}
+
 fn token_url(prefix: &str, label: &str, region: &str) -> Result<String, ConfigError> {
     if !is_label(prefix, |byte| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit()
@@ -78,6 +84,10 @@ mod tests {
             assert_eq!(prefix_token_url("my-app", region).as_deref(), Ok(url));
         }
         assert_eq!(
+            api_url("us-gov-west-1").as_deref(),
+            Ok("https://cognito-idp.us-gov-west-1.amazonaws.com/")
+        );
+        assert_eq!(
             fips_token_url("my-app", "us-east-1").as_deref(),
             Ok("https://my-app.auth-fips.us-east-1.amazoncognito.com/oauth2/token")
         );
@@ -98,6 +108,7 @@ mod tests {
             };
             assert_eq!(prefix_token_url("my-app", region), Err(expected.clone()));
             assert_eq!(fips_token_url("my-app", region), Err(expected.clone()));
+            assert_eq!(api_url(region), Err(expected.clone()));
             let message = expected.to_string();
             assert!(message.contains("ClientCredentials::builder"), "{message}");
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::SecretUnavailable;
 use crate::error::ConnectError;
 
 /// Why there is no token, and what to do about it.
@@ -75,6 +76,9 @@ pub enum TokenError {
          (invalid_scope)"
     )]
     ScopeRefused,
+    /// The client secret could not be read or fetched, so there was no request.
+    #[error("the client secret is unavailable: {0}")]
+    SecretUnavailable(#[from] SecretUnavailable),
     /// A 5xx status.
     #[error("the token endpoint answered with status {status}; it is tried again later")]
     Server {
@@ -89,6 +93,12 @@ pub enum TokenError {
         /// The status.
         status: StatusCode,
     },
+    /// `invalid_target`: the audience or resource of a token exchange is unknown, or the client may not have tokens for it.
+    #[error(
+        "the token endpoint refuses the audience; check that it names a resource server that the app client may exchange \
+         tokens for (invalid_target)"
+    )]
+    TargetRefused,
     /// Status 429. Cognito takes 150 token requests a second for all clients of an account and region together.
     #[error(
         "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
@@ -114,6 +124,7 @@ impl TokenError {
             Self::Aborted
             | Self::Connect(_)
             | Self::NoResponse
+            | Self::SecretUnavailable(_)
             | Self::Server { .. }
             | Self::Throttled { .. }
             | Self::Timeout => true,
@@ -124,7 +135,8 @@ impl TokenError {
             | Self::NoRuntime
             | Self::RequestRefused
             | Self::ScopeRefused
-            | Self::Status { .. } => false,
+            | Self::Status { .. }
+            | Self::TargetRefused => false,
         }
     }
 
@@ -142,8 +154,10 @@ impl TokenError {
             Self::NoRuntime => "no_runtime",
             Self::RequestRefused => "request_refused",
             Self::ScopeRefused => "scope_refused",
+            Self::SecretUnavailable(_) => "secret_unavailable",
             Self::Server { .. } => "server",
             Self::Status { .. } => "status",
+            Self::TargetRefused => "target_refused",
             Self::Throttled { .. } => "throttled",
             Self::Timeout => "timeout",
         }

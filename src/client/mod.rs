@@ -66,6 +66,7 @@
 //!
 //! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
 
+mod api_endpoint;
 mod builder;
 mod domain;
 mod error;
@@ -77,14 +78,20 @@ mod request_token;
 mod schedule;
 mod scopes;
 mod secret;
+mod secret_source;
+mod secrets;
 mod service;
+mod shared_tokens;
 mod slot;
 mod source;
 #[cfg(test)]
 mod tests;
 mod token;
 mod token_endpoint;
+mod token_exchange;
 mod token_response;
+mod token_store;
+pub mod unproven;
 mod www_authenticate;
 
 use std::{fmt, sync::Arc};
@@ -95,10 +102,12 @@ pub use self::{
     layer::SendBearerLayer,
     replay::{CloneBody, CopyBody, NoRetry},
     secret::ClientAuthentication,
+    secret_source::{ClientSecrets, FetchSecrets, SecretSource, SecretUnavailable},
     service::{SendBearer, SendBearerError, SendBearerFuture},
     token::AccessToken,
+    token_store::{InProcessStore, TokenLock, TokenStore, TokenStoreError},
 };
-use self::{scopes::Scopes, source::TokenSource};
+use self::{builder::Issuer, request_token::TokenRequest, scopes::Scopes, source::TokenSource};
 use crate::error::ConfigError;
 pub use crate::error::ConnectError;
 
@@ -125,12 +134,15 @@ pub use crate::error::ConnectError;
 #[derive(Clone)]
 pub struct ClientCredentials {
     source: Arc<TokenSource>,
-    scopes: Scopes,
+    request: TokenRequest,
 }
 
 impl ClientCredentials {
     const fn new(source: Arc<TokenSource>, scopes: Scopes) -> Self {
-        Self { source, scopes }
+        Self {
+            source,
+            request: TokenRequest::ClientCredentials(scopes),
+        }
     }
 
     /// Begins the configuration of a client of the token endpoint at this URL: a domain of another form, another issuer, or an
@@ -138,9 +150,14 @@ impl ClientCredentials {
     pub fn builder(
         token_url: impl Into<String>,
         client_id: impl Into<String>,
-        client_secret: impl Into<String>,
+        client_secret: impl Into<SecretSource>,
     ) -> ClientCredentialsBuilder {
-        ClientCredentialsBuilder::new(Ok(token_url.into()), client_id.into(), client_secret.into())
+        ClientCredentialsBuilder::new(
+            Issuer::TokenEndpoint,
+            Ok(token_url.into()),
+            client_id.into(),
+            client_secret.into(),
+        )
     }
 
     /// Begins the configuration of a client of a Cognito domain with a prefix:
@@ -170,9 +187,10 @@ impl ClientCredentials {
         prefix: &str,
         region: &str,
         client_id: impl Into<String>,
-        client_secret: impl Into<String>,
+        client_secret: impl Into<SecretSource>,
     ) -> ClientCredentialsBuilder {
         ClientCredentialsBuilder::new(
+            Issuer::TokenEndpoint,
             domain::prefix_token_url(prefix, region),
             client_id.into(),
             client_secret.into(),
@@ -187,9 +205,10 @@ impl ClientCredentials {
         prefix: &str,
         region: &str,
         client_id: impl Into<String>,
-        client_secret: impl Into<String>,
+        client_secret: impl Into<SecretSource>,
     ) -> ClientCredentialsBuilder {
         ClientCredentialsBuilder::new(
+            Issuer::TokenEndpoint,
             domain::fips_token_url(prefix, region),
             client_id.into(),
             client_secret.into(),
@@ -200,9 +219,10 @@ impl ClientCredentials {
     pub fn builder_for_custom_domain(
         host: &str,
         client_id: impl Into<String>,
-        client_secret: impl Into<String>,
+        client_secret: impl Into<SecretSource>,
     ) -> ClientCredentialsBuilder {
         ClientCredentialsBuilder::new(
+            Issuer::TokenEndpoint,
             domain::custom_token_url(host),
             client_id.into(),
             client_secret.into(),
@@ -221,7 +241,7 @@ impl ClientCredentials {
     {
         Ok(Self {
             source: Arc::clone(&self.source),
-            scopes: Scopes::new(scopes)?,
+            request: TokenRequest::ClientCredentials(Scopes::new(scopes)?),
         })
     }
 
@@ -233,7 +253,7 @@ impl ClientCredentials {
     ///
     /// [`TokenError`], which says by its kind what to do.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        self.source.token(&self.scopes).await
+        self.source.token(&self.request).await
     }
 
     /// Notes that a callee refused this token: call it after a 401 with `error="invalid_token"`, and after nothing else.
@@ -270,7 +290,7 @@ impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")
             .field("client_id", &self.source.client_id())
-            .field("scopes", &self.scopes.as_str())
+            .field("scopes", &self.request.scopes().as_str())
             .finish_non_exhaustive()
     }
 }

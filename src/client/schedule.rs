@@ -37,6 +37,11 @@ impl Lifespan {
         }
     }
 
+    /// Whether a process that looks for a token takes this one of another process, or renews it for all.
+    pub(super) fn is_worth_sharing(lifetime: Duration, age: Duration) -> bool {
+        age < lifetime.mul_f64(RENEW_FROM)
+    }
+
     pub(super) fn is_usable(self, age: Duration) -> bool {
         age < self.usable_for
     }

@@ -1,9 +1,6 @@
 //! Client secrets, and how they are shown to the token endpoint.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::fmt;
 
 use crate::error::ConfigError;
 
@@ -37,7 +34,8 @@ impl ClientAuthentication {
     }
 }
 
-/// A client secret, which is shown to the token endpoint and to nobody else.
+/// A client secret, which is shown to the issuer and to nobody else.
+#[derive(PartialEq, Eq)]
 pub(super) struct ClientSecret(Box<str>);
 
 impl ClientSecret {
@@ -77,40 +75,6 @@ fn problem(secret: &str) -> Option<&'static str> {
 impl fmt::Debug for ClientSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientSecret(..)")
-    }
-}
-
-/// The secrets of a client: one, or two while it is being rotated. Which of them worked last is tried first.
-#[derive(Debug)]
-pub(super) struct Secrets {
-    given: ClientSecret,
-    next: Option<ClientSecret>,
-    next_works: AtomicBool,
-}
-
-impl Secrets {
-    pub(super) const fn new(given: ClientSecret, next: Option<ClientSecret>) -> Self {
-        Self {
-            given,
-            next,
-            next_works: AtomicBool::new(false),
-        }
-    }
-
-    /// The secret to try, and the one to try after it.
-    pub(super) fn in_order(&self) -> (&ClientSecret, Option<&ClientSecret>) {
-        match &self.next {
-            Some(next) if self.next_works.load(Ordering::Relaxed) => (next, Some(&self.given)),
-            next => (&self.given, next.as_ref()),
-        }
-    }
-
-    pub(super) fn remember(&self, worked: &ClientSecret) {
-        let is_next = self
-            .next
-            .as_ref()
-            .is_some_and(|next| std::ptr::eq(next, worked));
-        self.next_works.store(is_next, Ordering::Relaxed);
     }
 }
 
@@ -172,28 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_that_worked_is_tried_first() {
-        let secrets = Secrets::new(secret("one"), Some(secret("two")));
-        let order = |secrets: &Secrets| {
-            let (first, second) = secrets.in_order();
-            [first, second.unwrap()].map(|secret| secret.expose().to_owned())
-        };
-        assert_eq!(order(&secrets), ["one", "two"]);
-        secrets.remember(secrets.in_order().1.unwrap());
-        assert_eq!(order(&secrets), ["two", "one"]);
-        secrets.remember(secrets.in_order().0);
-        assert_eq!(order(&secrets), ["two", "one"]);
-        secrets.remember(secrets.in_order().1.unwrap());
-        assert_eq!(order(&secrets), ["one", "two"]);
-
-        let alone = Secrets::new(secret("one"), None);
-        alone.remember(alone.in_order().0);
-        assert!(alone.in_order().1.is_none());
-    }
-
-    #[test]
     fn debug_shows_no_secret() {
-        let secrets = Secrets::new(secret("hush-one"), Some(secret("hush-two")));
-        assert!(!format!("{secrets:?}").contains("hush"));
+        assert!(!format!("{:?}", secret("hush")).contains("hush"));
     }
 }

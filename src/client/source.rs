@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     AccessToken, TokenError,
     renewal::{Attempt, Ended, Join, Outcome, RenewalDecision, RenewalState},
-    request_token::AppClient,
+    request_token::{AppClient, SlotKey, TokenRequest},
     scopes::Scopes,
     token_response::TokenResponse,
 };
@@ -24,11 +24,6 @@ use crate::{
     clock::{Clock, Moment},
     metrics,
 };
-
-/// Sets of scopes whose tokens are held at a time; beyond that, the one that was not used for longest is dropped.
-const MAX_SCOPE_SETS: u64 = 256;
-/// Longer than any token is held to live.
-const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// The tokens of one app client, shared by every clone, scope set and layer.
 ///
@@ -49,20 +44,24 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 /// The slots are in moka's cache, which bounds their number. Its expiry is not used for tokens: it reads the system's clock,
 /// and a token's age is a matter of ours.
 pub(super) struct TokenSource {
-    slots: Cache<Scopes, Arc<Slot>>,
-    client: AppClient,
+    slots: Cache<SlotKey, Arc<Slot>>,
+    client: Arc<AppClient>,
     settings: Settings,
 }
 
 /// A std mutex: it is held to decide, and never across an await.
 struct Slot(Mutex<RenewalState>);
 
+#[derive(Clone)]
 pub(super) struct Settings {
-    pub(super) client_id: String,
+    pub(super) client_id: Arc<str>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timeout: Duration,
     /// A random share in `0.0..1.0`.
     pub(super) jitter: fn() -> f64,
+    /// How many slots are held; beyond that, the one that was not used for longest is dropped.
+    pub(super) capacity: u64,
+    pub(super) dropped_when_unused_for: Duration,
 }
 
 enum Lookup {
@@ -71,13 +70,13 @@ enum Lookup {
 }
 
 impl TokenSource {
-    pub(super) fn new(client: AppClient, settings: Settings) -> Self {
+    pub(super) fn new(client: Arc<AppClient>, settings: Settings) -> Self {
         Self {
             slots: Cache::builder()
-                .max_capacity(MAX_SCOPE_SETS)
+                .max_capacity(settings.capacity)
                 // The default policy may refuse a newcomer, which then would cost a token request per call.
                 .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(DROPPED_WHEN_UNUSED_FOR)
+                .time_to_idle(settings.dropped_when_unused_for)
                 .build(),
             client,
             settings,
@@ -88,18 +87,26 @@ impl TokenSource {
         &self.settings.client_id
     }
 
+    pub(super) fn client(&self) -> Arc<AppClient> {
+        Arc::clone(&self.client)
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub(super) async fn token(
         self: &Arc<Self>,
-        scopes: &Scopes,
+        request: &TokenRequest,
     ) -> Result<AccessToken, TokenError> {
-        let slot = self
-            .slots
-            .get_with_by_ref(scopes, || Arc::new(Slot(Mutex::new(RenewalState::new()))));
-        match self.look_up(&slot, scopes) {
+        let slot = self.slots.get_with(request.key(), || {
+            Arc::new(Slot(Mutex::new(RenewalState::new())))
+        });
+        match self.look_up(&slot, request) {
             Lookup::Done(outcome) => outcome,
             Lookup::Wait(join) => {
                 let runtime = Handle::try_current().map_err(|_| TokenError::NoRuntime)?;
-                let wait = Arc::clone(self).wait(slot, scopes.clone(), join);
+                let wait = Arc::clone(self).wait(slot, request.clone(), join);
                 // A task, because a runtime without a timer would make the wait panic.
                 let waited = runtime.spawn(wait).await;
                 waited.unwrap_or(Err(TokenError::Aborted))
@@ -107,7 +114,7 @@ impl TokenSource {
         }
     }
 
-    fn look_up(self: &Arc<Self>, slot: &Arc<Slot>, scopes: &Scopes) -> Lookup {
+    fn look_up(self: &Arc<Self>, slot: &Arc<Slot>, request: &TokenRequest) -> Lookup {
         let now = self.now();
         let runtime = Handle::try_current();
         let mut state = slot.lock();
@@ -134,20 +141,20 @@ impl TokenSource {
         };
         drop(state);
         if let Some(overdue) = overdue {
-            self.report_given_up(&overdue, scopes, &now);
+            self.report_given_up(&overdue, request.scopes(), &now);
         }
         if let Some((attempt, runtime)) = started {
-            let permit = RenewalPermit::new(Arc::clone(self), Arc::clone(slot), attempt, scopes);
+            let permit = RenewalPermit::new(Arc::clone(self), Arc::clone(slot), attempt, request);
             // After the lock was released: a runtime that is shut down drops the task, and with it the permit, at once.
-            drop(runtime.spawn(permit.request()));
+            drop(runtime.spawn(permit.run()));
         }
         lookup
     }
 
     /// Waits for the outcome of a request, or of the one that takes its place, for as long as one may take.
-    async fn wait(self: Arc<Self>, slot: Arc<Slot>, scopes: Scopes, first: Join) -> Outcome {
+    async fn wait(self: Arc<Self>, slot: Arc<Slot>, request: TokenRequest, first: Join) -> Outcome {
         let number = first.number;
-        match timeout(self.settings.timeout, self.outcome(&slot, &scopes, first)).await {
+        match timeout(self.settings.timeout, self.outcome(&slot, &request, first)).await {
             Ok(outcome) => outcome,
             Err(Elapsed { .. }) => {
                 let now = self.now();
@@ -156,14 +163,19 @@ impl TokenSource {
                 let outcome = state.without_waiting(&now);
                 drop(state);
                 if let Some(overdue) = overdue {
-                    self.report_given_up(&overdue, &scopes, &now);
+                    self.report_given_up(&overdue, request.scopes(), &now);
                 }
                 outcome
             }
         }
     }
 
-    async fn outcome(self: &Arc<Self>, slot: &Arc<Slot>, scopes: &Scopes, first: Join) -> Outcome {
+    async fn outcome(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        request: &TokenRequest,
+        first: Join,
+    ) -> Outcome {
         let mut join = first;
         loop {
             if let Ok(ended) = join.outcome.wait_for(Option::is_some).await
@@ -174,7 +186,7 @@ impl TokenSource {
             // The request was given up, or went away with its runtime. This runtime may be on its way down, too, and must
             // not be kept from it.
             yield_now().await;
-            match self.look_up(slot, scopes) {
+            match self.look_up(slot, request) {
                 Lookup::Done(outcome) => return outcome,
                 Lookup::Wait(next) => join = next,
             }
@@ -193,14 +205,14 @@ impl TokenSource {
         metrics::token_requested(&self.settings.client_id, outcome, duration);
         match result {
             Ok(response) => tracing::debug!(
-                client_id = self.settings.client_id,
+                client_id = &*self.settings.client_id,
                 scopes = scopes.as_str(),
                 lifetime = ?response.lifetime,
                 ?duration,
                 "access token obtained"
             ),
             Err(error) => tracing::warn!(
-                client_id = self.settings.client_id,
+                client_id = &*self.settings.client_id,
                 scopes = scopes.as_str(),
                 outcome,
                 cause = error.cause(),
@@ -237,23 +249,29 @@ struct RenewalPermit {
     source: Arc<TokenSource>,
     slot: Arc<Slot>,
     attempt: Attempt,
-    scopes: Scopes,
+    request: TokenRequest,
     has_ended: bool,
 }
 
 impl RenewalPermit {
-    fn new(source: Arc<TokenSource>, slot: Arc<Slot>, attempt: Attempt, scopes: &Scopes) -> Self {
+    fn new(
+        source: Arc<TokenSource>,
+        slot: Arc<Slot>,
+        attempt: Attempt,
+        request: &TokenRequest,
+    ) -> Self {
         Self {
             source,
             slot,
             attempt,
-            scopes: scopes.clone(),
+            request: request.clone(),
             has_ended: false,
         }
     }
 
-    async fn request(mut self) {
-        let request = self.source.client.ask(&self.scopes);
+    async fn run(mut self) {
+        let rejected = self.attempt.rejected.as_ref();
+        let request = self.source.client.ask(&self.request, rejected);
         let result = match timeout(self.source.settings.timeout, request).await {
             Ok(result) => result,
             Err(Elapsed { .. }) => Err(TokenError::Timeout),
@@ -271,11 +289,11 @@ impl RenewalPermit {
             .lock()
             .end(&self.attempt, result.clone(), &now, source.jitter());
         match ended {
-            Ended::Current => source.report(&self.scopes, result, duration),
+            Ended::Current => source.report(self.request.scopes(), result, duration),
             // It was reported when it was given up.
             Ended::LateToken | Ended::Late => tracing::debug!(
-                client_id = source.settings.client_id,
-                scopes = self.scopes.as_str(),
+                client_id = &*source.settings.client_id,
+                scopes = self.request.scopes().as_str(),
                 ?ended,
                 ?duration,
                 "a token request ended that had been given up"

@@ -15,10 +15,12 @@ use tokio::{
 };
 
 use super::{
-    AccessToken, ClientCredentials, TokenError,
-    request_token::{AppClient, BoxedTokenRequest, RequestToken},
+    AccessToken, ClientCredentials, SecretSource, TokenError,
+    request_token::{AppClient, BoxedTokenRequest, RequestToken, TokenRequest},
     scopes::Scopes,
-    secret::{ClientSecret, Secrets},
+    secret::ClientSecret,
+    secrets::Secrets,
+    shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
     token_response::TokenResponse,
 };
@@ -87,15 +89,27 @@ impl Script {
     }
 
     fn caller_with(&self, clock: &ManualClock, next: Option<&str>) -> ClientCredentials {
-        let secret = |text: &str| ClientSecret::new("test", text).unwrap();
-        let secrets = Secrets::new(secret("one"), next.map(secret));
+        self.caller_of(clock, "one".into(), next.map(Into::into), None)
+    }
+
+    fn caller_of(
+        &self,
+        clock: &ManualClock,
+        secret: SecretSource,
+        next: Option<SecretSource>,
+        shared: Option<SharedTokens>,
+    ) -> ClientCredentials {
+        let secrets = Secrets::new(secret, next).unwrap();
         let settings = Settings {
-            client_id: "caller".to_owned(),
+            capacity: 256,
+            dropped_when_unused_for: 25 * HOUR,
+            client_id: "caller".into(),
             clock: Arc::new(clock.clone()),
             timeout: Duration::from_secs(10),
             jitter: || 0.0,
         };
-        let source = TokenSource::new(AppClient::new(self.clone(), secrets), settings);
+        let client = AppClient::new(Box::new(self.clone()), secrets, shared);
+        let source = TokenSource::new(Arc::new(client), settings);
         ClientCredentials::new(Arc::new(source), Scopes::default())
     }
 }
@@ -104,12 +118,12 @@ impl RequestToken for Script {
     fn request_token<'a>(
         &'a self,
         secret: &'a ClientSecret,
-        scopes: &'a Scopes,
+        request: &'a TokenRequest,
     ) -> BoxedTokenRequest<'a> {
         Box::pin(async move {
             let mut number = 0;
             self.0.requests.send_modify(|log| {
-                log.push(format!("{} {}", secret.expose(), scopes.as_str()));
+                log.push(format!("{} {}", secret.expose(), request.scopes().as_str()));
                 number = log.len();
             });
             let step = self.0.steps.lock().unwrap().pop_front();
@@ -117,6 +131,7 @@ impl RequestToken for Script {
             let reply = |value: String, lifetime| TokenResponse {
                 header_value: HeaderValue::try_from(format!("Bearer {value}")).unwrap(),
                 lifetime,
+                age: Duration::ZERO,
             };
             match step.expect("the script has no step for this request") {
                 Step::Lives(lifetime) => Ok(reply(number.to_string(), lifetime)),

@@ -40,6 +40,8 @@ pub struct AccessToken(Arc<Obtained>);
 struct Obtained {
     header_value: HeaderValue,
     at: Moment,
+    /// How much of its life had passed at that moment.
+    age_at_first: Duration,
     lifetime: Duration,
     lifespan: Lifespan,
     /// It was obtained because a callee had refused the one before.
@@ -61,6 +63,7 @@ impl AccessToken {
             lifespan: Lifespan::new(response.lifetime, jitter),
             header_value: response.header_value,
             at,
+            age_at_first: response.age,
             lifetime: response.lifetime,
             is_replacement,
             rejected: AtomicBool::new(false),
@@ -91,7 +94,7 @@ impl AccessToken {
         self.0
             .at
             .wall
-            .checked_add(self.0.lifetime)
+            .checked_add(self.0.lifetime.saturating_sub(self.0.age_at_first))
             .unwrap_or(self.0.at.wall)
     }
 
@@ -105,13 +108,17 @@ impl AccessToken {
     }
 
     pub(super) fn is_usable(&self, now: &Moment) -> bool {
-        self.0.lifespan.is_usable(now.since(&self.0.at))
+        self.0.lifespan.is_usable(self.age(now))
+    }
+
+    fn age(&self, now: &Moment) -> Duration {
+        now.since(&self.0.at).saturating_add(self.0.age_at_first)
     }
 
     /// `renewal_failed`: a renewal since the rejection did.
     pub(super) fn view(&self, now: &Moment, renewal_failed: bool) -> TokenView {
         TokenView {
-            age: now.since(&self.0.at),
+            age: self.age(now),
             lifespan: self.0.lifespan,
             rejection: match (self.is_rejected(), renewal_failed) {
                 (false, _) => Rejection::None,

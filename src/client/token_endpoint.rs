@@ -1,17 +1,18 @@
 //! The token endpoint: one POST, bounded in every direction.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::{
     HeaderValue, Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
 };
+use serde_json::json;
 
 use super::{
     TokenError,
-    request_token::{BoxedTokenRequest, RequestToken},
-    scopes::Scopes,
+    request_token::{BoxedTokenRequest, RequestToken, TokenRequest},
     secret::{ClientAuthentication, ClientSecret},
+    token_exchange::{ExchangeRequest, SubjectTokenKind, Target},
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
@@ -26,6 +27,8 @@ pub(super) struct TokenEndpoint {
     client_id: String,
     /// `None` chooses by secret.
     authentication: Option<ClientAuthentication>,
+    /// The value of `aws_client_metadata`.
+    metadata: Option<String>,
     client: HttpClient,
 }
 
@@ -35,6 +38,7 @@ impl TokenEndpoint {
         url: ProtectedUrl,
         client_id: String,
         authentication: Option<ClientAuthentication>,
+        metadata: &BTreeMap<String, String>,
         timeout: Duration,
     ) -> Result<Self, ConfigError> {
         let client = HttpClient::new(url, timeout);
@@ -42,16 +46,30 @@ impl TokenEndpoint {
         Ok(Self {
             client_id,
             authentication,
+            metadata: (!metadata.is_empty()).then(|| json!(metadata).to_string()),
             client,
         })
     }
 
-    fn request(&self, secret: &ClientSecret, scopes: &Scopes) -> Result<Request<'_>, ConnectError> {
+    fn request(
+        &self,
+        secret: &ClientSecret,
+        request: &TokenRequest,
+    ) -> Result<Request<'_>, ConnectError> {
         let authentication = self
             .authentication
             .unwrap_or_else(|| ClientAuthentication::fit_for(&self.client_id, secret));
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
+        match request {
+            TokenRequest::ClientCredentials(_) => {
+                form.append_pair("grant_type", "client_credentials");
+                if let Some(metadata) = &self.metadata {
+                    form.append_pair("aws_client_metadata", metadata);
+                }
+            }
+            TokenRequest::Exchange(exchange) => append_exchange(&mut form, exchange),
+        }
+        let scopes = request.scopes();
         if !scopes.is_unsaid() {
             form.append_pair("scope", scopes.as_str());
         }
@@ -76,9 +94,9 @@ impl TokenEndpoint {
     async fn attempt(
         &self,
         secret: &ClientSecret,
-        scopes: &Scopes,
+        request: &TokenRequest,
     ) -> Result<TokenResponse, TokenError> {
-        let response = self.request(secret, scopes)?.send().await?;
+        let response = self.request(secret, request)?.send().await?;
         let status = response.status();
         if status == StatusCode::OK {
             let body = http_client::read_body(response, MAX_REPLY_BYTES).await?;
@@ -95,17 +113,37 @@ impl TokenEndpoint {
     }
 }
 
+/// RFC 8693 §2.1.
+fn append_exchange(form: &mut form_urlencoded::Serializer<'_, String>, exchange: &ExchangeRequest) {
+    let subject = exchange.subject();
+    form.append_pair(
+        "grant_type",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    )
+    .append_pair("subject_token", &subject.token)
+    .append_pair("subject_token_type", subject.kind.urn());
+    match exchange.target() {
+        Some(Target::Audience(audience)) => form.append_pair("audience", audience),
+        Some(Target::Resource(resource)) => form.append_pair("resource", resource),
+        None => form,
+    };
+    if let Some(actor) = exchange.actor_token() {
+        form.append_pair("actor_token", actor.as_str())
+            .append_pair("actor_token_type", SubjectTokenKind::AccessToken.urn());
+    }
+}
+
 impl RequestToken for TokenEndpoint {
     /// Tries once more, at once, if no connection could be made: then no request was, either.
     fn request_token<'a>(
         &'a self,
         secret: &'a ClientSecret,
-        scopes: &'a Scopes,
+        request: &'a TokenRequest,
     ) -> BoxedTokenRequest<'a> {
         Box::pin(async move {
-            match self.attempt(secret, scopes).await {
+            match self.attempt(secret, request).await {
                 Err(TokenError::Connect(cause)) if cause.may_pass_at_once() => {
-                    self.attempt(secret, scopes).await
+                    self.attempt(secret, request).await
                 }
                 outcome => outcome,
             }

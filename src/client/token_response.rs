@@ -21,8 +21,10 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone)]
 pub(super) struct TokenResponse {
     pub(super) header_value: HeaderValue,
-    /// At most a day. Zero is a token for those who wait for it, and for nobody after them.
+    /// At most a day. Zero is a token for those who wait for it, and for no one after them.
     pub(super) lifetime: Duration,
+    /// How much of its life had passed when it was asked for: more than zero if another process obtained it.
+    pub(super) age: Duration,
 }
 
 #[derive(Deserialize)]
@@ -33,37 +35,104 @@ struct Granted<'a> {
     expires_in: Option<&'a RawValue>,
 }
 
+/// What `GetClientToken` answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ClientToken<'a> {
+    #[serde(borrow)]
+    client_authentication_result: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ClientAuthenticationResult<'a> {
+    access_token: Option<String>,
+    token_type: Option<String>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
+}
+
+/// What `GetDerivedToken` answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DerivedToken<'a> {
+    issued_token: Option<String>,
+    token_type: Option<String>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
+}
+
 #[derive(Deserialize)]
 struct Refused {
     error: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Exception {
+    #[serde(rename = "__type")]
+    name: Option<String>,
+}
+
 impl TokenResponse {
-    /// Reads the body of a reply with status 200.
+    /// Reads the body of a token endpoint's response with status 200.
     pub(super) fn read(body: &[u8]) -> Result<Self, TokenError> {
+        let granted = object::<Granted<'_>>(body)?;
+        Self::of(granted.access_token, granted.token_type, granted.expires_in)
+    }
+
+    pub(super) fn read_client_token(body: &[u8]) -> Result<Self, TokenError> {
+        let result = object::<ClientToken<'_>>(body)?
+            .client_authentication_result
+            .ok_or(WRONG_FORM)?;
+        let granted = object::<ClientAuthenticationResult<'_>>(result.get().as_bytes())?;
+        Self::of(granted.access_token, granted.token_type, granted.expires_in)
+    }
+
+    pub(super) fn read_derived_token(body: &[u8]) -> Result<Self, TokenError> {
+        let granted = object::<DerivedToken<'_>>(body)?;
+        Self::of(granted.issued_token, granted.token_type, granted.expires_in)
+    }
+
+    fn of(
+        token: Option<String>,
+        token_type: Option<String>,
+        expires_in: Option<&RawValue>,
+    ) -> Result<Self, TokenError> {
         let malformed = |problem| TokenError::MalformedReply { problem };
-        let granted = std::str::from_utf8(body)
-            .ok()
-            .and_then(json::object::<Granted<'_>>)
-            .ok_or(malformed("is no JSON object of the expected form"))?;
-        let is_bearer = granted
-            .token_type
-            .is_some_and(|token_type| token_type.eq_ignore_ascii_case("Bearer"));
+        let is_bearer =
+            token_type.is_some_and(|token_type| token_type.eq_ignore_ascii_case("Bearer"));
         if !is_bearer {
             // RFC 6749 §7.1: a token whose type is not understood must not be used.
             return Err(malformed("does not say that the token is of type Bearer"));
         }
-        let token = granted.access_token.unwrap_or_default();
-        let mut header_value = HeaderValue::try_from(format!("Bearer {token}"))
-            .ok()
-            .filter(|_| is_b64token(&token))
+        let header_value = bearer(&token.unwrap_or_default())
             .ok_or(malformed("holds no access token that could be sent"))?;
-        header_value.set_sensitive(true);
         Ok(Self {
             header_value,
-            lifetime: lifetime(granted.expires_in),
+            lifetime: lifetime(expires_in),
+            age: Duration::ZERO,
         })
     }
+}
+
+const WRONG_FORM: TokenError = TokenError::MalformedReply {
+    problem: "is no JSON object of the expected form",
+};
+
+fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, TokenError> {
+    std::str::from_utf8(body)
+        .ok()
+        .and_then(json::object::<T>)
+        .ok_or(WRONG_FORM)
+}
+
+/// The value of an `Authorization` field, if the token can be sent in one.
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .ok()
+        .filter(|_| is_b64token(token))?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// `b64token` of RFC 6750 §2.1: what can be sent as a bearer token.
@@ -97,17 +166,42 @@ pub(super) fn refusal(
         // RFC 6749 §5.2 has 401 for a failed client authentication only. Servers differ in the code they send with it.
         return TokenError::ClientRefused;
     }
-    let code = std::str::from_utf8(body)
+    let code = object::<Refused>(body)
         .ok()
-        .and_then(json::object::<Refused>)
         .and_then(|refused| refused.error);
     match code.as_deref() {
         Some("invalid_client") => TokenError::ClientRefused,
         Some("invalid_request" | "invalid_grant") => TokenError::RequestRefused,
         Some("invalid_scope") => TokenError::ScopeRefused,
+        Some("invalid_target") => TokenError::TargetRefused,
         Some("unauthorized_client") => TokenError::ClientNotPermitted,
         Some("unsupported_grant_type") => TokenError::GrantNotSupported,
         _ => TokenError::Status { status },
+    }
+}
+
+/// What a response of the user pools API with another status than 200 means: the exceptions of AWS's service model.
+pub(super) fn exception(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> TokenError {
+    let name = object::<Exception>(body)
+        .ok()
+        .and_then(|exception| exception.name)
+        .unwrap_or_default();
+    // A name may be preceded by its namespace and followed by a URL.
+    let name = name.split(':').next().unwrap_or_default();
+    let name = name.rsplit('#').next().unwrap_or_default();
+    match name {
+        "TooManyRequestsException" | "LimitExceededException" => {
+            TokenError::Throttled { retry_after }
+        }
+        "NotAuthorizedException" | "ResourceNotFoundException" => TokenError::ClientRefused,
+        "InvalidParameterException" | "UserNotFoundException" => TokenError::RequestRefused,
+        "ForbiddenException" | "OperationNotEnabledException" => TokenError::ClientNotPermitted,
+        "UnknownOperationException" => TokenError::GrantNotSupported,
+        _ => refusal(status, retry_after, b""),
     }
 }
 
@@ -254,6 +348,7 @@ mod tests {
             (401, code("something_new"), TokenError::ClientRefused),
             (403, String::new(), status(403)),
             (400, code("invalid_scope"), TokenError::ScopeRefused),
+            (400, code("invalid_target"), TokenError::TargetRefused),
             (400, code("invalid_request"), TokenError::RequestRefused),
             (400, code("invalid_grant"), TokenError::RequestRefused),
             (
@@ -286,5 +381,69 @@ mod tests {
                 "{code} {body}"
             );
         }
+    }
+
+    #[test]
+    fn an_exception_is_read_from_its_name_and_else_from_the_status() {
+        let server = TokenError::Server {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            retry_after: None,
+        };
+        let status = TokenError::Status {
+            status: StatusCode::BAD_REQUEST,
+        };
+        for (code, name, expected) in [
+            (400, "NotAuthorizedException", TokenError::ClientRefused),
+            (
+                400,
+                "com.amazonaws.cognito#NotAuthorizedException",
+                TokenError::ClientRefused,
+            ),
+            (
+                400,
+                "NotAuthorizedException:http://internal.amazon.com/",
+                TokenError::ClientRefused,
+            ),
+            (400, "ResourceNotFoundException", TokenError::ClientRefused),
+            (400, "InvalidParameterException", TokenError::RequestRefused),
+            (
+                400,
+                "OperationNotEnabledException",
+                TokenError::ClientNotPermitted,
+            ),
+            (
+                400,
+                "TooManyRequestsException",
+                TokenError::Throttled { retry_after: None },
+            ),
+            (
+                400,
+                "UnknownOperationException",
+                TokenError::GrantNotSupported,
+            ),
+            (400, "SomethingNewException", status),
+            (500, "InternalErrorException", server),
+        ] {
+            let body = format!(r#"{{"__type":"{name}","message":"x"}}"#);
+            let code = StatusCode::from_u16(code).unwrap();
+            assert_eq!(exception(code, None, body.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_two_operations_of_the_api_answer_in_forms_of_their_own() {
+        let client = br#"{"ClientAuthenticationResult":{"AccessToken":"a.b.c","ExpiresIn":300,"TokenType":"Bearer"}}"#;
+        let derived = br#"{"IssuedToken":"a.b.c","IssuedTokenType":"ACCESS_TOKEN","TokenType":"Bearer","ExpiresIn":300}"#;
+        for response in [
+            TokenResponse::read_client_token(client),
+            TokenResponse::read_derived_token(derived),
+        ] {
+            let response = response.unwrap();
+            assert_eq!(response.header_value, "Bearer a.b.c");
+            assert_eq!(response.lifetime, Duration::from_secs(300));
+        }
+        assert!(TokenResponse::read_client_token(derived).is_err());
+        assert!(TokenResponse::read_derived_token(client).is_err());
+        assert!(TokenResponse::read_client_token(b"{}").is_err());
     }
 }

@@ -129,5 +129,90 @@ pub(crate) mod signing {
     }
 }
 
+/// What a client shares with other processes, encrypted, and the names it goes by.
+#[cfg(feature = "client")]
+pub(crate) mod sealing {
+    use aws_lc_rs::{
+        aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+        digest::{SHA256, digest},
+    };
+
+    /// Encrypts and authenticates with AES-256-GCM, under a random nonce each time.
+    pub(crate) struct SealingKey(RandomizedNonceKey);
+
+    impl SealingKey {
+        /// `None` if the library refuses (which for 32 bytes it does not).
+        pub(crate) fn new(key: &[u8; 32]) -> Option<Self> {
+            RandomizedNonceKey::new(&AES_256_GCM, key).ok().map(Self)
+        }
+
+        /// Nonce, ciphertext and tag. `context` is not encrypted, but must be the same when it is opened.
+        pub(crate) fn seal(&self, context: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
+            let mut sealed = plaintext.to_vec();
+            let nonce = self
+                .0
+                .seal_in_place_append_tag(Aad::from(context), &mut sealed)
+                .ok()?;
+            Some([nonce.as_ref().as_slice(), &sealed].concat())
+        }
+
+        pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+            let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LEN>()?;
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            let mut opened = ciphertext.to_vec();
+            let plaintext = self
+                .0
+                .open_in_place(nonce, Aad::from(context), &mut opened)
+                .ok()?;
+            Some(plaintext.to_vec())
+        }
+    }
+
+    /// SHA-256 over parts that cannot run into each other: each is preceded by its length.
+    pub(crate) fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
+        let mut input = Vec::new();
+        for part in parts {
+            input.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            input.extend_from_slice(part);
+        }
+        let mut output = [0; 32];
+        for (to, from) in output.iter_mut().zip(digest(&SHA256, &input).as_ref()) {
+            *to = *from;
+        }
+        output
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn what_was_sealed_opens_under_its_key_and_context_only() {
+            let key = SealingKey::new(&[1; 32]).unwrap();
+            let sealed = key.seal(b"name", b"a token").unwrap();
+            assert!(!sealed.windows(7).any(|window| window == b"a token"));
+            assert_eq!(key.open(b"name", &sealed).as_deref(), Some(&b"a token"[..]));
+            assert_ne!(key.seal(b"name", b"a token").unwrap(), sealed);
+
+            assert_eq!(key.open(b"other", &sealed), None);
+            let other = SealingKey::new(&[2; 32]).unwrap();
+            assert_eq!(other.open(b"name", &sealed), None);
+            for position in 0..sealed.len() {
+                let mut altered = sealed.clone();
+                altered[position] ^= 1;
+                assert_eq!(key.open(b"name", &altered), None, "{position}");
+                assert_eq!(key.open(b"name", &sealed[..position]), None);
+            }
+        }
+
+        #[test]
+        fn parts_do_not_run_into_each_other() {
+            assert_eq!(digest_of(&[b"ab", b"c"]), digest_of(&[b"ab", b"c"]));
+            assert_ne!(digest_of(&[b"ab", b"c"]), digest_of(&[b"a", b"bc"]));
+            assert_ne!(digest_of(&[b"ab"]), digest_of(&[b"ab", b""]));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -72,8 +72,15 @@ pub enum AuthError {
     /// The issuer's current key set has no usable key of this `kid`.
     #[error("the token's key is not one of the issuer's")]
     UnknownKey,
-    /// The issuer's keys cannot be had at the moment. The token may be good.
-    #[error("the issuer's keys cannot be fetched at the moment")]
+    /// The current key set has no key of this `kid`, and the issuer may not be asked again yet. The token may be good: the key
+    /// may be new. A flood of tokens with invented `kid`s causes this too, so it is not a sign of an outage.
+    #[error("whether the issuer has the token's key cannot be confirmed yet")]
+    KeyUnconfirmed {
+        /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
+        retry_after: Duration,
+    },
+    /// The issuer's keys are unavailable. The token may be good.
+    #[error("the issuer's keys are unavailable")]
     KeysUnavailable {
         /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
         retry_after: Duration,
@@ -125,7 +132,7 @@ impl AuthError {
     /// | 401 | there is no token, or the token is not accepted |
     /// | 403 | the token is good, but does not permit the request |
     /// | 500 | the service is put together wrongly |
-    /// | 503 | the keys or the service's rule are unavailable; never 401, which would make a caller throw a good token away |
+    /// | 503 | the keys or the service's rule are unavailable, or it is not certain that the issuer lacks the key; never 401, which would make a caller throw a good token away |
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind().status()
@@ -135,9 +142,9 @@ impl AuthError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::CheckUnavailable { retry_after } | Self::KeysUnavailable { retry_after } => {
-                Some(*retry_after)
-            }
+            Self::CheckUnavailable { retry_after }
+            | Self::KeyUnconfirmed { retry_after }
+            | Self::KeysUnavailable { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -149,9 +156,9 @@ impl AuthError {
             Self::Forbidden => RejectionKind::Forbidden,
             Self::InsufficientScope { .. } => RejectionKind::InsufficientScope,
             Self::InsufficientUserAuthentication { .. } => RejectionKind::StepUp,
-            Self::CheckUnavailable { .. } | Self::KeysUnavailable { .. } => {
-                RejectionKind::Unavailable
-            }
+            Self::CheckUnavailable { .. }
+            | Self::KeyUnconfirmed { .. }
+            | Self::KeysUnavailable { .. } => RejectionKind::Unavailable,
             Self::MissingLayer => RejectionKind::Misconfigured,
             Self::MalformedCredentials | Self::MultipleCredentials | Self::TokenTooLarge => {
                 RejectionKind::InvalidRequest
@@ -192,6 +199,7 @@ impl AuthError {
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerNotAllowed => "issuer_not_allowed",
             Self::UnknownKey => "unknown_key",
+            Self::KeyUnconfirmed { .. } => "key_unconfirmed",
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::MissingLayer => "missing_layer",
             Self::MalformedClaims => "malformed_claims",

@@ -8,6 +8,14 @@ use std::{fmt, time::Duration};
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// A client secret that is not where the configuration says. No secret is quoted.
+    #[error("the secret given to `{setting}` is unavailable: {reason}")]
+    ClientSecretUnavailable {
+        /// The builder method.
+        setting: &'static str,
+        /// What its source says.
+        reason: String,
+    },
     /// Two durations contradict each other.
     #[error("{shorter} ({shorter_value:?}) must be shorter than {longer} ({longer_value:?})")]
     DurationOrder {

@@ -115,8 +115,16 @@ impl KeySet {
         &self.skipped
     }
 
+    /// What changes when this set replaces another.
+    pub(super) fn change_since(&self, before: Option<&Self>) -> KeyChange {
+        KeyChange {
+            added: self.count_missing_in(before),
+            removed: before.map_or(0, |before| before.count_missing_in(Some(self))),
+        }
+    }
+
     /// How many of these keys the other set does not have under the same name.
-    pub(crate) fn count_missing_in(&self, other: Option<&Self>) -> usize {
+    fn count_missing_in(&self, other: Option<&Self>) -> usize {
         self.keys
             .iter()
             .filter(|(kid, key)| {
@@ -124,6 +132,19 @@ impl KeySet {
                 !other.is_some_and(|other| other.is_same(key))
             })
             .count()
+    }
+}
+
+/// How many keys a refresh added and removed. A key that changed under its name counts as both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyChange {
+    pub(super) added: usize,
+    pub(super) removed: usize,
+}
+
+impl KeyChange {
+    pub(super) const fn is_none(self) -> bool {
+        self.added == 0 && self.removed == 0
     }
 }
 

@@ -1,46 +1,71 @@
-//! Keys: where they come from, how fresh they are, and what happens when they cannot be had.
+//! Where keys come from, how fresh they are, and what happens when they are unavailable.
 //!
-//! Readers take an immutable snapshot without a lock. It is replaced as a whole, by at most one
-//! fetch at a time, which runs in a task of its own: a caller that disconnects does not cancel it. A fetch is caused by a
-//! request that notices the age of the keys, never by a timer, so an idle process or a frozen Lambda does not poll.
+//! Readers take an immutable key set without a lock. It is replaced as a whole, by at most one fetch at a time, which runs in a
+//! task of its own: a caller that disconnects does not cancel it. A request that notices the age of the keys causes the fetch,
+//! never a timer, so an idle process or a frozen Lambda does not poll.
 //!
-//! | state | when | a known kid | an unknown kid |
+//! | state | when | a known `kid` | an unknown `kid` |
 //! | --- | --- | --- | --- |
-//! | Empty | never fetched | waits for the one fetch, then 503; 503 at once while backing off | the same |
-//! | Fresh | younger than `refresh_after` | served | the gate decides |
-//! | Due | younger than `expire_after` | served; the first such request starts a refresh | joins that refresh |
-//! | Degraded | Due, and the last attempt failed | served | joins the next attempt; 503 while backing off |
-//! | Expired | older | as Empty | as Empty |
-//! | Pinned | given to the builder | served | 401 |
+//! | `empty` | never fetched | waits for the one fetch, then 503; 503 at once while backing off | the same |
+//! | `fresh` | younger than `refresh_after` | served | waits for a fetch, within a budget |
+//! | `due` | younger than `expire_after` | served; the first such request starts a refresh | waits for that refresh |
+//! | `degraded` | due, and the last attempt failed | served | waits for the next attempt; 503 while backing off |
+//! | `expired` | older | as `empty` | as `empty` |
+//! | `pinned` | given to the builder | served | 401 |
 //!
-//! The gate lets two fetches through at once and then one per `unknown_kid_interval`, whatever the kids are. While it is
-//! shut, an unknown kid gets 401 if the last look succeeded, since then we know that it was not there ten seconds ago, and
-//! 503 if it failed.
+//! **401 means that the issuer does not have the key.** The verifier says so only if the issuer was asked after the request
+//! came, or was asked for this very `kid` within the last `unknown_kid_interval`, and the set that it returned lacks the `kid`;
+//! or if an earlier set had the `kid` and the current one does not. In every other case it cannot tell a newly rotated key from a
+//! forged one, and the answer is 503 with `Retry-After`: [`KeyUnconfirmed`](crate::AuthError::KeyUnconfirmed) if the budget is
+//! spent, [`KeysUnavailable`](crate::AuthError::KeysUnavailable) if the endpoint does not return keys. A wrong 401 makes every
+//! good caller throw its token away and buy another.
+//!
+//! Unknown `kid`s may cause two fetches at once and then one per `unknown_kid_interval`, whatever the `kid`s are. Each brings the
+//! whole set, so a new key works within that interval of its publication, no matter who asked before.
+//!
+//! `docs/KEYS.md` is for whoever operates such a service.
 
-// One idea per file: `policy` decides, `gate` and `ledger` keep what the decision needs, `source` carries it out, `refresh`
-// is one fetch, and `report` what the log says of it.
+// Events go in at the top, and effects come out at the bottom. Only `source` locks, spawns, waits and reads the clock.
+//
+//     lookup   warm_up   attempt_started   attempt_ended
+//        │        │             │                │
+//   ┌────▼────────▼─────────────▼────────────────▼────┐
+//   │ source: KeySource::step          locks          │
+//   │  ┌───────────────────────────────────────────┐  │
+//   │  │ state: RefreshState                       │  │   policy        view, kid → decision
+//   │  │   snapshot · slot · last look · failures ─┼──┼─▶ back_off      failures → delays
+//   │  └───────────────────┬───────────────────────┘  │   unknown_kids  budget, missing, withdrawn
+//   │                      ▼ Effects   publishes, then unlocks
+//   └──────────────────────┬──────────────────────────┘
+//                          ▼
+//     wake who waits · report · gauges · spawn the attempt ──▶ fetch ──▶ attempt_ended
+//
+// One slot, because two fetches at once could only disagree. Degraded apart from due, because an outage is to be seen before it
+// hurts. Expired apart from empty only for the operator: both mean that nothing can be verified.
 
+mod back_off;
 mod fetch;
-mod gate;
 mod jwk;
 mod key_set;
-mod ledger;
 mod policy;
-mod refresh;
 mod report;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod snapshot;
 mod source;
+mod state;
 mod status;
-mod waiting;
+mod sync;
+mod unknown_kids;
 
 pub(crate) use self::{
     fetch::DynFetchJwks,
     key_set::KeySet,
     snapshot::Generation,
-    source::{FoundKey, KeySource, KeySourceConfig, Keys, Lookup},
-    waiting::{Waited, Waiting},
+    source::{
+        KeyEndpoint, KeyEndpoints, KeySource, KeySourceConfig, Keys, Lookup, Waited, Waiting,
+    },
+    state::FoundKey,
 };
 pub use self::{
     fetch::{FetchError, FetchJwks, JwksRequest, JwksResponse, MAX_JWKS_BYTES},

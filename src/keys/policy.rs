@@ -2,72 +2,84 @@
 
 use std::time::Duration;
 
-use super::KeyState;
+use super::status::KeyState;
 
-/// The back-off's first step.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The back-off's longest step while old keys serve.
-const LONGEST_DELAY_SERVING: Duration = Duration::from_secs(5 * 60);
-/// The back-off's longest step while every request fails.
-const LONGEST_DELAY_DOWN: Duration = Duration::from_secs(30);
 /// What `Cache-Control: max-age` can shorten the refresh interval to.
 const SHORTEST_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 /// How much of the refresh interval is random.
 const REFRESH_JITTER: f64 = 0.1;
+/// What a rejected caller is told when nothing better is known.
+pub(super) const SHORTEST_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// When keys are refreshed and given up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows {
-    pub(crate) refresh_after: Duration,
-    pub(crate) expire_after: Duration,
+pub(super) struct Windows {
+    pub(super) refresh_after: Duration,
+    pub(super) expire_after: Duration,
 }
 
-/// Everything that a decision depends on, apart from whether the key is there.
+/// Everything that a decision depends on, apart from the `kid`. A duration of zero means now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct View {
+pub(super) struct PolicyView {
     pub(super) state: KeyState,
     pub(super) attempt: Attempt,
-    /// Whether the latest finished attempt failed.
+    /// How long the back-off delays a refresh that no request waits for.
+    pub(super) scheduled_in: Duration,
+    /// How long the back-off delays an attempt that a request needs.
+    pub(super) needed_in: Duration,
+    /// How long until an unknown kid may cause a fetch.
+    pub(super) budget_in: Duration,
+    /// Whether the latest attempt that ended failed, or was not heard of in time.
     pub(super) last_failed: bool,
-    /// Whether an unknown kid may cause a fetch, or when it may next.
-    pub(super) budget: Result<(), Duration>,
+    /// Whether refreshes do not get to run and the keys are much older than they should be.
+    pub(super) overdue: bool,
 }
 
-/// Whether a fetch can be started.
+/// Whether an attempt can be started, as far as the one slot is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Possible,
     InFlight,
-    /// The time until one is possible.
-    BackingOff(Duration),
+    /// There is no runtime to fetch or to wait in, or the request has waited as long as it may.
+    Impossible,
 }
 
 /// What is known of the kid that a token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kid {
+    /// The current set has it.
     Known,
+    /// The issuer was asked for it, since the request came or within the last `unknown_kid_interval`, and did not have it.
+    Missing,
+    /// An earlier set had it.
+    Withdrawn,
+    /// Nothing is known of it. It may be new.
     Unknown,
-    /// A fetch found it missing a short while ago.
-    FoundMissing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Serve,
-    /// Serve, and start a refresh that nobody waits for.
+    /// Serve, and start a refresh that no request waits for.
     ServeAndRefresh,
     /// Wait for the fetch in flight.
     Join,
     /// Start a fetch and wait for it.
     Fetch(FetchReason),
-    RefuseUnknown,
+    /// 401: the issuer does not have the key.
+    RejectUnknown,
+    /// 503: there are no keys, or the issuer could not be asked.
     Unavailable {
+        retry_after: Duration,
+    },
+    /// 503: the issuer may not be asked yet, and the kid may be new.
+    Unconfirmed {
         retry_after: Duration,
     },
 }
 
-/// Why a fetch is started. Only [`UnknownKid`](Self::UnknownKid) spends the gate's budget, so that no stranger's kid can
-/// use up what scheduled refreshes need.
+/// Why a fetch is started. Only [`UnknownKid`](Self::UnknownKid) spends the budget for unknown kids, so that no stranger's kid
+/// can use up what scheduled refreshes need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchReason {
     /// There are no keys to serve with.
@@ -103,109 +115,70 @@ pub(super) fn state(age: Option<Duration>, windows: Windows, last_failed: bool) 
 }
 
 /// What to do for a token that names this kid.
-pub(super) fn decide(view: View, kid: Kid) -> Decision {
+pub(super) fn decide(view: PolicyView, kid: Kid) -> Decision {
     match (view.state, kid) {
         (KeyState::Pinned | KeyState::Fresh, Kid::Known) => Decision::Serve,
-        (KeyState::Pinned, _) => Decision::RefuseUnknown,
-        (KeyState::Due | KeyState::Degraded, Kid::Known) => match view.attempt {
-            Attempt::Possible => Decision::ServeAndRefresh,
-            Attempt::InFlight | Attempt::BackingOff(_) => Decision::Serve,
+        (KeyState::Pinned, _) => Decision::RejectUnknown,
+        (KeyState::Due | KeyState::Degraded, Kid::Known) => decide_when_due(view),
+        (KeyState::Empty | KeyState::Expired, _) => decide_without_keys(view),
+        (_, Kid::Missing) => Decision::RejectUnknown,
+        (_, Kid::Unknown) => decide_on_unknown(view),
+        // It may have been published again, so it is worth a look, if one is possible.
+        (_, Kid::Withdrawn) => match decide_on_unknown(view) {
+            Decision::Unavailable { .. } | Decision::Unconfirmed { .. } => Decision::RejectUnknown,
+            look => look,
         },
-        (KeyState::Fresh, Kid::FoundMissing) => Decision::RefuseUnknown,
-        (KeyState::Fresh, Kid::Unknown) => decide_at_gate(view),
-        (KeyState::Due | KeyState::Degraded, Kid::Unknown | Kid::FoundMissing) => {
-            fetch_or_wait(view.attempt, FetchReason::Scheduled)
-        }
-        (KeyState::Empty | KeyState::Expired, _) => {
-            fetch_or_wait(view.attempt, FetchReason::NoKeys)
-        }
     }
 }
 
-/// An unknown kid while the keys are fresh: the only case that a stranger can bring about at will.
-fn decide_at_gate(view: View) -> Decision {
-    match (view.attempt, view.budget) {
-        (Attempt::Possible, Ok(())) => Decision::Fetch(FetchReason::UnknownKid),
-        // We looked a moment ago and could not see: nothing can be said about this kid.
-        (Attempt::Possible, Err(retry_after)) if view.last_failed => {
-            Decision::Unavailable { retry_after }
-        }
-        // We looked a moment ago and it was not there.
-        (Attempt::Possible, Err(_)) => Decision::RefuseUnknown,
-        (attempt, _) => fetch_or_wait(attempt, FetchReason::UnknownKid),
+fn decide_when_due(view: PolicyView) -> Decision {
+    if view.attempt != Attempt::Possible || !view.scheduled_in.is_zero() {
+        return Decision::Serve;
     }
+    if view.overdue {
+        // Waiting is what drives a runtime that runs only while someone waits in it.
+        return Decision::Fetch(FetchReason::Scheduled);
+    }
+    Decision::ServeAndRefresh
 }
 
-const fn fetch_or_wait(attempt: Attempt, reason: FetchReason) -> Decision {
-    match attempt {
-        Attempt::Possible => Decision::Fetch(reason),
+const fn decide_without_keys(view: PolicyView) -> Decision {
+    match view.attempt {
         Attempt::InFlight => Decision::Join,
-        Attempt::BackingOff(retry_after) => Decision::Unavailable { retry_after },
+        Attempt::Possible if view.needed_in.is_zero() => Decision::Fetch(FetchReason::NoKeys),
+        Attempt::Possible => Decision::Unavailable {
+            retry_after: view.needed_in,
+        },
+        Attempt::Impossible => Decision::Unavailable {
+            retry_after: SHORTEST_RETRY_AFTER,
+        },
     }
 }
 
-/// What to do for a token whose request has waited for a fetch once. It never waits again.
-///
-/// `saw_reply` is whether that fetch, or a later one, succeeded.
-pub(super) fn decide_after_wait(
-    state: KeyState,
-    kid: Kid,
-    saw_reply: bool,
-    retry_after: Duration,
-) -> Decision {
-    match (state, kid) {
-        (KeyState::Empty | KeyState::Expired, _) => Decision::Unavailable { retry_after },
-        (_, Kid::Known) => Decision::Serve,
-        (_, Kid::Unknown | Kid::FoundMissing) if saw_reply => Decision::RefuseUnknown,
-        (_, Kid::Unknown | Kid::FoundMissing) => Decision::Unavailable { retry_after },
-    }
-}
-
-/// A run of failed attempts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct BackOff {
-    failures: u32,
-    failed_at: Duration,
-    /// In `0.0..=1.0`.
-    jitter: f64,
-    asked_for: Duration,
-}
-
-impl BackOff {
-    /// The run that this failure begins or continues.
-    pub(super) fn after_failure(
-        previous: Option<Self>,
-        failed_at: Duration,
-        asked_for: Option<Duration>,
-        jitter: f64,
-    ) -> Self {
-        Self {
-            failures: previous.map_or(1, |run| run.failures.saturating_add(1)),
-            failed_at,
-            jitter,
-            asked_for: asked_for.unwrap_or_default(),
+/// An unknown kid while there are keys: the case that a stranger can bring about at will.
+fn decide_on_unknown(view: PolicyView) -> Decision {
+    let due = matches!(view.state, KeyState::Due | KeyState::Degraded);
+    let cannot_tell = |retry_after| {
+        if view.last_failed {
+            Decision::Unavailable { retry_after }
+        } else {
+            Decision::Unconfirmed { retry_after }
         }
-    }
-
-    /// When the next attempt may start: 1 s, 2 s, 4 s … after the failure, of which the upper half is random, or when the
-    /// endpoint asked for, whichever is later; and never later than the cap of the state.
-    ///
-    /// Half of the delay is fixed because a delay near zero would make a broken endpoint be asked again at once, and no
-    /// bound on the number of fetches could be stated.
-    pub(super) fn until(&self, state: KeyState) -> Duration {
-        let cap = match state {
-            KeyState::Empty | KeyState::Expired => LONGEST_DELAY_DOWN,
-            KeyState::Degraded | KeyState::Due | KeyState::Fresh | KeyState::Pinned => {
-                LONGEST_DELAY_SERVING
+    };
+    match view.attempt {
+        Attempt::InFlight => Decision::Join,
+        Attempt::Impossible => cannot_tell(SHORTEST_RETRY_AFTER),
+        Attempt::Possible if due && view.scheduled_in.is_zero() => {
+            Decision::Fetch(FetchReason::Scheduled)
+        }
+        Attempt::Possible => {
+            let allowed_in = view.needed_in.max(view.budget_in);
+            if allowed_in.is_zero() {
+                Decision::Fetch(FetchReason::UnknownKid)
+            } else {
+                cannot_tell(allowed_in)
             }
-        };
-        let doublings = 1_u32
-            .checked_shl(self.failures.saturating_sub(1))
-            .unwrap_or(u32::MAX);
-        let longest = FIRST_DELAY.saturating_mul(doublings).min(cap);
-        let delay = longest.mul_f64(0.5 + self.jitter / 2.0);
-        self.failed_at
-            .saturating_add(delay.max(self.asked_for).min(cap))
+        }
     }
 }
 
@@ -234,6 +207,7 @@ mod tests {
         refresh_after: Duration::from_secs(3600),
         expire_after: Duration::from_secs(86400),
     };
+    const KIDS: [Kid; 4] = [Kid::Known, Kid::Missing, Kid::Withdrawn, Kid::Unknown];
 
     #[test]
     fn the_age_gives_the_state() {
@@ -259,140 +233,157 @@ mod tests {
         }
     }
 
-    /// The whole table: every state, every kid, every way an attempt can stand, budget or none, last failed or not.
+    /// Every view there can be, with delays that tell which of them was taken.
+    fn views() -> Vec<PolicyView> {
+        let mut views = Vec::new();
+        for state in KeyState::ALL {
+            for attempt in [Attempt::Possible, Attempt::InFlight, Attempt::Impossible] {
+                for bits in 0..32_u32 {
+                    let is_set = |bit: u32| bits & (1 << bit) != 0;
+                    let delay = |bit, seconds| {
+                        if is_set(bit) {
+                            SECOND * seconds
+                        } else {
+                            Duration::ZERO
+                        }
+                    };
+                    views.push(PolicyView {
+                        state,
+                        attempt,
+                        scheduled_in: delay(0, 60),
+                        needed_in: delay(1, 7),
+                        budget_in: delay(2, 3),
+                        last_failed: is_set(3),
+                        overdue: is_set(4),
+                    });
+                }
+            }
+        }
+        assert_eq!(views.len(), 6 * 3 * 32);
+        views
+    }
+
+    const fn is_down(state: KeyState) -> bool {
+        matches!(state, KeyState::Empty | KeyState::Expired)
+    }
+
+    const fn is_due(state: KeyState) -> bool {
+        matches!(state, KeyState::Due | KeyState::Degraded)
+    }
+
+    /// The whole table, written out a second time as a reader would look it up.
     #[test]
     fn the_decision_table() {
-        use Decision::{Fetch, Join, RefuseUnknown, Serve, ServeAndRefresh};
+        use Decision::{Fetch, Join, RejectUnknown, Serve, ServeAndRefresh};
         use FetchReason::{NoKeys, Scheduled, UnknownKid};
 
-        let off = Attempt::BackingOff(7 * SECOND);
-        let unavailable = |seconds: u32| Decision::Unavailable {
-            retry_after: seconds * SECOND,
-        };
-        let mut rows = 0;
-        for state in KeyState::ALL {
-            for kid in [Kid::Known, Kid::Unknown, Kid::FoundMissing] {
-                for attempt in [Attempt::Possible, Attempt::InFlight, off] {
-                    for budget in [Ok(()), Err(3 * SECOND)] {
-                        for last_failed in [false, true] {
-                            let expected = match (state, kid, attempt) {
-                                (KeyState::Pinned, Kid::Known, _) => Serve,
-                                (KeyState::Pinned, _, _) => RefuseUnknown,
-
-                                (KeyState::Fresh, Kid::Known, _) => Serve,
-                                (KeyState::Fresh, Kid::FoundMissing, _) => RefuseUnknown,
-                                (KeyState::Fresh, Kid::Unknown, Attempt::InFlight) => Join,
-                                (KeyState::Fresh, Kid::Unknown, Attempt::BackingOff(_)) => {
-                                    unavailable(7)
-                                }
-                                (KeyState::Fresh, Kid::Unknown, Attempt::Possible) => {
-                                    match (budget, last_failed) {
-                                        (Ok(()), _) => Fetch(UnknownKid),
-                                        (Err(_), true) => unavailable(3),
-                                        (Err(_), false) => RefuseUnknown,
-                                    }
-                                }
-
-                                (
-                                    KeyState::Due | KeyState::Degraded,
-                                    Kid::Known,
-                                    Attempt::Possible,
-                                ) => ServeAndRefresh,
-                                (KeyState::Due | KeyState::Degraded, Kid::Known, _) => Serve,
-                                (KeyState::Due | KeyState::Degraded, _, Attempt::Possible) => {
-                                    Fetch(Scheduled)
-                                }
-
-                                (KeyState::Empty | KeyState::Expired, _, Attempt::Possible) => {
-                                    Fetch(NoKeys)
-                                }
-                                (_, _, Attempt::InFlight) => Join,
-                                (_, _, Attempt::BackingOff(_)) => unavailable(7),
-                            };
-                            let view = View {
-                                state,
-                                attempt,
-                                last_failed,
-                                budget,
-                            };
-                            assert_eq!(decide(view, kid), expected, "{view:?} {kid:?}");
-                            rows += 1;
-                        }
-                    }
+        for view in views() {
+            let scheduled = view.scheduled_in.is_zero();
+            let needed = view.needed_in.is_zero();
+            let within_budget = view.budget_in.is_zero();
+            let rejected = |seconds: u32| {
+                let retry_after = SECOND * seconds;
+                match view.last_failed || is_down(view.state) {
+                    true => Decision::Unavailable { retry_after },
+                    false => Decision::Unconfirmed { retry_after },
                 }
-            }
-        }
-        assert_eq!(rows, 6 * 3 * 3 * 2 * 2);
-    }
-
-    #[test]
-    fn a_request_that_waited_takes_the_answer_that_is_there() {
-        for state in KeyState::ALL {
-            let down = matches!(state, KeyState::Empty | KeyState::Expired);
-            let unavailable = Decision::Unavailable {
-                retry_after: SECOND,
             };
-            for saw_reply in [false, true] {
-                let expected = if down { unavailable } else { Decision::Serve };
-                assert_eq!(
-                    decide_after_wait(state, Kid::Known, saw_reply, SECOND),
-                    expected
-                );
-                for kid in [Kid::Unknown, Kid::FoundMissing] {
-                    let expected = if !down && saw_reply {
-                        Decision::RefuseUnknown
-                    } else {
-                        unavailable
-                    };
-                    assert_eq!(decide_after_wait(state, kid, saw_reply, SECOND), expected);
-                }
+            for kid in KIDS {
+                let expected = match (view.state, kid, view.attempt) {
+                    (KeyState::Pinned | KeyState::Fresh, Kid::Known, _) => Serve,
+                    (KeyState::Pinned, _, _) => RejectUnknown,
+
+                    (KeyState::Empty | KeyState::Expired, _, Attempt::InFlight) => Join,
+                    (KeyState::Empty | KeyState::Expired, _, Attempt::Impossible) => rejected(1),
+                    (KeyState::Empty | KeyState::Expired, _, Attempt::Possible) if needed => {
+                        Fetch(NoKeys)
+                    }
+                    (KeyState::Empty | KeyState::Expired, _, Attempt::Possible) => rejected(7),
+
+                    (_, Kid::Known, Attempt::Possible) if scheduled && view.overdue => {
+                        Fetch(Scheduled)
+                    }
+                    (_, Kid::Known, Attempt::Possible) if scheduled => ServeAndRefresh,
+                    (_, Kid::Known, _) => Serve,
+
+                    (_, Kid::Missing, _) => RejectUnknown,
+
+                    (_, _, Attempt::InFlight) => Join,
+                    (state, _, Attempt::Possible) if is_due(state) && scheduled => Fetch(Scheduled),
+                    (_, _, Attempt::Possible) if needed && within_budget => Fetch(UnknownKid),
+                    (_, Kid::Withdrawn, _) => RejectUnknown,
+                    (_, Kid::Unknown, Attempt::Impossible) => rejected(1),
+                    (_, Kid::Unknown, Attempt::Possible) if needed => rejected(3),
+                    (_, Kid::Unknown, Attempt::Possible) => rejected(7),
+                };
+                assert_eq!(decide(view, kid), expected, "{view:?} {kid:?}");
             }
         }
     }
 
+    /// What must hold of every decision, whatever the table says.
     #[test]
-    fn back_off_doubles_to_the_cap_of_the_state() {
-        for (jitter, share) in [(0.0, 0.5), (1.0, 1.0)] {
-            let mut run = None;
-            for failure in 0..40 {
-                let back_off = BackOff::after_failure(run, 100 * SECOND, None, jitter);
-                let uncapped = 2_f64.powi(failure);
-                for (state, cap) in [
-                    (KeyState::Degraded, 300.0),
-                    (KeyState::Fresh, 300.0),
-                    (KeyState::Expired, 30.0),
-                    (KeyState::Empty, 30.0),
-                ] {
-                    let expected = 100.0 + uncapped.min(cap) * share;
-                    assert_eq!(
-                        back_off.until(state),
-                        Duration::from_secs_f64(expected),
-                        "{failure} {state:?}"
+    fn the_rules_hold_in_every_state() {
+        for view in views() {
+            for kid in KIDS {
+                let decision = decide(view, kid);
+                let context = format!("{view:?} {kid:?} {decision:?}");
+                let down = is_down(view.state);
+                match decision {
+                    Decision::RejectUnknown => {
+                        assert!(!down, "401 without keys: {context}");
+                        assert_ne!(kid, Kid::Known, "401 for a known kid: {context}");
+                        assert!(
+                            kid != Kid::Unknown || view.state == KeyState::Pinned,
+                            "401 without knowing: {context}"
+                        );
+                    }
+                    Decision::Serve | Decision::ServeAndRefresh => {
+                        assert_eq!(kid, Kid::Known, "{context}");
+                        assert!(!down, "served with expired keys: {context}");
+                    }
+                    Decision::Unavailable { retry_after } => {
+                        assert!(!retry_after.is_zero(), "{context}");
+                        assert!(down || kid == Kid::Unknown && view.last_failed, "{context}");
+                    }
+                    Decision::Unconfirmed { retry_after } => {
+                        assert!(!retry_after.is_zero(), "{context}");
+                        assert!(
+                            !down && kid == Kid::Unknown && !view.last_failed,
+                            "{context}"
+                        );
+                    }
+                    Decision::Join => assert_eq!(view.attempt, Attempt::InFlight, "{context}"),
+                    Decision::Fetch(_) => {}
+                }
+                let reason = match decision {
+                    Decision::Fetch(reason) => Some(reason),
+                    Decision::ServeAndRefresh => Some(FetchReason::Scheduled),
+                    _ => None,
+                };
+                if let Some(reason) = reason {
+                    assert_eq!(view.attempt, Attempt::Possible, "a second fetch: {context}");
+                    assert_ne!(view.state, KeyState::Pinned, "{context}");
+                    let due = match reason {
+                        FetchReason::NoKeys => down && view.needed_in.is_zero(),
+                        FetchReason::Scheduled => is_due(view.state) && view.scheduled_in.is_zero(),
+                        FetchReason::UnknownKid => {
+                            view.needed_in.is_zero()
+                                && view.budget_in.is_zero()
+                                && matches!(kid, Kid::Unknown | Kid::Withdrawn)
+                        }
+                        FetchReason::WarmUp => false,
+                    };
+                    assert!(due, "a fetch without leave: {context}");
+                }
+                if kid == Kid::Known && !down && !view.overdue {
+                    assert!(
+                        matches!(decision, Decision::Serve | Decision::ServeAndRefresh),
+                        "a known kid waits: {context}"
                     );
                 }
-                run = Some(back_off);
             }
         }
-    }
-
-    #[test]
-    fn retry_after_is_honoured_up_to_the_cap() {
-        for (asked, state, expected) in [
-            (0, KeyState::Degraded, 1),
-            (60, KeyState::Degraded, 60),
-            (100_000, KeyState::Degraded, 300),
-            (60, KeyState::Expired, 30),
-        ] {
-            let asked = Some(Duration::from_secs(asked));
-            let back_off = BackOff::after_failure(None, Duration::ZERO, asked, 1.0);
-            assert_eq!(
-                back_off.until(state),
-                Duration::from_secs(expected),
-                "{asked:?} {state:?}"
-            );
-        }
-        let forever = BackOff::after_failure(None, Duration::MAX, Some(Duration::MAX), 1.0);
-        assert_eq!(forever.until(KeyState::Degraded), Duration::MAX);
     }
 
     #[test]

@@ -5,15 +5,13 @@
 
 use std::time::Duration;
 
-use super::{FetchError, KeyState, policy::FetchReason, refresh::KeyChange};
+use super::{
+    fetch::FetchError,
+    key_set::KeyChange,
+    policy::FetchReason,
+    status::{KeyState, StateChange},
+};
 use crate::metrics::{self, FetchLabels};
-
-/// The keys went from one state to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StateChange {
-    pub(super) from: KeyState,
-    pub(super) to: KeyState,
-}
 
 impl StateChange {
     pub(super) fn report(self, jwks_url: &str) {
@@ -38,6 +36,8 @@ pub(super) struct FetchReport {
 pub(super) enum FetchOutcome {
     Succeeded(KeyChange),
     Failed(FetchError),
+    /// Its runtime ended.
+    Dropped,
     /// It came too late to count: a later attempt has taken its place.
     Superseded,
 }
@@ -49,6 +49,7 @@ impl FetchOutcome {
             Self::Succeeded(change) if change.is_none() => "unchanged",
             Self::Succeeded(_) => "changed",
             Self::Failed(error) => error.reason(),
+            Self::Dropped => FetchError::Aborted.reason(),
             Self::Superseded => "superseded",
         }
     }
@@ -91,6 +92,15 @@ impl FetchReport {
                     ?duration,
                     %error,
                     "fetching keys failed"
+                );
+            }
+            FetchOutcome::Dropped => {
+                tracing::debug!(
+                    jwks_url,
+                    reason,
+                    outcome,
+                    ?duration,
+                    "the runtime of a key fetch ended"
                 );
             }
             FetchOutcome::Superseded => {

@@ -72,6 +72,13 @@ impl fmt::Display for KeyState {
     }
 }
 
+/// The keys went from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StateChange {
+    pub(super) from: KeyState,
+    pub(super) to: KeyState,
+}
+
 /// How a verifier's keys are doing at the moment: a copy that is not updated.
 ///
 /// # Examples
@@ -98,6 +105,7 @@ pub struct KeyStatus {
     pub(super) skipped: Vec<SkippedKey>,
     pub(super) last_error: Option<FetchError>,
     pub(super) next_attempt: Option<Duration>,
+    pub(super) unfinished_attempts: u32,
 }
 
 impl KeyStatus {
@@ -111,6 +119,7 @@ impl KeyStatus {
             skipped: Vec::new(),
             last_error: None,
             next_attempt: None,
+            unfinished_attempts: 0,
         }
     }
 
@@ -158,9 +167,19 @@ impl KeyStatus {
         self.last_error.as_ref()
     }
 
-    /// How long until a request may cause the next attempt, while backing off from a failure.
+    /// How long until the next attempt may start, while backing off from a failure: a scheduled refresh or, without usable
+    /// keys, any attempt. A token with an unknown `kid` can cause one earlier, within `unknown_kid_interval`.
     #[must_use]
     pub const fn next_attempt(&self) -> Option<Duration> {
         self.next_attempt
+    }
+
+    /// How many attempts in a row did not end, because the runtime that they were spawned on stood still or was shut down.
+    ///
+    /// More than one or two means that this program drives its runtime only now and then, as with one `block_on` per token.
+    /// A request then waits for a refresh before the keys are twice `refresh_after` old.
+    #[must_use]
+    pub const fn unfinished_attempts(&self) -> u32 {
+        self.unfinished_attempts
     }
 }

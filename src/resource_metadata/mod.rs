@@ -44,6 +44,14 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// pools that have switched to it. Name that one with
 /// [`UserPool::with_exact_issuer`](crate::UserPool::with_exact_issuer) if clients are to be sent there.
 ///
+/// # Tokens that are bound to the resource
+///
+/// What is published here is accepted in `aud` by the layers that come from here: a client that asks the issuer for this
+/// `resource` (RFC 8707) gets a token that is bound to it. Tokens that are bound to another resource are rejected, and so are
+/// those of another `ResourceMetadata` of the same process, unless their audience was given to
+/// [`accept_audience`](crate::verifier::VerifierBuilder::accept_audience). Tokens that are bound to none are accepted, unless
+/// [`require_audience`](Self::require_audience) says otherwise.
+///
 /// A clone shares the scopes, so it can be handed to every part of a program that adds routes. The document is written anew
 /// for each request and so knows of guards that were made after [`service`](Self::service).
 ///
@@ -55,7 +63,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let resource = ResourceMetadata::new("https://api.example.com/orders", &verifier)?;
 ///
 /// let read = resource.guard(ScopePolicy::all_of(["orders/get"])?);
@@ -83,9 +91,10 @@ struct Shared {
     /// The document's URL, as challenges name it.
     url: QuotableText,
     path: Box<str>,
+    /// It accepts tokens that are bound to the resource.
     verifier: Verifier,
     /// A std mutex: held for single insertions and for one walk, never across an await.
-    enforced: Mutex<BTreeSet<Box<str>>>,
+    enforced: Arc<Mutex<BTreeSet<Box<str>>>>,
 }
 
 impl ResourceMetadata {
@@ -108,10 +117,53 @@ impl ResourceMetadata {
                 resource: resource.into(),
                 url,
                 path: path.into(),
-                verifier: verifier.clone(),
-                enforced: Mutex::default(),
+                verifier: verifier.with_audience(|audience| audience.accept(resource.to_owned())),
+                enforced: Arc::default(),
             }),
         })
+    }
+
+    /// Rejects tokens that are not bound to this resource, as the specification of the Model Context Protocol demands of a
+    /// server. Audiences that were given to the verifier stay accepted.
+    ///
+    /// Cognito does not bind client-credentials tokens to a resource, so those are all rejected; see
+    /// [`VerifierBuilder::require_audience`](crate::verifier::VerifierBuilder::require_audience).
+    ///
+    /// It holds for layers made from what it returns, so call it first:
+    ///
+    /// ```
+    /// use tower_cognito::{AllowedClients, ResourceMetadata, UserPool, Verifier};
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+    /// // Clients register themselves: what they may do is up to the audience and the scopes.
+    /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    /// let resource = ResourceMetadata::new("https://mcp.example.com", &verifier)?.require_audience();
+    /// # let _ = resource;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn require_audience(self) -> Self {
+        let shared = &*self.shared;
+        let resource = || shared.resource.clone().into();
+        Self {
+            shared: Arc::new(Shared {
+                resource: shared.resource.clone(),
+                url: shared.url.clone(),
+                path: shared.path.clone(),
+                verifier: shared
+                    .verifier
+                    .with_audience(|audience| audience.require(resource())),
+                enforced: Arc::clone(&shared.enforced),
+            }),
+        }
+    }
+
+    /// The verifier that the layers use: for tokens of this resource that come another way than in a request.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.shared.verifier
     }
 
     /// The verifier's layer, whose challenges name the document.

@@ -62,7 +62,7 @@ impl Default for ExpectedAudience {
 }
 
 /// Any string may be an audience, but one with white space in it is a mistake, such as a line break at its end.
-fn is_audience(name: &str) -> bool {
+pub(crate) fn is_audience(name: &str) -> bool {
     (1..=512).contains(&name.len())
         && !name.contains(|character: char| character.is_whitespace() || character.is_control())
 }

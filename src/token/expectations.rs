@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct PoolIndex(pub(crate) usize);
 
 /// Everything that is demanded of the claims, apart from scopes.
+#[derive(Clone)]
 pub(crate) struct Expectations {
     pub(crate) pools: Vec<ExpectedPool>,
     /// Never empty.
@@ -27,6 +28,7 @@ pub(crate) struct Expectations {
 }
 
 /// An issuer under its accepted names, and what its tokens may be and grant.
+#[derive(Clone)]
 pub(crate) struct ExpectedPool {
     /// The one whose discovery document can be fetched comes first.
     pub(crate) issuers: Vec<String>,

@@ -7,7 +7,7 @@ use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
     error::{ConfigError, Denied},
-    keys::{DynFetchJwks, FetchJwks, KeySource, KeySourceConfig, Keys},
+    keys::{DynFetchJwks, FetchJwks, KeyEndpoint, KeyEndpoints, KeySource, KeySourceConfig, Keys},
     metrics,
     protected_url::ProtectedUrl,
     token::{
@@ -69,7 +69,7 @@ pub struct VerifierBuilder {
     leeway: Duration,
     max_token_age: Option<Duration>,
     max_token_bytes: usize,
-    checks: Vec<Box<Check>>,
+    checks: Vec<Arc<Check>>,
     refresh_after: Duration,
     expire_after: Duration,
     unknown_kid_interval: Duration,
@@ -153,7 +153,7 @@ impl VerifierBuilder {
     ///
     /// A token that names another resource is rejected even if it names its own client beside it (RFC 7519 §4.1.3).
     ///
-    /// [`ResourceMetadata`](crate::ResourceMetadata) accepts its resource by itself.
+    /// The layers of a [`ResourceMetadata`](crate::ResourceMetadata) accept its resource by themselves.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.accept(audience.into());
         self
@@ -203,7 +203,7 @@ impl VerifierBuilder {
         mut self,
         check: impl Fn(&Claims) -> Result<(), Denied> + Send + Sync + 'static,
     ) -> Self {
-        self.checks.push(Box::new(check));
+        self.checks.push(Arc::new(check));
         self
     }
 
@@ -297,6 +297,7 @@ impl VerifierBuilder {
                 sources,
                 max_token_bytes: self.max_token_bytes,
                 checks: self.checks,
+                token_cache: self.token_cache,
                 tokens: VerifiedTokens::new(self.token_cache),
                 clock,
             }),
@@ -399,12 +400,13 @@ impl VerifierBuilder {
                 PoolKeys::Seeded(keys) => Keys::Seeded(keys.clone()),
             };
             let shareable = matches!(keys, Keys::None);
-            let same_url = fetching
-                .iter()
-                .find(|source| shareable && source.jwks_url() == url);
-            let source = match same_url {
+            let fallback_url = trusted.pool.protected_fallback_jwks_url();
+            let same_urls = fetching.iter().find(|source| {
+                shareable && source.jwks_url() == url && source.fallback_jwks_url() == fallback_url
+            });
+            let source = match same_urls {
                 Some(source) => Arc::clone(source),
-                None => Arc::new(self.source(url, keys, clock)?),
+                None => Arc::new(self.source(&trusted.pool, keys, clock)?),
             };
             if shareable {
                 fetching.push(Arc::clone(&source));
@@ -416,21 +418,38 @@ impl VerifierBuilder {
 
     fn source(
         &self,
-        url: &ProtectedUrl,
+        pool: &UserPool,
         keys: Keys,
         clock: &Arc<dyn Clock>,
     ) -> Result<KeySource, ConfigError> {
-        let fetcher = match (&keys, &self.fetcher) {
-            (Keys::Pinned(_), _) => None,
-            (_, Some(fetcher)) => Some(Arc::clone(fetcher)),
-            (Keys::Seeded(_), None) => {
-                Some(default_fetcher(url, self.fetch_timeout, Start::WithKeys)?)
-            }
-            (Keys::None, None) => Some(default_fetcher(url, self.fetch_timeout, Start::Empty)?),
+        let is_pinned = matches!(keys, Keys::Pinned(_));
+        let start = match keys {
+            Keys::None => Start::Empty,
+            Keys::Pinned(_) | Keys::Seeded(_) => Start::WithKeys,
         };
+        // Two URLs share the time for a fetch.
+        let timeout = match pool.protected_fallback_jwks_url() {
+            Some(_) => self.fetch_timeout / 2,
+            None => self.fetch_timeout,
+        };
+        let endpoint = |url: &ProtectedUrl| {
+            let fetcher = match &self.fetcher {
+                Some(fetcher) => Arc::clone(fetcher),
+                None => default_fetcher(url, timeout, start)?,
+            };
+            Ok(KeyEndpoint {
+                url: url.clone(),
+                fetcher,
+            })
+        };
+        let first = (!is_pinned)
+            .then(|| endpoint(pool.protected_jwks_url()))
+            .transpose()?;
+        let fallback = pool.protected_fallback_jwks_url().filter(|_| !is_pinned);
+        let fallback = fallback.map(endpoint).transpose()?;
         let config = KeySourceConfig {
-            jwks_url: url.clone(),
-            fetcher,
+            jwks_url: pool.protected_jwks_url().clone(),
+            endpoints: first.map(|first| KeyEndpoints { first, fallback }),
             clock: Arc::clone(clock),
             refresh_after: self.refresh_after,
             expire_after: self.expire_after,

@@ -17,6 +17,7 @@ use crate::{
     keys::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Waited, Waiting},
     metrics::{self, TokenLookup},
     token::{
+        audience::ExpectedAudience,
         bearer,
         claims::{Claims, ExpectedClaims, UnverifiedClaims},
         expectations::{Expectations, PoolIndex},
@@ -57,7 +58,8 @@ struct Shared {
     /// One per pool, in the order of the expectations' pools; pools of one JWKS URL share one.
     sources: Vec<Arc<KeySource>>,
     max_token_bytes: usize,
-    checks: Vec<Box<Check>>,
+    checks: Vec<Arc<Check>>,
+    token_cache: TokenCache,
     tokens: VerifiedTokens,
     clock: Arc<dyn Clock>,
 }
@@ -65,10 +67,10 @@ struct Shared {
 type Check = dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync;
 
 /// How far a token gets without waiting.
-pub(crate) enum Step {
-    Done(Result<Claims, AuthError>),
-    /// Its key has to be fetched. Pass the result of the wait to [`Verifier::finish`].
-    Wait(Waiting),
+pub(crate) enum VerifyProgress {
+    Verified(Claims),
+    /// Its key has to be fetched. Pass the result of the wait to [`Verifier::verify_after`].
+    Waiting(Waiting),
 }
 
 impl Verifier {
@@ -93,9 +95,15 @@ impl Verifier {
     ///
     /// [`AuthError`]: what the layer would answer with.
     pub async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
-        match self.begin(token.as_bytes()) {
-            Step::Done(verdict) => verdict,
-            Step::Wait(waiting) => self.finish(token.as_bytes(), &waiting.wait().await),
+        let token = token.as_bytes();
+        let mut progress = self.verify_now(token)?;
+        loop {
+            match progress {
+                VerifyProgress::Verified(claims) => return Ok(claims),
+                VerifyProgress::Waiting(waiting) => {
+                    progress = self.verify_after(token, waiting.wait().await)?;
+                }
+            }
         }
     }
 
@@ -104,31 +112,66 @@ impl Verifier {
     /// `None` means that a key has to be fetched. The fetch has been started, if there is a tokio runtime to do it in.
     #[must_use]
     pub fn verify_cached(&self, token: &str) -> Option<Result<Claims, AuthError>> {
-        match self.begin(token.as_bytes()) {
-            Step::Done(verdict) => Some(verdict),
-            Step::Wait(_) => None,
+        match self.verify_now(token.as_bytes()) {
+            Ok(VerifyProgress::Verified(claims)) => Some(Ok(claims)),
+            Ok(VerifyProgress::Waiting(_)) => None,
+            Err(rejected) => Some(Err(rejected)),
         }
     }
 
-    /// Fetches the keys now, unless they are fresh.
+    /// Fetches the keys of every pool now, all at once, unless they are fresh.
     ///
     /// It is optional: the first request does the same. Call it at start-up to learn of a wrong pool id or a closed network
-    /// before the first request, and decide whether to start regardless: the verifier recovers by itself.
+    /// before the first request, and decide whether to start regardless: the verifier recovers by itself. It takes no longer
+    /// than `fetch_timeout`, however many pools there are.
     ///
     /// # Errors
     ///
-    /// The [`FetchError`] of the first pool whose keys could not be had. The others have been tried too.
+    /// The [`FetchError`] of the first pool whose keys could not be fetched. The others have been fetched nevertheless, so with
+    /// several pools an error need not keep the service from starting; see [`is_ready`](Self::is_ready).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
-        let mut outcome = Ok(());
+        // Each fetch runs in a task of its own, so what is started here goes on while another one is waited for.
+        let mut started = Vec::with_capacity(self.shared.sources.len());
         for source in &self.shared.sources {
-            outcome = outcome.and(source.warm_up().await);
+            started.push((source, source.warm_up()));
+        }
+        let mut outcome = Ok(());
+        for (source, mut progress) in started {
+            while let Ok(Some(waiting)) = progress {
+                progress = source.warm_up_after(Some(waiting.wait().await));
+            }
+            outcome = outcome.and(progress.map(|_| ()));
         }
         outcome
     }
 
-    /// How the keys are doing. With several pools it is the one that is doing worst.
+    /// Whether this verifier can serve: whether the keys of at least one pool are usable. It is what a readiness probe asks.
     ///
-    /// With the feature `metrics`, asking also sets the gauges of each pool's keys; see [`key_statuses`](Self::key_statuses).
+    /// One pool whose endpoint is down must not take the service from the callers of the others. A service that is of no use
+    /// without a certain pool asks for that pool in [`key_statuses`](Self::key_statuses).
+    ///
+    /// Only requests cause fetches, so a process that gets no request before it is ready must call [`warm_up`](Self::warm_up).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_cognito::Verifier;
+    ///
+    /// fn readyz(verifier: &Verifier) -> StatusCode {
+    ///     if verifier.is_ready() {
+    ///         StatusCode::OK
+    ///     } else {
+    ///         StatusCode::SERVICE_UNAVAILABLE
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.key_statuses().iter().any(KeyStatus::is_ready)
+    }
+
+    /// The status of the pool whose keys are in the worst state. It is what an alert asks.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.key_statuses()
@@ -137,10 +180,7 @@ impl Verifier {
             .unwrap_or_else(KeyStatus::of_nothing)
     }
 
-    /// How the keys of each pool are doing, in the order in which the pools were given.
-    ///
-    /// With the feature `metrics`, asking also sets the gauges of state and age to what they are now. Nothing does that by itself
-    /// as time passes, so the handler that answers a scrape should begin with it.
+    /// The status of each pool's keys, in the order in which the pools were given.
     #[must_use]
     pub fn key_statuses(&self) -> Vec<KeyStatus> {
         self.shared
@@ -148,6 +188,35 @@ impl Verifier {
             .iter()
             .map(|source| source.status())
             .collect()
+    }
+
+    /// This verifier with another audience. It shares the keys, and has a token cache of its own: a cached token is not asked
+    /// for its audience again.
+    pub(crate) fn with_audience(&self, change: impl FnOnce(&mut ExpectedAudience)) -> Self {
+        let shared = &*self.shared;
+        let mut expectations = shared.expectations.clone();
+        change(&mut expectations.audience);
+        Self {
+            shared: Arc::new(Shared {
+                expectations,
+                sources: shared.sources.clone(),
+                max_token_bytes: shared.max_token_bytes,
+                checks: shared.checks.clone(),
+                token_cache: shared.token_cache,
+                tokens: VerifiedTokens::new(shared.token_cache),
+                clock: Arc::clone(&shared.clock),
+            }),
+        }
+    }
+
+    /// Sets the gauges of each pool's keys, such as their age, to what they are now. Does nothing without the feature
+    /// `metrics`.
+    ///
+    /// Nothing does that by itself as time passes, so call it first in the handler that answers a scrape.
+    pub fn record_key_metrics(&self) {
+        for source in &self.shared.sources {
+            source.record_metrics();
+        }
     }
 
     /// The issuer of each pool whose discovery document can be fetched.
@@ -158,47 +227,54 @@ impl Verifier {
             .filter_map(|pool| pool.issuers.first().map(String::as_str))
     }
 
-    /// Everything that can be done without waiting.
-    pub(crate) fn begin(&self, token: &[u8]) -> Step {
+    /// Does everything that can be done without waiting.
+    pub(crate) fn verify_now(&self, token: &[u8]) -> Result<VerifyProgress, AuthError> {
         if token.len() > self.shared.max_token_bytes {
-            return Step::Done(Err(AuthError::TokenTooLarge));
+            return Err(AuthError::TokenTooLarge);
         }
         let now = Moment::read(&*self.shared.clock);
-        if let Some(verdict) = self.recall(token, &now) {
-            return Step::Done(verdict);
+        if let Some(verdict) = self.look_in_cache(token, &now) {
+            return verdict.map(VerifyProgress::Verified);
         }
-        let mut signature = SignatureBuffer::new();
-        let expected = match self.examine(token, &mut signature, &now) {
-            Ok(expected) => expected,
-            Err(refused) => return Step::Done(Err(refused)),
-        };
-        match self
-            .source(expected.pool())
-            .map(|source| source.lookup(expected.kid(), &now))
-        {
-            Some(Lookup::Found(found)) => Step::Done(self.conclude(token, expected, &found)),
-            Some(Lookup::Refused(refused)) => Step::Done(Err(refused)),
-            Some(Lookup::Wait(waiting)) => Step::Wait(waiting),
-            None => Step::Done(Err(AuthError::IssuerNotAllowed)),
-        }
+        self.look_up_and_verify(token, &now, |source, kid| source.lookup(kid, &now))
     }
 
-    /// The same after the one wait. The token is examined again: time has passed, and nothing borrowed outlives a wait.
-    pub(crate) fn finish(&self, token: &[u8], waited: &Waited) -> Result<Claims, AuthError> {
+    /// The same after a wait, which may not be the last. The token is parsed again: time has passed, and nothing borrowed
+    /// outlives a wait.
+    pub(crate) fn verify_after(
+        &self,
+        token: &[u8],
+        waited: Waited,
+    ) -> Result<VerifyProgress, AuthError> {
         let now = Moment::read(&*self.shared.clock);
+        self.look_up_and_verify(token, &now, |source, kid| {
+            source.lookup_after(waited, kid, &now)
+        })
+    }
+
+    fn look_up_and_verify(
+        &self,
+        token: &[u8],
+        now: &Moment,
+        look_up: impl FnOnce(&Arc<KeySource>, &str) -> Result<Lookup, AuthError>,
+    ) -> Result<VerifyProgress, AuthError> {
         let mut signature = SignatureBuffer::new();
-        let expected = self.examine(token, &mut signature, &now)?;
+        let expected = self.parse_and_expect(token, &mut signature, now)?;
         let source = self
             .source(expected.pool())
             .ok_or(AuthError::IssuerNotAllowed)?;
-        let found = source.lookup_after(waited, expected.kid(), &now)?;
-        self.conclude(token, expected, &found)
+        match look_up(source, expected.kid())? {
+            Lookup::Found(found) => self
+                .verify_signature(token, expected, &found)
+                .map(VerifyProgress::Verified),
+            Lookup::Wait(waiting) => Ok(VerifyProgress::Waiting(waiting)),
+        }
     }
 
-    /// A token that was let in before: its bytes need no second look, what can have changed since does.
-    fn recall(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
+    /// Revalidates a cached token: everything except the bytes and their signature is checked again.
+    fn look_in_cache(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
         let known = self.shared.tokens.get(token)?;
-        let verdict = self.look_again(token, known, now);
+        let verdict = self.revalidate(token, known, now);
         metrics::token_looked_up(match verdict {
             Some(_) => TokenLookup::Hit,
             None => TokenLookup::Stale,
@@ -206,7 +282,7 @@ impl Verifier {
         verdict
     }
 
-    fn look_again(
+    fn revalidate(
         &self,
         token: &[u8],
         known: VerifiedToken,
@@ -226,11 +302,11 @@ impl Verifier {
         {
             return None;
         }
-        Some(self.consent(known.claims))
+        Some(self.run_check(known.claims))
     }
 
     /// What can be refused without a key.
-    fn examine<'t>(
+    fn parse_and_expect<'t>(
         &self,
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
@@ -248,14 +324,14 @@ impl Verifier {
     }
 
     /// The signature, and what may only be looked at after it.
-    fn conclude(
+    fn verify_signature(
         &self,
         token: &[u8],
         expected: ExpectedClaims<'_, '_>,
         found: &FoundKey,
     ) -> Result<Claims, AuthError> {
         let pool = expected.pool();
-        let claims = self.consent(expected.verify(&found.key)?)?;
+        let claims = self.run_check(expected.verify(&found.key)?)?;
         let verified = VerifiedToken {
             claims: claims.clone(),
             pool,
@@ -267,7 +343,7 @@ impl Verifier {
 
     /// What is done with every token whose signature has verified: the current span is told who is calling, and the
     /// service's own checks have a say.
-    fn consent(&self, claims: Claims) -> Result<Claims, AuthError> {
+    fn run_check(&self, claims: Claims) -> Result<Claims, AuthError> {
         name_caller(&claims);
         for check in &self.shared.checks {
             check(&claims)?;

@@ -11,5 +11,8 @@
 
 mod layer;
 mod redaction;
+mod secrets;
 mod server;
+mod shared;
 mod token_endpoint;
+mod unproven;

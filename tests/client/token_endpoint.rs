@@ -565,7 +565,7 @@ fn a_configuration_that_cannot_be_right_is_refused() {
         ),
         (
             ClientCredentials::builder_for_fips_domain("my-app", "cn-north-1", ID, SECRET),
-            "the form of Cognito domains in \"cn-north-1\" is not known",
+            "the host names of Cognito in \"cn-north-1\" are not known",
         ),
         (
             ClientCredentials::builder_for_custom_domain("auth.example.com/", ID, SECRET),

@@ -1,9 +1,16 @@
 //! The first keys: one fetch, whoever asks, and whatever becomes of who asked first.
 
 use tokio::time::Instant;
-use tower_cognito::keys::{FetchError, KeyState};
+use tower_cognito::{
+    AuthError,
+    keys::{FetchError, KeyState},
+    testing::Key,
+};
 
-use crate::rig::{HOUR, Rig, SECOND, assert_unavailable, bounded, settle};
+use crate::rig::{
+    Forger, HOUR, MINUTE, Rig, SECOND, Verifying, assert_unavailable, assert_unconfirmed, bounded,
+    settle,
+};
 
 #[tokio::test(start_paused = true)]
 async fn five_hundred_first_requests_cause_one_fetch_and_are_all_served() {
@@ -107,30 +114,71 @@ async fn a_request_waits_no_longer_than_the_fetch_may_take() {
     assert_eq!(rig.last_error(), Some(FetchError::Timeout));
 }
 
+/// As many requests as come wait for the first keys, because nothing tells a stranger from a good caller yet.
 #[tokio::test(start_paused = true)]
-async fn a_thousand_and_twenty_four_requests_wait_and_further_ones_get_503_at_once() {
+async fn strangers_who_wait_for_the_first_keys_take_no_place_from_a_good_caller() {
     let rig = Rig::new();
     let reply = rig.fetcher.held(rig.keys());
-    let token = rig.token();
-    let mut waiting = Vec::new();
-    for _ in 0..1024 {
-        let (verifier, token) = (rig.verifier.clone(), token.clone());
-        waiting.push(tokio::spawn(async move { verifier.verify(&token).await }));
+    rig.fetcher.always(rig.keys());
+    let forger = Forger::new(&rig);
+    let mut strangers = Vec::new();
+    for number in 0..3000 {
+        strangers.push(spawn_verify(&rig, forger.token(&format!("kid-{number}"))));
     }
+    settle().await;
+    let good = rig.begin(&rig.token()).await;
+    assert!(!good.is_finished());
+    reply.release();
+    assert!(bounded(good).await.unwrap().is_ok());
+    for stranger in strangers {
+        let error = bounded(stranger).await.unwrap().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                AuthError::UnknownKey | AuthError::KeyUnconfirmed { .. }
+            ),
+            "{error:?}"
+        );
+    }
+    assert!(rig.fetcher.calls() <= 1 + 2, "{}", rig.fetcher.calls());
+}
+
+/// Once there are keys, only an unknown `kid` waits, and a stranger can name as many as it likes.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_and_twenty_four_requests_wait_for_an_unknown_kid_and_further_ones_get_503() {
+    let rig = Rig::warm().await;
+    let reply = rig
+        .fetcher
+        .held(rig.keys_of([Key::Access, Key::Unpublished]));
+    let token = rig.token_by(Key::Unpublished);
+    let waiting = (0..1024)
+        .map(|_| spawn_verify(&rig, token.clone()))
+        .collect::<Vec<_>>();
     settle().await;
     let one_too_many = rig.begin(&token).await;
     assert!(one_too_many.is_finished());
-    assert_unavailable(&one_too_many.await.unwrap());
+    assert_unconfirmed(&one_too_many.await.unwrap());
+    assert!(rig.verify(&rig.token()).await.is_ok(), "a known kid");
     reply.release();
     for request in waiting {
         assert!(bounded(request).await.unwrap().is_ok());
     }
-    rig.assert_calls(1);
+    rig.assert_calls(2);
 
     // The places are free again.
-    rig.advance(25 * HOUR);
+    rig.advance(MINUTE);
     rig.fetcher.reply(rig.keys());
-    assert!(rig.verify(&rig.token()).await.is_ok());
+    assert_eq!(
+        rig.verify(&Forger::new(&rig).token("invented"))
+            .await
+            .unwrap_err(),
+        AuthError::UnknownKey
+    );
+}
+
+fn spawn_verify(rig: &Rig, token: String) -> Verifying {
+    let verifier = rig.verifier.clone();
+    tokio::spawn(async move { verifier.verify(&token).await })
 }
 
 #[tokio::test(start_paused = true)]

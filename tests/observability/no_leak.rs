@@ -210,6 +210,11 @@ fn attempts() -> Vec<Attempt> {
             any(),
             Some(ScriptedFetcher::new().always(JwksResponse::document("{}"))),
         ),
+        Attempt {
+            reason: "key_unconfirmed",
+            fields: one(token().kid(text("kid")).build()),
+            verifier: of_fallback_keys(&pool),
+        },
         by(
             "client_not_allowed",
             one(token().build()),
@@ -229,6 +234,27 @@ fn attempts() -> Vec<Attempt> {
             builder.check(|_| Err(Denied::revoked()))
         }),
     ]
+}
+
+/// A verifier with keys that cannot tell that a `kid` is missing.
+fn of_fallback_keys(pool: &TestPool) -> Verifier {
+    let fetcher = ScriptedFetcher::new();
+    for _ in 0..2 {
+        fetcher
+            .fail(FetchError::Connect(
+                tower_cognito::keys::ConnectError::Refused,
+            ))
+            .reply(JwksResponse::document(pool.jwks()));
+    }
+    let user_pool = pool
+        .user_pool()
+        .with_fallback_jwks_url("http://127.0.0.1:9/jwks.json")
+        .unwrap();
+    Verifier::builder(user_pool, AllowedClients::any())
+        .clock(pool.clock())
+        .fetcher(fetcher)
+        .build()
+        .unwrap()
 }
 
 #[derive(Deserialize)]

@@ -146,6 +146,15 @@ pub fn assert_unavailable(verdict: &Result<Claims, AuthError>) -> Duration {
     }
 }
 
+/// Asserts the 503 of a `kid` that may be new, and returns its `Retry-After`.
+#[track_caller]
+pub fn assert_unconfirmed(verdict: &Result<Claims, AuthError>) -> Duration {
+    match verdict {
+        Err(AuthError::KeyUnconfirmed { retry_after }) => *retry_after,
+        other => panic!("expected the 503 of an unconfirmed kid, got {other:?}"),
+    }
+}
+
 /// Tokens that name these keys. Their signature is of no key, which nobody finds out before there is a key.
 pub struct Forger {
     rest: String,

@@ -34,6 +34,53 @@ fn only_the_detail_quotes_a_claim() {
 }
 
 #[test]
+fn the_actor_is_the_outermost_one_and_what_is_not_readable_is_an_error() {
+    let pool = TestPool::new();
+    let with = |act: &str| {
+        let act = serde_json::from_str::<serde_json::Value>(act).unwrap();
+        pool.claims(&pool.token().user("jane").claim("act", act))
+            .actor()
+    };
+    assert_eq!(pool.claims(&pool.token()).actor(), Ok(None));
+
+    let chain = r#"{"sub":"gateway","client_id":"g","iss":"https://id.example.com","act":{"sub":"agent"},"more":[1]}"#;
+    let actor = with(chain).unwrap().unwrap();
+    assert_eq!(actor.subject(), Some("gateway"));
+    assert_eq!(actor.client_id(), Some("g"));
+    assert_eq!(actor.issuer(), Some("https://id.example.com"));
+    let prior = actor.prior().unwrap();
+    assert_eq!((prior.subject(), prior.prior()), (Some("agent"), None));
+    assert_eq!(format!("{actor:?}"), "Actor { .. }");
+    assert_eq!(with("{}").unwrap().unwrap().subject(), None);
+
+    for odd in [
+        "null",
+        "\"gateway\"",
+        "[]",
+        r#"{"sub":7}"#,
+        r#"{"sub":null}"#,
+        r#"{"act":"agent"}"#,
+    ] {
+        let error = with(odd).unwrap_err();
+        assert!(error.to_string().contains("Actor"), "{odd}: {error}");
+    }
+}
+
+#[test]
+fn a_second_actor_is_not_preferred_to_the_first() {
+    let pool = TestPool::new();
+    let payload = format!(
+        r#"{{"iss":"{}","token_use":"access","exp":1735693200,"client_id":"c","act":{{"sub":"a"}},"act":{{"sub":"b"}}}}"#,
+        pool.user_pool().issuers().next().unwrap()
+    );
+    assert!(
+        pool.claims(&pool.token().raw_payload(payload))
+            .actor()
+            .is_err()
+    );
+}
+
+#[test]
 fn a_scope_is_there_only_as_a_whole() {
     let pool = TestPool::new();
     let claims = pool.claims(&pool.token().scopes(["profiles/get", "orders/post"]));

@@ -147,13 +147,12 @@ async fn create_profile(claims: Claims) -> impl IntoResponse {
 /// A service that is not ready gets no requests, and without requests nothing would fetch the keys: so the probe itself
 /// asks for them. That is cheap, since failures back off and only one fetch runs at a time.
 async fn readyz(State(verifier): State<Verifier>) -> impl IntoResponse {
-    let mut keys = verifier.key_status();
-    if !keys.is_ready() {
+    if !verifier.is_ready() {
         // The status tells how it went.
         let _ = verifier.warm_up().await;
-        keys = verifier.key_status();
     }
-    let status = if keys.is_ready() {
+    let keys = verifier.key_status();
+    let status = if verifier.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

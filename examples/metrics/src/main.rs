@@ -31,7 +31,7 @@ fn install_recorder() -> Result<PrometheusHandle, BoxError> {
 
 /// The age of the keys is right at the moment at which somebody asks for it, so a scrape asks first.
 async fn scrape(State((verifier, handle)): State<(Verifier, PrometheusHandle)>) -> String {
-    let _ = verifier.key_statuses();
+    verifier.record_key_metrics();
     handle.run_upkeep();
     handle.render()
 }

@@ -10,7 +10,7 @@ use super::{outage::Outage, state::Shared};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `/`: the user pools API, of which `GetClientToken` is served.
+    /// `/`: `GetClientToken` and `GetDerivedToken` of the user pools API.
     Api,
     /// `/{pool}/.well-known/openid-configuration`.
     Discovery,

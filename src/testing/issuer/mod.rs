@@ -34,7 +34,7 @@ use crate::user_pool::UserPool;
 /// | JWK Set | `/{pool}/.well-known/jwks.json` |
 /// | discovery | `/{pool}/.well-known/openid-configuration` |
 /// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
-/// | user pools API, of which `GetClientToken` is served | `/` |
+/// | user pools API: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on | `/` |
 ///
 /// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and it serves while
 /// the test's tokio time is paused. The test's own time-outs pass at once then, unless it
@@ -135,7 +135,7 @@ impl LocalIssuer {
         format!("{}{}", self.base_url(), state::TOKEN_PATH)
     }
 
-    /// Where the user pools API is, of which `GetClientToken` is served.
+    /// Where the user pools API is: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on.
     ///
     /// **Its form is known from AWS's service model only.** It has not been compared with a response of Cognito.
     #[must_use]

@@ -22,54 +22,110 @@ pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exch
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
+/// What is asked for, in whichever form it came.
+pub(super) struct Exchange<'a> {
+    pub(super) subject: Presented<'a>,
+    pub(super) actor: Option<Presented<'a>>,
+    pub(super) audience: Option<&'a str>,
+    pub(super) resource: Option<&'a str>,
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// A token in the request.
+pub(super) struct Presented<'a> {
+    pub(super) token: &'a str,
+    /// Others are not exchanged here.
+    pub(super) is_access_token: bool,
+}
+
+pub(super) struct Exchanged {
+    pub(super) token: String,
+    pub(super) scopes: Vec<String>,
+}
+
+/// At the token endpoint.
 pub(super) fn exchange(
     shared: &Shared,
     client_id: String,
     client: &AppClient,
     form: &Form,
 ) -> Result<String, TokenError> {
-    let subject = presented(shared, form, "subject_token")?.ok_or(TokenError::InvalidRequest)?;
-    let actor = presented(shared, form, "actor_token")?;
-    let requested = form.get("requested_token_type").map(String::as_str);
-    if !matches!(requested, None | Some(ACCESS_TOKEN)) {
+    let parameter = |name| form.get(name).map(String::as_str);
+    if !matches!(parameter("requested_token_type"), None | Some(ACCESS_TOKEN)) {
         return Err(TokenError::InvalidRequest);
     }
-    let audience = match (form.get("audience"), form.get("resource")) {
-        (Some(_), Some(_)) => return Err(TokenError::InvalidRequest),
-        (Some(audience), None) => Some(audience.as_str()),
-        (None, Some(resource)) => Some(resource::checked(resource)?),
-        (None, None) => None,
+    let exchange = Exchange {
+        subject: presented(form, "subject_token")?.ok_or(TokenError::InvalidRequest)?,
+        actor: presented(form, "actor_token")?,
+        audience: parameter("audience"),
+        resource: parameter("resource"),
+        scopes: parameter("scope").map(|scope| scope.split(' ').map(str::to_owned).collect()),
     };
-    let scopes = granted(&subject, client, form.get("scope").map(String::as_str))?;
-    let mut token = match subject.username() {
-        Some(username) => shared.token().user(username).client_id(client_id),
-        None => shared.token().client_credentials(client_id),
-    }
-    .claim("sub", subject.subject())
-    .scopes(&scopes);
-    if let Some(audience) = audience {
-        token = token.claim("aud", audience);
-    }
-    if let Some(actor) = actor {
-        token = token.claim("act", json!({ "sub": actor.subject() }));
-    }
+    let exchanged = exchange.exchange(shared, client_id, client)?;
     Ok(json!({
-        "access_token": token.build(),
+        "access_token": exchanged.token,
         "expires_in": shared.state().lifetime.as_secs(),
         "issued_token_type": ACCESS_TOKEN,
-        "scope": scopes.join(" "),
+        "scope": exchanged.scopes.join(" "),
         "token_type": "Bearer",
     })
     .to_string())
 }
 
-/// The claims of a token in the request, which must be an access token of this issuer.
-fn presented(shared: &Shared, form: &Form, name: &str) -> Result<Option<Claims>, TokenError> {
+fn presented<'a>(form: &'a Form, name: &str) -> Result<Option<Presented<'a>>, TokenError> {
     let token_type = form.get(&format!("{name}_type")).map(String::as_str);
     match (form.get(name), token_type) {
         (None, None) => Ok(None),
-        (Some(token), Some(ACCESS_TOKEN | JWT)) => verified(shared, token).map(Some),
+        (Some(token), Some(token_type)) => Ok(Some(Presented {
+            token,
+            is_access_token: matches!(token_type, ACCESS_TOKEN | JWT),
+        })),
         _ => Err(TokenError::InvalidRequest),
+    }
+}
+
+impl Exchange<'_> {
+    pub(super) fn exchange(
+        self,
+        shared: &Shared,
+        client_id: String,
+        client: &AppClient,
+    ) -> Result<Exchanged, TokenError> {
+        let subject = self.subject.verified(shared)?;
+        let actor = self.actor.map(|actor| actor.verified(shared)).transpose()?;
+        let audience = match (self.audience, self.resource) {
+            (Some(_), Some(_)) => return Err(TokenError::InvalidRequest),
+            (Some(audience), None) => Some(audience),
+            (None, Some(resource)) => Some(resource::checked(resource)?),
+            (None, None) => None,
+        };
+        let scopes = granted(&subject, client, self.scopes)?;
+        let mut token = match subject.username() {
+            Some(username) => shared.token().user(username).client_id(client_id),
+            None => shared.token().client_credentials(client_id),
+        }
+        .claim("sub", subject.subject())
+        .scopes(&scopes);
+        if let Some(audience) = audience {
+            token = token.claim("aud", audience);
+        }
+        if let Some(actor) = actor {
+            token = token.claim("act", json!({ "sub": actor.subject() }));
+        }
+        Ok(Exchanged {
+            token: token.build(),
+            scopes,
+        })
+    }
+}
+
+impl Presented<'_> {
+    fn verified(&self, shared: &Shared) -> Result<Claims, TokenError> {
+        if self.is_access_token {
+            verified(shared, self.token)
+        } else {
+            Err(TokenError::InvalidRequest)
+        }
     }
 }
 
@@ -94,16 +150,12 @@ fn verified(shared: &Shared, token: &str) -> Result<Claims, TokenError> {
 fn granted(
     subject: &Claims,
     client: &AppClient,
-    asked: Option<&str>,
+    asked: Option<Vec<String>>,
 ) -> Result<Vec<String>, TokenError> {
-    let Some(asked) = asked else {
+    let Some(mut granted) = asked else {
         return Ok(subject.scopes().map(str::to_owned).collect());
     };
-    let granted = asked
-        .split(' ')
-        .filter(|scope| subject.has_scope(scope) && client.may_have(scope))
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
+    granted.retain(|scope| subject.has_scope(scope) && client.may_have(scope));
     if granted.is_empty() {
         Err(TokenError::InvalidScope)
     } else {

@@ -1,11 +1,13 @@
 //! Claims: what a handler may rely on (RFC 7519 §4).
 
+mod actor;
 mod unverified;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::Deserialize;
 
+pub use self::actor::Actor;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
 use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
@@ -179,6 +181,57 @@ impl Claims {
         match (self.subject(), self.username()) {
             (Some(subject), None) if subject == self.client_id() => Principal::Client(subject),
             (subject, username) => Principal::User { subject, username },
+        }
+    }
+
+    /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC 8693 §4.1).
+    ///
+    /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token endpoint) writes it when the service
+    /// that exchanges a user's token presents a token of its own as the actor token. `sub` is still the user, and the actor is
+    /// that service. Without an actor token the exchanged token has no `act`, and looks as if the user called directly.
+    ///
+    /// No decision of this crate depends on it. To let some services act for users and no others, compare it in a
+    /// [check](crate::verifier::VerifierBuilder::check) or in the handler. It is read from the payload each time.
+    ///
+    /// Source: AWS, *Amazon Cognito developer guide*, "Exchanging tokens for downstream services".
+    ///
+    /// # Errors
+    ///
+    /// [`CustomClaimsError`] if `act` is there and is not an object, or a member of it that [`Actor`] reads is there twice or is
+    /// not a string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::{Claims, Denied};
+    ///
+    /// /// Users call directly or through the gateway; no other service may act for them.
+    /// fn only_the_gateway(claims: &Claims) -> Result<(), Denied> {
+    ///     match claims.actor() {
+    ///         Ok(None) => Ok(()),
+    ///         Ok(Some(actor)) if actor.subject() == Some("1gateway23456789") => Ok(()),
+    ///         Ok(Some(_)) | Err(_) => Err(Denied::forbidden()),
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(feature = "testing")] {
+    /// use serde_json::json;
+    /// use tower_cognito::testing::TestPool;
+    ///
+    /// let pool = TestPool::new();
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1gateway23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Ok(()));
+    /// let token = pool.token().user("jane").claim("act", json!({"sub": "1another23456789"}));
+    /// assert_eq!(only_the_gateway(&pool.claims(&token)), Err(Denied::forbidden()));
+    /// # }
+    /// ```
+    pub fn actor(&self) -> Result<Option<Actor>, CustomClaimsError> {
+        match self.custom::<actor::Delegation>() {
+            Ok(delegation) => Ok(delegation.act),
+            Err(error) => Err(CustomClaimsError {
+                wanted: "Actor",
+                ..error
+            }),
         }
     }
 

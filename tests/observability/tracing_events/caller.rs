@@ -36,7 +36,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
     let refused = |reason, token| case(reason, 401, pool.verifier().layer(), Some(token));
     let good = |reason, status, layer| case(reason, status, layer, Some(token.clone()));
     let denying = |denied: Denied| {
-        let builder = pool.verifier_builder().check(move |_| Err(denied));
+        let builder = pool.verifier_builder().check(move |_| Err(denied.clone()));
         builder.build().unwrap().layer()
     };
     let fetching = |fetcher: ScriptedFetcher| {

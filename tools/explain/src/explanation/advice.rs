@@ -52,6 +52,9 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
         AuthError::UnknownKey => {
             "The issuer does not publish this key. Either it withdrew it and a new token is needed, or the keys were read from the wrong place: compare the JWKS URL with the issuer.".to_owned()
         }
+        AuthError::KeyUnconfirmed { .. } => {
+            "The keys do not have this `kid`, and the issuer may not be asked again yet. Try again in a few seconds.".to_owned()
+        }
         AuthError::KeysUnavailable { .. } => format!(
             "This says nothing about the token. Can this machine reach the keys? Try `curl -v {}`, and look at DNS, outgoing rules and proxies. A service recovers by itself.",
             situation.keys.jwks_url()

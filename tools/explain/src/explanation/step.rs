@@ -77,7 +77,9 @@ impl Step {
             AuthError::Expired => Self::Expiry,
             AuthError::NotYetValid => Self::NotBefore,
             AuthError::IssuedInFuture => Self::IssuedAt,
-            AuthError::UnknownKey | AuthError::KeysUnavailable { .. } => Self::Key,
+            AuthError::UnknownKey
+            | AuthError::KeyUnconfirmed { .. }
+            | AuthError::KeysUnavailable { .. } => Self::Key,
             AuthError::InvalidSignature => Self::Signature,
             AuthError::InsufficientScope { .. } => Self::Scopes,
             _ => return None,

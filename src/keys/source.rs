@@ -1,0 +1,478 @@
+//! The key source: the only lock, task and wait. [`RefreshState`] decides; [`KeySource::step`] is the one place that locks, and
+//! what follows is done after unlocking.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::timeout,
+};
+
+use super::{
+    fetch::{DynFetchJwks, FetchError, JwksRequest},
+    key_set::KeySet,
+    snapshot::{Fetched, Generation, Kind, Snapshot},
+    state::{
+        AttemptEnd, AttemptNumber, AttemptOrder, AttemptResult, AttemptStart, Effects, FoundKey,
+        KeyProgress, RefreshSettings, RefreshState, WaitRecord,
+    },
+    status::{KeyState, KeyStatus},
+    sync::{self, AtomicU64, Mutex},
+};
+use crate::{
+    clock::{Clock, Moment, jitter},
+    error::AuthError,
+    metrics,
+    protected_url::ProtectedUrl,
+};
+
+/// Requests with an unknown kid that may wait for a fetch at a time. Beyond that they get 503 at once.
+const MAX_WAITING: usize = 1024;
+
+/// The keys of one JWKS URL, shared by every clone, layer and route.
+pub(crate) struct KeySource {
+    config: KeySourceConfig,
+    /// What readers see. It is the state's snapshot, and is replaced under the lock.
+    published: ArcSwapOption<Snapshot>,
+    quiet: Quiet,
+    /// A std mutex: held for a few comparisons, never across an await, and never while anything foreign runs (a runtime, a
+    /// log subscriber, a waker), which might come back for it.
+    state: Mutex<RefreshState>,
+    /// The number of the latest attempt that ended, one way or the other.
+    ended: watch::Sender<AttemptNumber>,
+    places: Arc<Semaphore>,
+}
+
+pub(crate) struct KeySourceConfig {
+    pub(crate) jwks_url: ProtectedUrl,
+    /// `None` if the keys are pinned.
+    pub(crate) endpoints: Option<KeyEndpoints>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) refresh_after: Duration,
+    pub(crate) expire_after: Duration,
+    pub(crate) unknown_kid_interval: Duration,
+    pub(crate) fetch_timeout: Duration,
+}
+
+pub(crate) struct KeyEndpoints {
+    pub(crate) first: KeyEndpoint,
+    /// Asked when the first fails.
+    pub(crate) fallback: Option<KeyEndpoint>,
+}
+
+pub(crate) struct KeyEndpoint {
+    pub(crate) url: ProtectedUrl,
+    pub(crate) fetcher: Arc<dyn DynFetchJwks>,
+}
+
+/// What a key source starts with.
+pub(crate) enum Keys {
+    None,
+    Pinned(KeySet),
+    Seeded(KeySet),
+}
+
+/// How far a lookup gets without waiting.
+pub(crate) enum Lookup {
+    Found(FoundKey),
+    /// Only a fetch can tell. It has been started.
+    Wait(Waiting),
+}
+
+/// A request that waits for a fetch: bounded in time and, if strangers can cause it, in number.
+pub(crate) struct Waiting {
+    record: WaitRecord,
+    ended: watch::Receiver<AttemptNumber>,
+    longest: Duration,
+    deadline: Option<sync::Deadline>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// A request that has waited. Only a wait makes one, so a lookup that takes it cannot be the first.
+pub(crate) struct Waited {
+    record: WaitRecord,
+    deadline: Option<sync::Deadline>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl KeySource {
+    pub(crate) fn new(config: KeySourceConfig, keys: Keys) -> Self {
+        let now = Moment::read(&*config.clock);
+        let initial = match keys {
+            Keys::None => None,
+            Keys::Pinned(keys) => Some(Snapshot::initial(keys, Kind::Pinned)),
+            Keys::Seeded(keys) => Some(Snapshot::initial(keys, Kind::Seeded { at: now })),
+        };
+        let settings = RefreshSettings {
+            refresh_after: config.refresh_after,
+            expire_after: config.expire_after,
+            unknown_kid_interval: config.unknown_kid_interval,
+            fetch_timeout: config.fetch_timeout,
+        };
+        let state = RefreshState::new(settings, initial, now);
+        metrics::key_set(config.jwks_url.label(), state.reading(&now));
+        Self {
+            published: ArcSwapOption::new(state.snapshot().cloned()),
+            quiet: Quiet::default(),
+            state: Mutex::new(state),
+            ended: watch::Sender::new(AttemptNumber::default()),
+            places: Arc::new(Semaphore::new(MAX_WAITING)),
+            config,
+        }
+    }
+
+    pub(crate) const fn jwks_url(&self) -> &ProtectedUrl {
+        &self.config.jwks_url
+    }
+
+    pub(crate) fn fallback_jwks_url(&self) -> Option<&ProtectedUrl> {
+        let fallback = self.config.endpoints.as_ref()?.fallback.as_ref()?;
+        Some(&fallback.url)
+    }
+
+    /// Whether what was verified under this generation would verify now, without looking.
+    pub(crate) fn still_vouches(self: &Arc<Self>, generation: Generation, now: &Moment) -> bool {
+        sync::switch_point();
+        let published = self.published.load();
+        published.as_ref().is_some_and(|snapshot| {
+            snapshot.generation == generation && self.may_serve(snapshot, now)
+        })
+    }
+
+    /// The key of this name. Never waits; takes no lock while the key is there and fresh.
+    pub(crate) fn lookup(self: &Arc<Self>, kid: &str, now: &Moment) -> Result<Lookup, AuthError> {
+        sync::switch_point();
+        let published = self.published.load();
+        if let Some(snapshot) = published.as_ref()
+            && let Some(key) = snapshot.keys.get(kid)
+            && self.may_serve(snapshot, now)
+        {
+            return Ok(Lookup::Found(FoundKey {
+                key: Arc::clone(key),
+                generation: snapshot.generation,
+            }));
+        }
+        self.lookup_locked(kid, None, now)
+    }
+
+    /// The same after a wait. A request can have to wait more than once, but never longer than `fetch_timeout` in all.
+    pub(crate) fn lookup_after(
+        self: &Arc<Self>,
+        waited: Waited,
+        kid: &str,
+        now: &Moment,
+    ) -> Result<Lookup, AuthError> {
+        self.lookup_locked(kid, Some(waited), now)
+    }
+
+    fn lookup_locked(
+        self: &Arc<Self>,
+        kid: &str,
+        waited: Option<Waited>,
+        now: &Moment,
+    ) -> Result<Lookup, AuthError> {
+        let record = waited.as_ref().map(|waited| waited.record);
+        let has_runtime = self.has_runtime();
+        match self.step(now, |state| state.lookup(kid, record, has_runtime, now))? {
+            KeyProgress::Found(found) => Ok(Lookup::Found(found)),
+            KeyProgress::Wait { record, if_full } => {
+                self.waiting(record, waited, if_full).map(Lookup::Wait)
+            }
+        }
+    }
+
+    /// Starts to fetch the keys unless they are fresh. `None`: there is nothing to wait for.
+    pub(crate) fn warm_up(self: &Arc<Self>) -> Result<Option<Waiting>, FetchError> {
+        self.warm_up_after(None)
+    }
+
+    pub(crate) fn warm_up_after(
+        self: &Arc<Self>,
+        waited: Option<Waited>,
+    ) -> Result<Option<Waiting>, FetchError> {
+        let now = Moment::read(&*self.config.clock);
+        let record = waited.as_ref().map(|waited| waited.record);
+        let has_runtime = self.has_runtime();
+        let Some(record) = self.step(&now, |state| state.warm_up(record, has_runtime, &now))?
+        else {
+            return Ok(None);
+        };
+        // Without a limit there is nothing to refuse.
+        Ok(self.waiting(record, waited, None).ok())
+    }
+
+    pub(crate) fn status(self: &Arc<Self>) -> KeyStatus {
+        let now = Moment::read(&*self.config.clock);
+        self.step(&now, |state| {
+            (
+                state.status(self.config.jwks_url.label(), &now),
+                Effects::default(),
+            )
+        })
+    }
+
+    /// Sets the gauges to what they are now.
+    pub(crate) fn record_metrics(self: &Arc<Self>) {
+        let now = Moment::read(&*self.config.clock);
+        self.step(&now, |state| {
+            let effects = Effects {
+                reading: Some(state.reading(&now)),
+                ..Effects::default()
+            };
+            ((), effects)
+        });
+    }
+
+    /// Whether a key of this snapshot may be used without waiting. A request that finds it due for a refresh starts one on
+    /// the way.
+    fn may_serve(self: &Arc<Self>, snapshot: &Snapshot, now: &Moment) -> bool {
+        match snapshot.state(now, self.config.expire_after, false) {
+            KeyState::Fresh | KeyState::Pinned => true,
+            KeyState::Due | KeyState::Degraded => {
+                // A stale reading costs one look under the lock, where it is decided.
+                self.quiet.holds(now) || {
+                    let has_runtime = self.has_runtime();
+                    self.step(now, |state| state.known_key_is_due(has_runtime, now))
+                }
+            }
+            KeyState::Empty | KeyState::Expired => false,
+        }
+    }
+
+    fn has_runtime(&self) -> bool {
+        self.config.endpoints.is_some() && sync::has_runtime()
+    }
+
+    fn waiting(
+        &self,
+        record: WaitRecord,
+        waited: Option<Waited>,
+        if_full: Option<AuthError>,
+    ) -> Result<Waiting, AuthError> {
+        let (deadline, place) =
+            waited.map_or((None, None), |waited| (waited.deadline, waited.place));
+        let place = match (place, if_full) {
+            (Some(place), _) => Some(place),
+            (None, None) => None,
+            (None, Some(error)) => Some(
+                Arc::clone(&self.places)
+                    .try_acquire_owned()
+                    .map_err(|_| error)?,
+            ),
+        };
+        Ok(Waiting {
+            record,
+            ended: self.ended.subscribe(),
+            longest: self.config.fetch_timeout,
+            deadline,
+            place,
+        })
+    }
+
+    /// Tells the state of an event. This is the only place that locks.
+    ///
+    /// Keys are published before the lock is released, so that publications keep the order of the decisions. Everything else
+    /// is done after: a runtime that is shut down ends a task while it is being spawned, and a log subscriber may ask for the
+    /// key status, and both need the lock.
+    fn step<T>(
+        self: &Arc<Self>,
+        now: &Moment,
+        event: impl FnOnce(&mut RefreshState) -> (T, Effects),
+    ) -> T {
+        // A poisoned lock is taken all the same: an event changes the state before anything that could panic.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, mut effects) = event(&mut state);
+        if let Some(snapshot) = effects.publish.take() {
+            self.published.store(Some(snapshot));
+        }
+        self.quiet.set(&state.quiet_until(now));
+        drop(state);
+        self.run(effects);
+        outcome
+    }
+
+    /// An attempt is spawned last, so that what led to it is reported before how it ended.
+    fn run(self: &Arc<Self>, effects: Effects) {
+        let url = self.config.jwks_url.label();
+        if let Some(number) = effects.ended {
+            self.ended.send_modify(|ended| *ended = number.max(*ended));
+        }
+        if let Some(report) = effects.fetch_report {
+            report.report(url);
+        }
+        if let Some(change) = effects.change {
+            change.report(url);
+        }
+        if let Some(reading) = effects.reading {
+            metrics::key_set(url, reading);
+        }
+        if let Some(order) = effects.start {
+            sync::spawn(RunningAttempt::new(Arc::clone(self), order).run());
+        }
+    }
+
+    /// Asks the first URL and, if that fails, the second.
+    async fn fetch(&self, start: &AttemptStart) -> Result<Fetched, FetchError> {
+        let Some(KeyEndpoints { first, fallback }) = &self.config.endpoints else {
+            return Err(FetchError::NoRuntime);
+        };
+        let longest = self.config.fetch_timeout;
+        let condition = start.condition.as_deref();
+        let etag =
+            condition.and_then(|snapshot| snapshot.etag(&start.at, self.config.expire_after));
+        let Some(fallback) = fallback else {
+            return first.fetch(etag, condition, longest).await;
+        };
+        match first.fetch(etag, condition, longest / 2).await {
+            Ok(fetched) => Ok(fetched),
+            Err(error) => match fallback.fetch(None, None, longest / 2).await {
+                Ok(mut fetched) => {
+                    fetched.first_url_failed = Some(error);
+                    Ok(fetched)
+                }
+                Err(_) => Err(error),
+            },
+        }
+    }
+}
+
+impl KeyEndpoint {
+    async fn fetch(
+        &self,
+        etag: Option<&str>,
+        condition: Option<&Snapshot>,
+        longest: Duration,
+    ) -> Result<Fetched, FetchError> {
+        let mut request = JwksRequest::new(self.url.as_str());
+        request.etag = etag;
+        match timeout(longest, self.fetcher.fetch_boxed(request)).await {
+            Ok(response) => Fetched::read(response?, condition),
+            Err(_) => Err(FetchError::Timeout),
+        }
+    }
+}
+
+/// An attempt that has the slot. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
+/// the slot.
+struct RunningAttempt {
+    source: Arc<KeySource>,
+    order: AttemptOrder,
+    started_at: Option<Moment>,
+    result: Option<Result<Fetched, FetchError>>,
+}
+
+impl RunningAttempt {
+    const fn new(source: Arc<KeySource>, order: AttemptOrder) -> Self {
+        Self {
+            source,
+            order,
+            started_at: None,
+            result: None,
+        }
+    }
+
+    async fn run(mut self) {
+        let now = Moment::read(&*self.source.config.clock);
+        let number = self.order.number;
+        let start = self.source.step(&now, |state| {
+            (state.attempt_started(number, &now), Effects::default())
+        });
+        if let Some(start) = start {
+            self.started_at = Some(start.at);
+            self.result = Some(self.source.fetch(&start).await);
+        }
+    }
+}
+
+impl Drop for RunningAttempt {
+    fn drop(&mut self) {
+        let result = match self.result.take() {
+            Some(Ok(fetched)) => AttemptResult::Fetched(fetched),
+            Some(Err(error)) => AttemptResult::Failed(error),
+            // The fetcher panicked, and this is dropped on the way up.
+            None if std::thread::panicking() => AttemptResult::Failed(FetchError::Aborted),
+            None => AttemptResult::Dropped,
+        };
+        let end = AttemptEnd {
+            order: self.order,
+            started_at: self.started_at,
+            result,
+        };
+        let now = Moment::read(&*self.source.config.clock);
+        self.source
+            .step(&now, |state| ((), state.attempt_ended(end, jitter(), &now)));
+    }
+}
+
+impl Waiting {
+    /// Returns when the fetch has ended or `fetch_timeout` has passed. Without a runtime to wait in it returns at once.
+    pub(crate) async fn wait(mut self) -> Waited {
+        let attempt = self.record.attempt;
+        let is_over = if sync::has_runtime() {
+            let deadline = *self
+                .deadline
+                .get_or_insert_with(|| sync::deadline(self.longest));
+            // A source that is gone needs no handling: the lookup that follows has the answer.
+            sync::wait_until(deadline, self.ended.wait_for(|ended| *ended >= attempt)).await
+        } else {
+            false
+        };
+        self.record.gave_up = !is_over;
+        Waited {
+            record: self.record,
+            deadline: self.deadline,
+            place: self.place,
+        }
+    }
+}
+
+/// Until when no refresh could be started: lets a request whose key is due for a refresh pass without the lock. In nanoseconds
+/// of each clock, because the monotonic one may stand still while the machine sleeps. Written under the lock.
+#[derive(Default)]
+struct Quiet {
+    monotonic: AtomicU64,
+    wall: AtomicU64,
+}
+
+impl Quiet {
+    fn holds(&self, now: &Moment) -> bool {
+        monotonic_nanos(now) < self.monotonic.load(Ordering::Relaxed)
+            && wall_nanos(now) < self.wall.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, until: &Moment) {
+        self.monotonic
+            .store(monotonic_nanos(until), Ordering::Relaxed);
+        self.wall.store(wall_nanos(until), Ordering::Relaxed);
+    }
+}
+
+fn monotonic_nanos(moment: &Moment) -> u64 {
+    nanos(moment.monotonic)
+}
+
+fn wall_nanos(moment: &Moment) -> u64 {
+    nanos(
+        moment
+            .wall
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default(),
+    )
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySource")
+            .field("jwks_url", &self.config.jwks_url)
+            .finish_non_exhaustive()
+    }
+}
