@@ -2,7 +2,13 @@
 //!
 //! `cargo bench -p benches --bench denylist` prints both; `-- --quick` takes 10 000 entries.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 use std::{collections::HashSet, convert::Infallible, hint::black_box, time::Duration};
 
