@@ -1,288 +1,216 @@
-//! The main job, end to end, on one machine and without AWS.
+//! A guarded API and its caller on one machine, without AWS.
 //!
-//! `cargo run --example quickstart` starts a local issuer and an API that is guarded by scope, gets a token the way a
-//! service does, calls the API in every way that has an answer of its own, prints what happened, and keeps serving.
-//!
-//! `--check` compares each answer with what it must be and exits. `--api-port` and `--issuer-port` fix the ports.
+//! `cargo run --example quickstart` starts a local issuer and the API, calls the API once for each kind of response,
+//! prints what came back, and serves until Ctrl-C, so that you can try the `curl` lines that it prints.
 
-use std::{collections::VecDeque, error::Error, process::ExitCode, time::Duration};
+use std::{error::Error, future::IntoFuture, time::Duration};
 
 use axum::{
     Router,
+    http::StatusCode,
     routing::{get, post},
 };
-use reqwest::{Client, Method, Response, StatusCode, header::WWW_AUTHENTICATE};
 use tokio::net::TcpListener;
 use tower_cognito::{
     AllowedClients, Claims, ConfigError, RequireScopesLayer, Verifier,
     testing::{Endpoint, LocalIssuer},
 };
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+// The service: this is what you write.
 
-const CLIENT_ID: &str = "quickstart-caller";
-const CLIENT_SECRET: &str = "quickstart-secret-for-this-machine-only";
-
-/// What a service writes. Everything else in this file plays the others' parts.
-fn api(verifier: &Verifier) -> Result<Router, ConfigError> {
+pub(crate) fn app(verifier: &Verifier) -> Result<Router, ConfigError> {
+    let read = RequireScopesLayer::all_of(["profiles/get"])?;
+    let write = RequireScopesLayer::all_of(["profiles/post"])?;
     Ok(Router::new()
-        .route(
-            "/profiles",
-            get(list_profiles).route_layer(RequireScopesLayer::all_of(["profiles/get"])?),
-        )
-        .route(
-            "/profiles",
-            post(create_profile).route_layer(RequireScopesLayer::all_of(["profiles/post"])?),
-        )
+        .route("/profiles", get(list_profiles).route_layer(read))
+        .route("/profiles", post(create_profile).route_layer(write))
         .route_layer(verifier.layer())
-        .route("/health", get(|| async { "ok" })))
+        .route("/health", get(|| async { "ok\n" })))
 }
 
 async fn list_profiles(claims: Claims) -> String {
-    format!("hello {}", claims.client_id())
+    format!("hello {}\n", claims.client_id())
 }
 
 async fn create_profile(claims: Claims) -> (StatusCode, String) {
-    (
-        StatusCode::CREATED,
-        format!("made by {}", claims.client_id()),
-    )
+    let body = format!("created by {}\n", claims.client_id());
+    (StatusCode::CREATED, body)
 }
 
 #[tokio::main]
-async fn main() -> Outcome<ExitCode> {
-    let flags = Flags::parse()?;
-    let issuer = LocalIssuer::builder()
-        .port(flags.issuer_port)
-        .client(CLIENT_ID, CLIENT_SECRET, ["profiles/get"])
-        .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
-    let listener = TcpListener::bind(("127.0.0.1", flags.api_port)).await?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    // In production the pool is `UserPool::new("eu-west-1_AbCdEf123")?`.
+    let issuer = local_issuer().start()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only([CLIENT_ID])?).build()?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let api_url = format!("http://{}", listener.local_addr()?);
-    let server = axum::serve(listener, api(&verifier)?);
-    let serving = tokio::spawn(async move { server.await });
+    let server = tokio::spawn(axum::serve(listener, app(&verifier)?).into_future());
 
-    println!("A local issuer, in Cognito's place:  {}", issuer.base_url());
-    println!("An API that is guarded by scope:     {api_url}\n");
-    let mut caller = Caller::new(api_url.clone());
-    caller.call_everything(&issuer).await?;
-    let all_as_expected = caller.report();
-
-    if flags.check {
-        return Ok(ExitCode::from(u8::from(!all_as_expected)));
+    println!("local issuer: {}", issuer.base_url());
+    println!("guarded API:  {api_url}\n");
+    let caller = Caller::new(&api_url, &issuer);
+    let calls = caller.call_everything(tokio::time::sleep).await?;
+    for line in table(&calls) {
+        println!("{line}");
     }
-    println!("\nStill serving; Ctrl-C stops. In another terminal:\n");
-    println!("TOKEN=$(curl -s -u {CLIENT_ID}:{CLIENT_SECRET} -d grant_type=client_credentials \\");
-    println!(
-        "  --data-urlencode scope=profiles/get {} \\",
-        issuer.token_url()
-    );
-    println!("  | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')");
-    println!("curl -i {api_url}/profiles                                               # 401");
-    println!("curl -i -H \"Authorization: Bearer $TOKEN\" {api_url}/profiles             # 200");
-    println!("curl -i -H \"Authorization: Bearer $TOKEN\" -X POST {api_url}/profiles     # 403");
-    serving.await??;
-    Ok(ExitCode::SUCCESS)
+    println!("\nServing until Ctrl-C. In another terminal:\n");
+    for line in lines_to_try(&api_url, &issuer.token_url()) {
+        println!("{line}");
+    }
+    server.await??;
+    Ok(())
 }
 
-/// Another service, and what it was answered.
-struct Caller {
-    http: Client,
-    api_url: String,
-    as_expected: Vec<bool>,
+// The rest plays the parts of Cognito and of a caller.
+
+const CLIENT_ID: &str = "caller";
+const CLIENT_SECRET: &str = "secret";
+
+pub(crate) fn local_issuer() -> tower_cognito::testing::LocalIssuerBuilder {
+    LocalIssuer::builder().client(CLIENT_ID, CLIENT_SECRET, ["profiles/get"])
 }
 
-impl Caller {
-    fn new(api_url: String) -> Self {
+/// Another service.
+pub(crate) struct Caller<'a> {
+    http: reqwest::Client,
+    api_url: &'a str,
+    issuer: &'a LocalIssuer,
+}
+
+/// What was called, and what came back.
+pub(crate) struct Call {
+    what: &'static str,
+    request: &'static str,
+    pub(crate) response: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(api_url: &'a str, issuer: &'a LocalIssuer) -> Self {
+        let http = reqwest::Client::new();
         Self {
-            http: Client::new(),
+            http,
             api_url,
-            as_expected: Vec::new(),
+            issuer,
         }
     }
 
-    async fn call_everything(&mut self, issuer: &LocalIssuer) -> Outcome<()> {
-        let get = Method::GET;
-        let get_only = self.token(issuer).await?;
-        self.call("a public route", &get, "/health", None, "200 ok")
-            .await?;
-        self.call("no token", &get, "/profiles", None, "401 Bearer")
-            .await?;
-        self.call(
-            "a good token",
-            &get,
-            "/profiles",
-            Some(&get_only),
-            "200 hello quickstart-caller",
-        )
-        .await?;
-        self.call(
-            "a token without the route's scope",
-            &Method::POST,
-            "/profiles",
-            Some(&get_only),
-            "403 Bearer scope=\"profiles/post\", error=\"insufficient_scope\", \
-             error_description=\"the access token lacks a required scope\"",
-        )
-        .await?;
-        let expired = issuer.token().scopes(["profiles/get"]).expired().build();
-        self.call(
-            "an expired token",
-            &get,
-            "/profiles",
-            Some(&expired),
-            "401 Bearer error=\"invalid_token\", error_description=\"the access token expired\"",
-        )
-        .await?;
-        let tampered = issuer.token().scopes(["profiles/get"]).tampered().build();
-        self.call(
-            "a tampered token",
-            &get,
-            "/profiles",
-            Some(&tampered),
-            "401 Bearer error=\"invalid_token\", error_description=\"the access token is not valid\"",
-        )
-        .await?;
+    /// `wait` lets time pass, as a `Retry-After` asks for.
+    pub(crate) async fn call_everything(
+        &self,
+        wait: impl AsyncFn(Duration),
+    ) -> Result<Vec<Call>, Box<dyn Error>> {
+        const LIST: &str = "GET /profiles";
+        let token = self.token().await?;
+        let good = Some(token.as_str());
+        let expired = self
+            .issuer
+            .token()
+            .scopes(["profiles/get"])
+            .expired()
+            .build();
+        let tampered = self
+            .issuer
+            .token()
+            .scopes(["profiles/get"])
+            .tampered()
+            .build();
+        let mut calls = vec![
+            self.call("a public route", "GET /health", None).await?,
+            self.call("no token", LIST, None).await?,
+            self.call("a valid token", LIST, good).await?,
+            self.call("a missing scope", "POST /profiles", good).await?,
+            self.call("an expired token", LIST, Some(&expired)).await?,
+            self.call("a tampered token", LIST, Some(&tampered)).await?,
+        ];
 
-        // The pool signs with a new key from now on, and the API cannot fetch it. That is not the caller's fault.
-        let _new_kid = issuer.rotate();
-        issuer.endpoint(Endpoint::Jwks).close();
-        let of_new_key = self.token(issuer).await?;
-        self.call(
-            "keys that cannot be fetched",
-            &get,
-            "/profiles",
-            Some(&of_new_key),
-            "503 Retry-After: 1",
-        )
-        .await?;
-        self.call(
-            "… while known keys serve",
-            &get,
-            "/profiles",
-            Some(&get_only),
-            "200 hello quickstart-caller",
-        )
-        .await?;
+        // The pool now signs with a new key, which the API cannot fetch. That is not the caller's fault.
+        let _new_kid = self.issuer.rotate();
+        self.issuer.endpoint(Endpoint::Jwks).close();
+        let new = self.token().await?;
+        calls.push(self.call("keys unavailable", LIST, Some(&new)).await?);
+        calls.push(self.call("… while known keys work", LIST, good).await?);
 
-        // A good caller does as it was told, and keeps its token.
-        issuer.recover();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        self.call(
-            "… after Retry-After, the same token",
-            &get,
-            "/profiles",
-            Some(&of_new_key),
-            "200 hello quickstart-caller",
-        )
-        .await?;
-        Ok(())
+        // A good caller waits as it was told, and keeps its token.
+        self.issuer.recover();
+        wait(Duration::from_secs(1)).await;
+        calls.push(
+            self.call("… the first again, later", LIST, Some(&new))
+                .await?,
+        );
+        Ok(calls)
     }
 
-    /// A client-credentials token, over HTTP, as any OAuth client gets one.
-    async fn token(&self, issuer: &LocalIssuer) -> Outcome<String> {
-        let reply = self
-            .http
-            .post(issuer.token_url())
+    /// Gets a client-credentials token over HTTP, as any OAuth client does.
+    async fn token(&self) -> Result<String, Box<dyn Error>> {
+        let request = self.http.post(self.issuer.token_url());
+        let response = request
             .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials&scope=profiles%2Fget")
             .send()
             .await?
             .error_for_status()?;
-        let reply: serde_json::Value = serde_json::from_str(&reply.text().await?)?;
-        let token = reply.get("access_token").and_then(|token| token.as_str());
-        Ok(token.ok_or("the reply has no access_token")?.to_owned())
+        let response: serde_json::Value = serde_json::from_str(&response.text().await?)?;
+        let token = response
+            .get("access_token")
+            .and_then(|token| token.as_str());
+        Ok(token.ok_or("the response has no access_token")?.to_owned())
     }
 
     async fn call(
-        &mut self,
-        what: &str,
-        method: &Method,
-        path: &str,
+        &self,
+        what: &'static str,
+        request: &'static str,
         token: Option<&str>,
-        expected: &str,
-    ) -> Outcome<()> {
-        let mut request = self
-            .http
-            .request(method.clone(), format!("{}{path}", self.api_url));
+    ) -> Result<Call, Box<dyn Error>> {
+        let (method, path) = request.split_once(' ').ok_or("no path")?;
+        let url = format!("{}{path}", self.api_url);
+        let mut builder = self.http.request(method.parse()?, url);
         if let Some(token) = token {
-            request = request.bearer_auth(token);
+            builder = builder.bearer_auth(token);
         }
-        let answer = summary(request.send().await?).await?;
-        let as_expected = answer == expected;
-        println!(
-            "{:<36}{:<5}{path:<11}{answer}",
-            format!("{what}:"),
-            method.as_str()
-        );
-        if !as_expected {
-            println!("{:<36}expected    {expected}", "");
-        }
-        self.as_expected.push(as_expected);
-        Ok(())
-    }
-
-    fn report(&self) -> bool {
-        let wrong = self
-            .as_expected
-            .iter()
-            .filter(|as_expected| !**as_expected)
-            .count();
-        println!(
-            "\n{} answers, {wrong} of them unexpected",
-            self.as_expected.len()
-        );
-        wrong == 0
+        let response = summary(builder.send().await?).await?;
+        Ok(Call {
+            what,
+            request,
+            response,
+        })
     }
 }
 
-/// The status, and what else decides how a caller goes on.
-async fn summary(response: Response) -> Outcome<String> {
+/// The status, and the part of the response that the caller acts on.
+async fn summary(response: reqwest::Response) -> Result<String, Box<dyn Error>> {
     let status = response.status().as_u16();
-    let header = |name| {
-        let value = response.headers().get(name)?;
-        value.to_str().ok().map(str::to_owned)
-    };
-    if let Some(challenge) = header(WWW_AUTHENTICATE.as_str()) {
-        return Ok(format!("{status} {challenge}"));
+    let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    if let Some(challenge) = header("www-authenticate") {
+        let error = challenge.split("error=\"").nth(1);
+        let error = error.and_then(|error| error.split('"').next());
+        return Ok(format!("{status} {}", error.unwrap_or(&challenge)));
     }
     if let Some(seconds) = header("retry-after") {
         return Ok(format!("{status} Retry-After: {seconds}"));
     }
-    Ok(format!("{status} {}", response.text().await?))
+    Ok(format!("{status} {}", response.text().await?.trim_end()))
 }
 
-/// The command line. Port 0 is any free one.
-#[derive(Default)]
-struct Flags {
-    check: bool,
-    api_port: u16,
-    issuer_port: u16,
+pub(crate) fn table(calls: &[Call]) -> Vec<String> {
+    let row = |what, request, response| format!("{what:<26}{request:<16}{response}");
+    let head = row("case", "request", "response");
+    let rows = calls
+        .iter()
+        .map(|call| row(call.what, call.request, &call.response));
+    [head].into_iter().chain(rows).collect()
 }
 
-impl Flags {
-    fn parse() -> Outcome<Self> {
-        let mut flags = Self::default();
-        let mut arguments: VecDeque<String> = std::env::args().skip(1).collect();
-        while let Some(flag) = arguments.pop_front() {
-            let mut port = || {
-                arguments
-                    .pop_front()
-                    .ok_or_else(|| format!("{flag} needs a port"))
-            };
-            match flag.as_str() {
-                "--check" => flags.check = true,
-                "--api-port" => flags.api_port = port()?.parse()?,
-                "--issuer-port" => flags.issuer_port = port()?.parse()?,
-                _ => {
-                    return Err(format!(
-                        "unknown flag {flag}; known are --check, --api-port, --issuer-port"
-                    )
-                    .into());
-                }
-            }
-        }
-        Ok(flags)
-    }
+pub(crate) fn lines_to_try(api_url: &str, token_url: &str) -> Vec<String> {
+    vec![
+        format!("TOKEN=$(curl -s -u {CLIENT_ID}:{CLIENT_SECRET} \\"),
+        "  -d grant_type=client_credentials \\".to_owned(),
+        format!("  {token_url} | grep -o 'eyJ[^\"]*')"),
+        "AUTH=\"Authorization: Bearer $TOKEN\"".to_owned(),
+        format!("curl -i {api_url}/profiles                      # 401"),
+        format!("curl -i -H \"$AUTH\" {api_url}/profiles           # 200"),
+        format!("curl -i -H \"$AUTH\" -X POST {api_url}/profiles   # 403"),
+    ]
 }

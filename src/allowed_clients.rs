@@ -4,9 +4,17 @@ use crate::error::ConfigError;
 
 /// Which app clients' tokens are accepted: the audience decision of Cognito, whose access tokens have no `aud`.
 ///
-/// It is a constructor argument of the verifier because neither answer is a safe default: a pool is often shared by
-/// many services, and then [`any`](Self::any) lets in every client that was made for another of them, guarded by scopes
-/// alone.
+/// It is a constructor argument of the verifier because neither answer is a safe default. Start with [`only`](Self::only).
+///
+/// # What `any` means
+///
+/// A pool is often shared by many services. [`any`](Self::any) then accepts every client that was made for another of them,
+/// and scopes alone decide.
+///
+/// Where **dynamic client registration** is open, which is a setting of the pool, `any` means *anyone who registers*. The
+/// clients of such a pool cannot be listed, so something else must decide: demand scopes that a registered client does not
+/// get by itself, and tokens that are bound to this service
+/// ([`require_audience`](crate::verifier::VerifierBuilder::require_audience)).
 ///
 /// # Examples
 ///
@@ -15,7 +23,7 @@ use crate::error::ConfigError;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let two_callers = AllowedClients::only(["1example23456789", "2example23456789"])?;
-/// let whoever_has_the_scopes = AllowedClients::any();
+/// let anyone_with_the_scopes = AllowedClients::any();
 /// # Ok(())
 /// # }
 /// ```
@@ -50,7 +58,8 @@ impl AllowedClients {
         Ok(Self { only: Some(ids) })
     }
 
-    /// Every app client of the pool. Scopes alone decide.
+    /// Every app client of the pool, those included that register themselves. Scopes alone decide; see
+    /// [what that means](Self#what-any-means).
     #[must_use]
     pub const fn any() -> Self {
         Self { only: None }

@@ -29,7 +29,7 @@ use crate::{error::ConfigError, guard, scope::ScopePolicy};
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
 ///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))

@@ -35,7 +35,7 @@ use crate::{
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/profiles", get(|claims: Claims| async move { claims.client_id().to_owned() }))
 ///     .route_layer(verifier.layer().require(ScopePolicy::all_of(["profiles/get"])?))

@@ -1,12 +1,9 @@
 //! The user pools API of Cognito: `GetClientToken` and `GetDerivedToken`, in the form of AWS's service model. Neither takes a
 //! signature.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use http::{
-    Method, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
+use http::{Method, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::{
@@ -18,6 +15,7 @@ use super::{
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
+    clock::Clock,
     error::ConfigError,
     http_client::{self, HttpClient},
     protected_url::ProtectedUrl,
@@ -29,6 +27,8 @@ pub(super) struct ApiEndpoint {
     client_id: String,
     metadata: BTreeMap<String, String>,
     client: HttpClient,
+    /// For a `Retry-After` that is a date.
+    clock: Arc<dyn Clock>,
 }
 
 impl ApiEndpoint {
@@ -38,6 +38,7 @@ impl ApiEndpoint {
         client_id: String,
         metadata: BTreeMap<String, String>,
         timeout: Duration,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let client = HttpClient::new(url, timeout);
         client.prepare()?;
@@ -45,6 +46,7 @@ impl ApiEndpoint {
             client_id,
             metadata,
             client,
+            clock,
         })
     }
 
@@ -79,9 +81,7 @@ impl ApiEndpoint {
                 TokenRequest::Exchange(_) => TokenResponse::read_derived_token(&body),
             };
         }
-        let field = response.headers().get(RETRY_AFTER);
-        let retry_after =
-            response_headers::retry_after(field.and_then(|field| field.to_str().ok()));
+        let retry_after = response_headers::retry_after(response.headers(), self.clock.now());
         // The status is an answer, whatever becomes of the body.
         let body = http_client::read_body(response, MAX_REPLY_BYTES)
             .await

@@ -219,6 +219,7 @@ impl ClientCredentialsBuilder {
                 client_id.clone(),
                 self.metadata,
                 self.timeout,
+                Arc::clone(&self.clock),
             )?),
             Issuer::TokenEndpoint => Box::new(TokenEndpoint::new(
                 url,
@@ -226,6 +227,7 @@ impl ClientCredentialsBuilder {
                 self.authentication,
                 &self.metadata,
                 self.timeout,
+                Arc::clone(&self.clock),
             )?),
         };
         metrics::describe();

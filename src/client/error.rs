@@ -84,7 +84,7 @@ pub enum TokenError {
     Server {
         /// The status.
         status: StatusCode,
-        /// The reply's `Retry-After`, if it is a number of seconds.
+        /// The response's `Retry-After`, from when it came.
         retry_after: Option<Duration>,
     },
     /// A status that means none of the others, such as a redirect, which is never followed.
@@ -104,7 +104,7 @@ pub enum TokenError {
         "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
     )]
     Throttled {
-        /// The reply's `Retry-After`, if it is a number of seconds.
+        /// The response's `Retry-After`, from when it came.
         retry_after: Option<Duration>,
     },
     /// There was no complete response within the builder's `timeout`.

@@ -1,10 +1,10 @@
 //! The token endpoint: one POST, bounded in every direction.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{
     HeaderValue, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use super::{
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
+    clock::Clock,
     error::{ConfigError, ConnectError},
     http_client::{self, BodyError, HttpClient, Request, SendError},
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
@@ -30,6 +31,8 @@ pub(super) struct TokenEndpoint {
     /// The value of `aws_client_metadata`.
     metadata: Option<String>,
     client: HttpClient,
+    /// For a `Retry-After` that is a date.
+    clock: Arc<dyn Clock>,
 }
 
 impl TokenEndpoint {
@@ -40,6 +43,7 @@ impl TokenEndpoint {
         authentication: Option<ClientAuthentication>,
         metadata: &BTreeMap<String, String>,
         timeout: Duration,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let client = HttpClient::new(url, timeout);
         client.prepare()?;
@@ -48,6 +52,7 @@ impl TokenEndpoint {
             authentication,
             metadata: (!metadata.is_empty()).then(|| json!(metadata).to_string()),
             client,
+            clock,
         })
     }
 
@@ -102,9 +107,7 @@ impl TokenEndpoint {
             let body = http_client::read_body(response, MAX_REPLY_BYTES).await?;
             return TokenResponse::read(&body);
         }
-        let field = response.headers().get(RETRY_AFTER);
-        let retry_after =
-            response_headers::retry_after(field.and_then(|field| field.to_str().ok()));
+        let retry_after = response_headers::retry_after(response.headers(), self.clock.now());
         // The status is an answer, whatever becomes of the body.
         let body = http_client::read_body(response, MAX_REPLY_BYTES)
             .await

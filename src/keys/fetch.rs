@@ -10,6 +10,9 @@ use crate::{error::ConnectError, protected_url};
 /// The largest JWK Set that is accepted, in bytes: what an ALB accepts.
 pub const MAX_JWKS_BYTES: usize = 150_000;
 
+/// A longer `ETag` is not sent back, since servers limit the size of a request's head.
+const MAX_ETAG_BYTES: usize = 1024;
+
 /// Fetches a JWK Set.
 ///
 /// The crate's own fetcher uses reqwest and needs no configuration. Implement this for another HTTP client, a proxy with
@@ -113,10 +116,13 @@ impl JwksResponse {
         }
     }
 
-    /// The reply's `ETag`.
+    /// The response's `ETag`, such as `"33a64df5"` or `W/"33a64df5"`, quotes included.
+    ///
+    /// What is not an entity tag (RFC 9110 §8.8.3), or is longer than 1024 bytes, is left out: sent back as `If-None-Match`, a
+    /// `*` would match whatever the endpoint has, and a long one be refused. The next request is then unconditional.
     #[must_use]
     pub fn with_etag(mut self, etag: impl Into<String>) -> Self {
-        self.etag = Some(etag.into());
+        self.etag = Some(etag.into()).filter(|etag| is_entity_tag(etag));
         self
     }
 
@@ -220,6 +226,21 @@ const fn setting(cause: &ConnectError) -> &'static str {
     }
 }
 
+/// `entity-tag` (RFC 9110 §8.8.3): quoted, without white space and quotes inside, with `W/` before it if it is weak. Bytes above
+/// 127 are legal.
+fn is_entity_tag(etag: &str) -> bool {
+    let opaque = etag.strip_prefix("W/").unwrap_or(etag);
+    let inner = opaque
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    etag.len() <= MAX_ETAG_BYTES
+        && inner.is_some_and(|inner| {
+            inner
+                .bytes()
+                .all(|byte| byte > b' ' && byte != b'"' && byte != 0x7f)
+        })
+}
+
 /// What to look at when the endpoint is there, but has no such document.
 fn advice(status: StatusCode) -> &'static str {
     match status {
@@ -248,5 +269,45 @@ impl<F: FetchJwks> DynFetchJwks for F {
 impl fmt::Debug for dyn DynFetchJwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FetchJwks")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_entity_tag_is_sent_back() {
+        let longest = format!("\"{}\"", "x".repeat(MAX_ETAG_BYTES - 2));
+        for etag in [
+            r#""""#,
+            r#""1""#,
+            r#"W/"1""#,
+            r#""a,b!#'/\""#,
+            "\"\u{e9}\"",
+            &longest,
+        ] {
+            let response = JwksResponse::not_modified().with_etag(etag);
+            assert_eq!(response.etag.as_deref(), Some(etag));
+        }
+        for etag in [
+            "",
+            "*",
+            "1",
+            "\"",
+            "\"1",
+            "1\"",
+            "w/\"1\"",
+            "W/1",
+            "\"1\", \"2\"",
+            "\"a b\"",
+            "\"a\tb\"",
+            "\"a\u{7f}\"",
+            " \"1\"",
+            &longest.replace("x\"", "xx\""),
+        ] {
+            let response = JwksResponse::not_modified().with_etag(etag);
+            assert_eq!(response.etag, None, "{etag}");
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! The default fetcher: one GET, bounded in every direction.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, Method, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER},
+    header::{ACCEPT, ETAG, IF_NONE_MATCH},
 };
 
 use super::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, MAX_JWKS_BYTES};
 use crate::{
+    clock::Clock,
     error::ConfigError,
     http_client::{self, BodyError, HttpClient, SendError},
     protected_url::ProtectedUrl,
@@ -18,13 +19,19 @@ use crate::{
 /// Fetches one URL with the crate's HTTP client.
 pub(crate) struct ReqwestFetcher {
     client: HttpClient,
+    clock: Arc<dyn Clock>,
 }
 
 impl ReqwestFetcher {
-    /// `fetch_timeout` bounds a fetch as a whole; the caller keeps to it.
-    pub(crate) const fn new(jwks_url: ProtectedUrl, fetch_timeout: Duration) -> Self {
+    /// `fetch_timeout` bounds a fetch as a whole; the caller keeps to it. The clock is for a `Retry-After` that is a date.
+    pub(crate) const fn new(
+        jwks_url: ProtectedUrl,
+        fetch_timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             client: HttpClient::new(jwks_url, fetch_timeout),
+            clock,
         }
     }
 
@@ -46,15 +53,15 @@ impl ReqwestFetcher {
             status => {
                 return Err(FetchError::Status {
                     status,
-                    retry_after: response_headers::retry_after(text(
+                    retry_after: response_headers::retry_after(
                         response.headers(),
-                        &RETRY_AFTER,
-                    )),
+                        self.clock.now(),
+                    ),
                 });
             }
         };
-        let etag = text(response.headers(), &ETAG).map(str::to_owned);
-        let max_age = response_headers::max_age(text(response.headers(), &CACHE_CONTROL));
+        let etag = etag_of(response.headers());
+        let max_age = response_headers::max_age(response.headers());
         let mut reply = match reply {
             Some(not_modified) => not_modified,
             None => {
@@ -115,6 +122,12 @@ impl From<BodyError> for FetchError {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+/// The `ETag`, if there is one: of several none says which version came. Beyond ASCII it has to be UTF-8, to be sent back as
+/// it is.
+fn etag_of(headers: &HeaderMap) -> Option<String> {
+    let mut fields = headers.get_all(ETAG).into_iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    String::from_utf8(field.as_bytes().to_owned()).ok()
 }

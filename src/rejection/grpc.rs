@@ -32,7 +32,7 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// // For a server that has gRPC services and JSON routes.
 /// let layer = verifier.layer().rejection(Grpc::new().otherwise(ProblemJson));
 /// # let _ = layer;

@@ -28,7 +28,7 @@ use crate::rejection::kind::RejectionKind;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let guard = RequireScopesLayer::all_of(["profiles/get"])?;
 /// let app: Router = Router::new()
 ///     .route("/profiles", get(|| async {}).route_layer(guard))

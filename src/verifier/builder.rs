@@ -435,7 +435,7 @@ impl VerifierBuilder {
         let endpoint = |url: &ProtectedUrl| {
             let fetcher = match &self.fetcher {
                 Some(fetcher) => Arc::clone(fetcher),
-                None => default_fetcher(url, timeout, start)?,
+                None => default_fetcher(url, timeout, clock, start)?,
             };
             Ok(KeyEndpoint {
                 url: url.clone(),
@@ -481,9 +481,14 @@ enum Start {
 fn default_fetcher(
     jwks_url: &ProtectedUrl,
     fetch_timeout: Duration,
+    clock: &Arc<dyn Clock>,
     start: Start,
 ) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
-    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(jwks_url.clone(), fetch_timeout);
+    let fetcher = crate::keys::reqwest::ReqwestFetcher::new(
+        jwks_url.clone(),
+        fetch_timeout,
+        Arc::clone(clock),
+    );
     match (fetcher.prepare(), start) {
         (Err(error), Start::Empty) => Err(error),
         // It serves without a fetch, and each fetch tries again.
@@ -495,6 +500,7 @@ fn default_fetcher(
 fn default_fetcher(
     jwks_url: &ProtectedUrl,
     _: Duration,
+    _: &Arc<dyn Clock>,
     _: Start,
 ) -> Result<Arc<dyn DynFetchJwks>, ConfigError> {
     Err(ConfigError::NoFetcher {

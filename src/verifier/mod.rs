@@ -42,7 +42,7 @@ use crate::{
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-/// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+/// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
 /// let layer = verifier.layer();
 /// # let _ = layer;
 /// # Ok(())

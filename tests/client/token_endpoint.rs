@@ -12,7 +12,7 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::StatusCode;
+use http::{StatusCode, header::RETRY_AFTER};
 use http_body_util::{BodyExt, Full};
 use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinSet};
 use tower_cognito::{
@@ -20,6 +20,7 @@ use tower_cognito::{
     client::{
         ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConnectError, TokenError,
     },
+    clock::Clock,
     testing::{Endpoint, LocalIssuer, ManualClock},
 };
 
@@ -194,6 +195,25 @@ async fn an_outage_beyond_the_end_is_an_error_by_kind() {
     clock.advance(SECOND + 8 * SECOND);
     assert!(caller.token().await.is_ok());
     assert_eq!(issuer.requests(Endpoint::Token), requests + 1);
+}
+
+/// The clock is years behind the system's, so a date in its near future has long passed for the system.
+#[tokio::test]
+async fn a_retry_after_that_is_a_date_counts_from_the_clock_that_was_given() {
+    let clock = ManualClock::new();
+    let date = httpdate::fmt_http_date(clock.now() + 20 * SECOND);
+    let server = Server::start(move |_| {
+        let mut response = answer(429, "");
+        let date = date.parse().unwrap();
+        response.headers_mut().insert(RETRY_AFTER, date);
+        response
+    })
+    .await;
+    let caller = at_server(&server).clock(clock.clone()).build().unwrap();
+    let throttled = TokenError::Throttled {
+        retry_after: Some(20 * SECOND),
+    };
+    assert_eq!(caller.token().await.unwrap_err(), throttled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,7 @@ use http::StatusCode;
 use tokio::{task::yield_now, time::timeout};
 use tower_cognito::{
     AllowedClients, UserPool, Verifier,
+    clock::Clock,
     keys::{ConnectError, FetchError, KeySetError, KeyState, MAX_JWKS_BYTES},
     testing::TestPool,
 };
@@ -496,6 +497,103 @@ async fn what_is_not_http_is_not_a_response() {
             refresh(&endpoint).await,
             Err(FetchError::NoResponse),
             "{garbage:?}"
+        );
+    }
+}
+
+/// The pool's clock is years behind the system's, so a date in its near future has long passed for the system.
+#[tokio::test]
+async fn a_retry_after_that_is_a_date_counts_from_the_clock_that_was_given() {
+    let now = TestPool::new().clock().now();
+    let in_two_minutes = httpdate::fmt_http_date(now + Duration::from_secs(120));
+    for (fields, retry_after) in [
+        (format!("Retry-After: {in_two_minutes}"), Some(120)),
+        (
+            format!("Retry-After: 20\r\nRetry-After: {in_two_minutes}"),
+            Some(120),
+        ),
+        ("Retry-After:\t 20 ".to_owned(), Some(20)),
+        ("Retry-After: soon".to_owned(), None),
+    ] {
+        let endpoint = Endpoint::answering(reply(
+            &format!("HTTP/1.1 503 Unavailable\r\n{fields}\r\nContent-Length: 0"),
+            b"",
+        ));
+        assert_eq!(
+            refresh(&endpoint).await,
+            Err(FetchError::Status {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: retry_after.map(Duration::from_secs),
+            }),
+            "{fields}"
+        );
+    }
+}
+
+/// What the next refresh sends back as `If-None-Match`, of a response with these fields.
+async fn condition_after(fields: &'static [u8]) -> Option<Vec<u8>> {
+    let (heads, seen) = std::sync::mpsc::channel();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let document = TestPool::new().jwks();
+        for connection in listener.incoming().take(2) {
+            let mut connection = connection.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                connection.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            heads.send(head).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", document.len());
+            let _ = connection
+                .write_all(&[head.as_bytes(), fields, b"\r\n\r\n", document.as_bytes()].concat());
+        }
+    });
+    let trusted = UserPool::external(ISSUER, &url).unwrap();
+    let clock = TestPool::new().clock();
+    let verifier = Verifier::builder(trusted, AllowedClients::any())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let warm = timeout(AT_MOST, verifier.warm_up()).await.unwrap();
+        assert_eq!(warm, Ok(()));
+        clock.advance(Duration::from_secs(2 * 3600));
+    }
+    let start = b"if-none-match: ";
+    seen.recv_timeout(AT_MOST).expect("the first request");
+    let second = seen.recv_timeout(AT_MOST).expect("the second request");
+    let at = second.windows(start.len()).position(|line| line == start)?;
+    let value = &second[at + start.len()..];
+    let end = value.iter().position(|byte| *byte == b'\r').unwrap();
+    Some(value[..end].to_owned())
+}
+
+#[tokio::test]
+async fn an_entity_tag_is_sent_back_as_it_came_and_anything_else_is_not() {
+    for tag in [&b"\"1\""[..], b"W/\"1\"", b"\"\xc3\xa9\"", b"\"a,b\""] {
+        let fields = [b"ETag: ", tag].concat().leak();
+        assert_eq!(
+            condition_after(fields).await.as_deref(),
+            Some(tag),
+            "{}",
+            tag.escape_ascii()
+        );
+    }
+    for fields in [
+        &b"ETag: *"[..],
+        b"ETag: 1",
+        b"ETag: \"1\", \"2\"",
+        b"ETag: \"1\"\r\nETag: \"2\"",
+        b"X-ETag: \"1\"",
+    ] {
+        assert_eq!(
+            condition_after(fields).await,
+            None,
+            "{}",
+            fields.escape_ascii()
         );
     }
 }

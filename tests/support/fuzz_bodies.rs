@@ -4,7 +4,7 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-// It is no part of the public API, and stands on nothing but std.
+// It is not part of the public API, and needs only `http` and `httpdate`.
 #[path = "../../src/response_headers.rs"]
 mod response_headers;
 
@@ -18,7 +18,10 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER},
+};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use serde_json::Value;
 use tower::{ServiceExt, service_fn};
@@ -135,19 +138,31 @@ pub(crate) fn jwk_set(data: &[u8]) {
     }
 }
 
-/// A `Cache-Control` field, and the same text as a `Retry-After` field.
+/// `Cache-Control` fields, one a line, and the same text as `Retry-After` fields.
 pub(crate) fn cache_control(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
-    let longest = Duration::from_secs(u32::MAX.into());
-    let lower_case = text.to_ascii_lowercase();
-    if let Some(age) = response_headers::max_age(Some(text)) {
-        let directives = ["max-age=", "no-store", "no-cache"];
-        assert!(age <= longest && directives.iter().any(|name| lower_case.contains(name)));
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(CACHE_CONTROL, value.clone());
+            headers.append(RETRY_AFTER, value);
+        }
     }
-    if let Some(delay) = response_headers::retry_after(Some(text)) {
-        assert!(delay <= longest && text.trim().bytes().all(|byte| byte.is_ascii_digit()));
+    let longest = Duration::from_secs(u32::MAX.into());
+    let lower_case = data.to_ascii_lowercase();
+    let contains = |name: &str| {
+        lower_case
+            .windows(name.len())
+            .any(|window| window == name.as_bytes())
+    };
+    if let Some(age) = response_headers::max_age(&headers) {
+        let directives = ["max-age=", "no-store", "no-cache"];
+        assert!(age <= longest && directives.into_iter().any(contains));
+        // What shortens it further is honoured, wherever it comes.
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        assert_eq!(response_headers::max_age(&headers), Some(Duration::ZERO));
+    }
+    if let Some(delay) = response_headers::retry_after(&headers, ManualClock::start()) {
+        assert!(delay <= longest && (contains("gmt") || data.iter().any(u8::is_ascii_digit)));
     }
 }
 

@@ -1,36 +1,37 @@
-//! An AWS Lambda function behind an API Gateway HTTP API, with the layer around its handler.
+//! An AWS Lambda function behind an API Gateway HTTP API, with the layers around its handler.
 //!
-//! In Lambda (`AWS_LAMBDA_RUNTIME_API` is set) it serves events, for tokens of the pool that `USER_POOL_ID` names. Elsewhere
-//! `cargo run -p example-lambda` gives the same service an event of the gateway (payload format 2.0, `event.json`) with tokens of a
-//! pool in memory, and prints the answers; `-- --check` asserts them.
+//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL` is only needed where the keys are not at the pool's own URL, for
+//! example at a local issuer; `cargo lambda` then runs the function on this machine:
+//!
+//! ```sh
+//! cargo run -p local-issuer -- --client caller --scope profiles/get --port 9230      # its exports go to both shells
+//! export USER_POOL_ID=$COGNITO_USER_POOL_ID JWKS_URL=$COGNITO_JWKS_URL CLIENT_ID=caller
+//! cargo lambda watch -p example-lambda
+//! curl -i http://127.0.0.1:9000/profiles -H "Authorization: Bearer $TOKEN"
+//! ```
 
-#![allow(clippy::print_stdout, reason = "an example")]
+#[cfg(test)]
+mod tests;
 
-use std::{convert::Infallible, process::ExitCode};
+use std::{convert::Infallible, env};
 
-use http::header::WWW_AUTHENTICATE;
 use lambda_http::{Body, Error, Request, RequestExt, Response};
-use serde_json::Value;
-use tower::{Service, ServiceBuilder, ServiceExt};
-use tower_cognito::{
-    AllowedClients, Claims, ConfigError, RequireScopesLayer, UserPool, Verifier, testing::TestPool,
-};
-
-const EVENT: &str = include_str!("event.json");
+use tower::{Service, ServiceBuilder};
+use tower_cognito::{AllowedClients, Claims, ConfigError, RequireScopesLayer, UserPool, Verifier};
 
 async fn handler(request: Request) -> Result<Response<Body>, Infallible> {
     let caller = request.extensions().get::<Claims>().map(Claims::client_id);
     let query = request.query_string_parameters();
     let answer = format!(
-        "{} profiles for {}",
+        "{} profiles for {}\n",
         query.first("limit").unwrap_or("all"),
-        caller.unwrap_or("nobody")
+        caller.unwrap_or("stranger")
     );
     Ok(Response::new(Body::from(answer)))
 }
 
-/// Made once per execution environment, not once per event: it holds the keys.
-fn service(
+/// Built once per execution environment, not once per event: the verifier holds the keys.
+fn app(
     verifier: &Verifier,
 ) -> Result<
     impl Service<Request, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + use<>,
@@ -43,63 +44,16 @@ fn service(
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return play().await;
+async fn main() -> Result<(), Error> {
+    let mut pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
+    if let Ok(jwks_url) = env::var("JWKS_URL") {
+        pool = pool.with_jwks_url(&jwks_url)?;
     }
-    let pool = UserPool::new(&std::env::var("USER_POOL_ID")?)?;
-    let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
-    // Before the first event, so that its caller need not wait. Without keys it starts all the same: later events fetch them.
+    let verifier =
+        Verifier::builder(pool, AllowedClients::only([env::var("CLIENT_ID")?])?).build()?;
+    // Fetched before the first event, so that its caller does not wait. If that fails, later events fetch them.
     if let Err(error) = verifier.warm_up().await {
-        println!("no keys yet: {error}");
+        eprintln!("could not fetch the keys yet: {error}");
     }
-    lambda_http::run(service(&verifier)?).await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn play() -> Result<ExitCode, Error> {
-    let pool = TestPool::new();
-    let service = service(&pool.verifier())?;
-    let caller = pool.token().client_credentials("caller");
-    let good = format!("Bearer {}", caller.clone().scopes(["profiles/get"]).build());
-    let other = format!("Bearer {}", caller.build());
-    let rows = [
-        (
-            "a good token",
-            Some(good.clone()),
-            "200 10 profiles for caller",
-        ),
-        ("no token", None, "401 Bearer"),
-        ("a token without the scope", Some(other), "403 Bearer scope"),
-        // The gateway joins fields of the same name.
-        (
-            "two tokens",
-            Some(format!("{good},{good}")),
-            "400 Bearer error",
-        ),
-    ];
-    let mut as_expected = true;
-    for (what, authorization, expected) in rows {
-        let response = service.clone().oneshot(event(authorization)?).await?;
-        let challenge = response.headers().get(WWW_AUTHENTICATE);
-        let said = match (challenge, response.body()) {
-            (Some(challenge), _) => challenge.to_str()?.split('=').next().unwrap_or_default(),
-            (None, Body::Text(text)) => text,
-            (None, _) => "",
-        };
-        let answer = format!("{} {said}", response.status().as_u16());
-        println!("{what}: {answer} (expected {expected})");
-        as_expected &= answer == expected;
-    }
-    let checking = std::env::args().any(|argument| argument == "--check");
-    Ok(ExitCode::from(u8::from(checking && !as_expected)))
-}
-
-/// The request that the runtime makes of the gateway's event.
-fn event(authorization: Option<String>) -> Result<Request, Error> {
-    let mut event: Value = serde_json::from_str(EVENT)?;
-    if let (Some(value), Some(headers)) = (authorization, event.get_mut("headers")) {
-        headers["authorization"] = Value::from(value);
-    }
-    Ok(lambda_http::request::from_str(&event.to_string())?)
+    lambda_http::run(app(&verifier)?).await
 }

@@ -14,14 +14,14 @@ use utoipa::openapi::{
     security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityRequirement, SecurityScheme},
 };
 
-/// What the layers make an operation answer, whatever it does itself.
+/// The responses of the layers, which every operation shares.
 const ANSWERS: [(&str, &str); 4] = [
-    ("200", "The token carries the scopes"),
-    ("401", "There is no token, or it is not accepted"),
+    ("200", "The token has the scopes"),
+    ("401", "The token is missing or invalid"),
     ("403", "The token lacks a scope"),
     (
         "503",
-        "The issuer's keys cannot be had; the token may be good",
+        "The issuer's keys are unavailable; the token may be valid",
     ),
 ];
 
@@ -34,9 +34,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// An operation for callers that meet the policy.
+    /// Adds an operation for callers that meet the policy.
     ///
-    /// OpenAPI puts it as the policy does: an operation lists alternatives, and an alternative lists scopes that are all needed.
+    /// OpenAPI and the policy have the same form: an operation lists alternatives, and an alternative lists scopes that are
+    /// all required.
     pub(crate) fn operation<H: Handler<T, ()>, T: 'static>(
         mut self,
         (method, path, summary): (HttpMethod, &str, &str),

@@ -336,7 +336,7 @@ async fn keys_that_cannot_be_fetched_say_nothing_about_the_token() {
     let page = explanation.page(Paint::Plain);
     assert_eq!(marked(&page, '✗'), ["key"], "{page}");
     assert!(page.contains("answers 503"), "{page}");
-    assert!(found(&page, "key").contains("no connection"), "{page}");
+    assert!(found(&page, "key").contains("could not connect"), "{page}");
     assert!(page.contains("This says nothing about the token"), "{page}");
 }
 
