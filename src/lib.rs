@@ -101,8 +101,8 @@
 //!
 //! Each verdict is one `tracing` event at debug and, with the feature `metrics`, one count, both with [`AuthError::reason`]. A span
 //! that declares a field `client_id` around the layer is told who is calling, once the signature has verified. Fetches and the state of
-//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. `docs/OBSERVABILITY.md`
-//! in the repository lists every metric, label and event, and what to be woken for.
+//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. [`guide::observability`]
+//! lists every metric, label and event, and what to be woken for.
 //!
 //! # Features
 //!
@@ -133,6 +133,8 @@ mod error;
 mod extract;
 mod granted_scopes;
 mod guard;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;
@@ -176,12 +178,4 @@ pub use self::{
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
-
-    #[cfg(feature = "testing")]
-    #[doc = include_str!("../docs/KEYS.md")]
-    struct Keys;
-
-    #[cfg(feature = "metrics")]
-    #[doc = include_str!("../docs/OBSERVABILITY.md")]
-    struct Observability;
 }

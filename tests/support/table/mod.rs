@@ -22,9 +22,9 @@ pub(crate) const GROUPS: [(&str, usize); 11] = [
     ("jwks", 80),
     ("scopes", 106),
     ("settings", 27),
-    ("shape", 169),
+    ("shape", 170),
     ("signature", 57),
-    ("times", 164),
+    ("times", 165),
 ];
 
 pub(crate) fn group(name: &str) -> Vec<Case> {

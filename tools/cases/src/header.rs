@@ -626,7 +626,7 @@ fn extensions(t: &mut Table) {
     t.refused(
         "deflated",
         "RFC 7516 §4.1.3; CVE-2024-33664",
-        "malformed_claims",
+        "header_not_supported",
         "foreign_rs256",
         HERE,
         foreign("deflated"),

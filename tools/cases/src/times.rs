@@ -135,6 +135,13 @@ fn values(t: &mut Table) {
             good().claim("exp", json),
         );
     }
+    const HOUR_AHEAD: (&str, &str) = ("an_hour_ahead", "1735693200");
+    t.accepted(
+        "iat_an_hour_ahead",
+        IAT,
+        HERE,
+        good().claim("iat", HOUR_AHEAD.1),
+    );
     for claim in ["nbf", "iat"] {
         for (name, json) in [
             ("zero", "0"),
@@ -164,7 +171,11 @@ fn values(t: &mut Table) {
             ("i64_max", "9223372036854775807"),
             ("1e308", "1e308"),
             ("in_milliseconds", "1735689600000"),
-            ("an_hour_ahead", "1735693200"),
+            if claim == "nbf" {
+                HOUR_AHEAD
+            } else {
+                ("two_days_ahead", "1735862400")
+            },
         ] {
             t.refused(
                 &format!("{claim}_{name}"),
@@ -271,9 +282,11 @@ fn edges(t: &mut Table) {
             at(exp + leeway),
             good().claim("exp", &format!("{}.999", exp - 1)),
         );
-        for (claim, rule, reason) in [
-            ("nbf", NBF, "not_yet_valid"),
-            ("iat", IAT, "issued_in_future"),
+        // A token's own date may be ahead by no more than a day, whatever the leeway: only a clock
+        // that is behind makes it so.
+        for (claim, rule, reason, leeway) in [
+            ("nbf", NBF, "not_yet_valid", leeway),
+            ("iat", IAT, "issued_in_future", 86_400),
         ] {
             let starts = |seconds: String| good().claim("iat", "0").claim(claim, &seconds);
             let first = name(&format!("{claim}_first_second"));
