@@ -11,6 +11,7 @@ use crate::{
         claims::{Registration, Times, TokenUse},
         numeric_date::NumericDate,
     },
+    user_pool::Confirmation,
 };
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
@@ -34,6 +35,7 @@ pub(crate) struct ExpectedPool {
     pub(crate) issuers: Vec<String>,
     pub(crate) clients: AllowedClients,
     pub(crate) granted_scopes: GrantedScopes,
+    pub(crate) confirmation: Confirmation,
 }
 
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.
@@ -49,7 +51,8 @@ impl Expectations {
     /// # Errors
     ///
     /// In this order: [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
-    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed), [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and
+    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed), [`AudienceNotAllowed`](AuthError::AudienceNotAllowed),
+    /// [`SenderConstrained`](AuthError::SenderConstrained), and
     /// those of [`ExpectedDates::check`].
     pub(crate) fn check(
         &self,
@@ -72,6 +75,9 @@ impl Expectations {
         }
         if !self.audience.allows(claims.audience, client_id) {
             return Err(AuthError::AudienceNotAllowed);
+        }
+        if claims.has_cnf && pool.confirmation == Confirmation::Binds {
+            return Err(AuthError::SenderConstrained);
         }
         self.dates.check(&claims.times, now)?;
         Ok(Accepted {

@@ -7,10 +7,16 @@ use serde_json::value::RawValue;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
+/// 0001-01-01T00:00:00Z: no issuer means an earlier date, or one after [`LAST`].
+const FIRST: i64 = -62_135_596_800;
+
+/// 9999-12-31T23:59:59Z: what other formats can write (RFC 3339 §1).
+const LAST: i64 = 253_402_300_799;
+
 /// A point in time, in nanoseconds since the epoch.
 ///
-/// It saturates in the years 1677 and 2262. So every number that JSON can write is a date, every sum of a date and a
-/// duration is one, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
+/// Dates of the years 1 to 9999 are accepted, and saturate in the years 1677 and 2262. So every sum of a date and a duration is
+/// a date, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(i64);
 
@@ -65,20 +71,30 @@ impl<'de> Deserialize<'de> for NumericDate {
 }
 
 impl NumericDate {
-    /// `written` is well-formed JSON.
+    /// For `deserialize_with` on a member that grants rights: what is not a date is none, rather than failing.
+    pub(crate) fn or_nothing<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Self>, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|written| Self::from_number(written.get()))
+    }
+
+    /// `None` for what is not a number, and for a date outside of [`FIRST`] to [`LAST`]. `written` is well-formed JSON.
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "a float cast saturates, which is what a date does"
+        clippy::cast_precision_loss,
+        reason = "a float cast saturates, which is what a date does, and the bounds are exact as floats"
     )]
     fn from_number(written: &str) -> Option<Self> {
         if !written.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
             return None;
         }
         if let Ok(seconds) = written.parse::<i64>() {
-            return Some(Self::from_whole_seconds(seconds.into()));
+            let is_date = (FIRST..=LAST).contains(&seconds);
+            return is_date.then(|| Self::from_whole_seconds(seconds.into()));
         }
         let seconds = written.parse::<f64>().ok()?;
-        seconds.is_finite().then_some(Self((seconds * 1e9) as i64))
+        let is_date = seconds >= FIRST as f64 && seconds < (LAST + 1) as f64;
+        is_date.then_some(Self((seconds * 1e9) as i64))
     }
 }
 
@@ -104,15 +120,10 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_saturates() {
-        for far in [
-            "9223372036854775807",
-            "18446744073709551615",
-            "1e308",
-            "1e30",
-        ] {
+        for far in ["9223372037", "253402300799", "253402300799.9", "2e11"] {
             assert_eq!(read(far), Some(NumericDate(i64::MAX)), "{far}");
         }
-        for far in ["-9223372036854775808", "-1e308"] {
+        for far in ["-9223372037", "-62135596800", "-6.2e10"] {
             assert_eq!(read(far), Some(NumericDate(i64::MIN)), "{far}");
         }
         let latest = NumericDate(i64::MAX);
@@ -131,6 +142,25 @@ mod tests {
                 NumericDate::from_system_time(date.to_system_time()).0,
                 date.0.max(-i64::MAX)
             );
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_years_1_to_9999_is_malformed() {
+        for far in [
+            "253402300800",
+            "253402300800.0",
+            "2.534023008e11",
+            "9223372036854775807",
+            "18446744073709551615",
+            "1e300",
+            "1e308",
+            "-62135596801",
+            "-62135596800.5",
+            "-9223372036854775808",
+            "-1e308",
+        ] {
+            assert_eq!(read(far), None, "{far}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which members of a payload are read, and what they may look like (RFC 7519 §4.1, and Cognito's own).
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::claims::TokenUse;
 use crate::token::{
@@ -20,6 +20,10 @@ pub(super) struct Registered {
     pub(super) scope: Option<Text>,
     pub(super) groups: Box<[Text]>,
     pub(super) audience: Box<[Text]>,
+    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing that we can check.
+    pub(super) has_cnf: bool,
+    pub(super) acr: Option<Text>,
+    pub(super) authenticated_at: Option<NumericDate>,
     pub(super) times: Times,
 }
 
@@ -37,6 +41,7 @@ pub(crate) struct Registration<'a> {
     pub(crate) token_use: Option<TokenUse>,
     pub(crate) client_id: Option<&'a str>,
     pub(crate) audience: Audience<'a>,
+    pub(crate) has_cnf: bool,
     pub(crate) times: Times,
 }
 
@@ -95,6 +100,12 @@ struct Members<'a> {
         deserialize_with = "json::strings_or_nothing"
     )]
     groups: Vec<JsonStr<'a>>,
+    #[serde(default, deserialize_with = "json::present")]
+    cnf: Option<IgnoredAny>,
+    #[serde(borrow, default, deserialize_with = "json::string_or_nothing")]
+    acr: Option<JsonStr<'a>>,
+    #[serde(default, deserialize_with = "NumericDate::or_nothing")]
+    auth_time: Option<NumericDate>,
 }
 
 /// One audience or a list of them (RFC 7519 §4.1.3).
@@ -138,6 +149,9 @@ impl Registered {
             scope: members.scope.map(locate),
             groups: members.groups.into_iter().map(locate).collect(),
             audience: audience.into_iter().map(locate).collect(),
+            has_cnf: members.cnf.is_some(),
+            acr: members.acr.map(locate),
+            authenticated_at: members.auth_time,
             times: Times {
                 expires_at: members.exp,
                 not_before: members.nbf,
@@ -152,6 +166,7 @@ impl Registered {
             token_use: self.token_use,
             client_id: self.client_id.as_ref().map(|id| id.of(payload)),
             audience: Audience::new(&self.audience, payload),
+            has_cnf: self.has_cnf,
             times: self.times,
         }
     }
