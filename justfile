@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager
 
 # Formatting.
 fmt:
@@ -68,9 +68,14 @@ no-fixture-keys:
 examples:
     cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail
     checks/examples.py
+    cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet -p local-issuer -- --check
     cargo run --quiet -p cases -- --check
+
+# Client secrets from an emulator of Secrets Manager. Compiles the AWS SDK.
+secrets-manager:
+    examples/secrets-manager/check.sh
 
 # Every benchmark once, to see that it still works.
 bench-quick:

@@ -1,6 +1,11 @@
 //! Whose tokens of a trusted issuer are accepted.
 
-use crate::error::ConfigError;
+use std::collections::HashSet;
+
+use crate::{error::ConfigError, token::json::RawStr};
+
+/// Cognito's pattern is `[\w+]+` of 1 to 128.
+pub(crate) const MAX_CLIENT_ID_BYTES: usize = 128;
 
 /// Which app clients' tokens are accepted: the audience decision of Cognito, whose access tokens have no `aud`.
 ///
@@ -29,8 +34,8 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedClients {
-    /// `None` is any client; a list is never empty.
-    only: Option<Vec<String>>,
+    /// `None` is any client; a set is never empty.
+    only: Option<HashSet<String, foldhash::fast::RandomState>>,
 }
 
 impl AllowedClients {
@@ -48,7 +53,7 @@ impl AllowedClients {
         let ids = ids
             .into_iter()
             .map(|id| checked_client_id(id.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<HashSet<_, _>, _>>()?;
         if ids.is_empty() {
             return Err(ConfigError::EmptyList {
                 what: "app clients",
@@ -65,16 +70,22 @@ impl AllowedClients {
         Self { only: None }
     }
 
-    pub(crate) fn allows(&self, client_id: &str) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|only| only.iter().any(|id| id == client_id))
+    pub(crate) fn allows(&self, client_id: RawStr<'_>) -> bool {
+        self.only.as_ref().is_none_or(|only| {
+            // What is longer is not in the set.
+            let mut buffer = [0; MAX_CLIENT_ID_BYTES];
+            client_id
+                .short(&mut buffer)
+                .is_some_and(|id| only.contains(id))
+        })
     }
 }
 
-/// Cognito's pattern is `[\w+]+` of 1 to 128; emulators and other issuers also use `-`, `.` and more.
+/// Of more characters than Cognito's, because emulators and other issuers also use `-`, `.` and more.
 pub(crate) fn checked_client_id(id: &str) -> Result<String, ConfigError> {
-    if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if (1..=MAX_CLIENT_ID_BYTES).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         Ok(id.to_owned())
     } else {
         Err(ConfigError::InvalidClientId {
@@ -102,11 +113,15 @@ mod tests {
                 })
             );
         }
-        let only = AllowedClients::only(["caller"]).unwrap();
-        assert!(only.allows("caller"));
-        for other in ["", "calle", "callers", "Caller"] {
-            assert!(!only.allows(other), "{other}");
-            assert!(AllowedClients::any().allows(other), "{other}");
+        let only = AllowedClients::only(["caller", "other"]).unwrap();
+        assert!(only.allows(RawStr::of_plain("caller")) && only.allows(RawStr::of_plain("other")));
+        let long = "c".repeat(MAX_CLIENT_ID_BYTES + 1);
+        for other in ["", "calle", "callers", "Caller", &long] {
+            assert!(!only.allows(RawStr::of_plain(other)), "{other}");
+            assert!(
+                AllowedClients::any().allows(RawStr::of_plain(other)),
+                "{other}"
+            );
         }
     }
 }

@@ -61,25 +61,32 @@ impl Issuer {
 
     /// A client-credentials token with the members of Cognito's, of about its length.
     pub(crate) fn token(&self, kid: &str, id: &str, expires_in: i64) -> String {
-        let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
-        let claims = json!({
-            "sub": "1example23456789abcdefghij",
-            "token_use": "access",
-            "scope": "profiles/get profiles/post orders/get",
-            "auth_time": now,
-            "iss": format!("https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"),
-            "exp": now + expires_in,
-            "iat": now,
-            "version": 2,
-            "jti": format!("a1b2c3d4-5678-90ab-cdef-{id:0>12}"),
-            "client_id": "1example23456789abcdefghij",
-            "padding": "0123456789".repeat(18),
-        });
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
         header.kid = Some(kid.to_owned());
         header.typ = None;
-        jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
+        jsonwebtoken::encode(&header, &claims(id, expires_in), &self.key).unwrap()
     }
+
+    pub(crate) fn claims_json(&self, id: &str, expires_in: i64) -> String {
+        claims(id, expires_in).to_string()
+    }
+}
+
+fn claims(id: &str, expires_in: i64) -> serde_json::Value {
+    let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
+    json!({
+        "sub": "1example23456789abcdefghij",
+        "token_use": "access",
+        "scope": "profiles/get profiles/post orders/get",
+        "auth_time": now,
+        "iss": format!("https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"),
+        "exp": now + expires_in,
+        "iat": now,
+        "version": 2,
+        "jti": format!("a1b2c3d4-5678-90ab-cdef-{id:0>12}"),
+        "client_id": "1example23456789abcdefghij",
+        "padding": "0123456789".repeat(18),
+    })
 }
 
 /// A request as a server has it: the token in its header.

@@ -1,7 +1,7 @@
 //! Which resources a token may be bound to (RFC 7519 §4.1.3, RFC 8707).
 
-use super::claims::Audience;
-use crate::error::ConfigError;
+use super::{claims::Audience, json::RawStr};
+use crate::{allowed_clients::MAX_CLIENT_ID_BYTES, error::ConfigError};
 
 /// The names of this service in `aud`, and whether one of them must be there.
 #[derive(Clone, Debug)]
@@ -43,12 +43,16 @@ impl ExpectedAudience {
     ///
     /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the client's own id. Neither
     /// binds it. Anything else does, and must name this service.
-    pub(super) fn allows(&self, claimed: Audience<'_>, client_id: &str) -> bool {
-        let is_unbound = claimed.iter().all(|audience| audience == client_id);
+    pub(super) fn allows(&self, claimed: Audience<'_>, client_id: RawStr<'_>) -> bool {
+        let mut buffer = [0; MAX_CLIENT_ID_BYTES];
+        let client_id = client_id.short(&mut buffer);
+        let is_client =
+            |audience: RawStr<'_>| client_id.is_some_and(|client_id| audience.is(client_id));
+        let is_unbound = claimed.iter().all(is_client);
         (is_unbound && self.unbound == Unbound::Accept)
             || claimed
                 .iter()
-                .any(|audience| self.names.iter().any(|name| name == audience))
+                .any(|audience| self.names.iter().any(|name| audience.is(name)))
     }
 }
 
@@ -70,14 +74,14 @@ pub(crate) fn is_audience(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::json::Text;
 
     fn allows(expected: &ExpectedAudience, audiences: &[&str]) -> bool {
-        let texts = audiences
-            .iter()
-            .map(|audience| Text::Owned((*audience).into()))
-            .collect::<Vec<_>>();
-        expected.allows(Audience::new(&texts, ""), "client")
+        let written = serde_json::json!({ "aud": audiences }).to_string();
+        let claimed = match audiences {
+            [] => Audience::absent(),
+            _ => Audience::read(&written),
+        };
+        expected.allows(claimed, RawStr::of_plain("client"))
     }
 
     #[test]

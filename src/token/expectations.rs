@@ -9,10 +9,19 @@ use crate::{
     token::{
         audience::ExpectedAudience,
         claims::{Registration, Times, TokenUse},
+        json::RawStr,
         numeric_date::NumericDate,
     },
     user_pool::Confirmation,
 };
+
+/// How far `iat` may be in the future.
+///
+/// The issuer signed it, so a date ahead of ours says that this machine's clock is behind, and every
+/// fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
+/// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot tell
+/// an expired token from a valid one.
+const LONGEST_CLOCK_LAG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,20 +59,18 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// In this order: [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
-    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed), [`AudienceNotAllowed`](AuthError::AudienceNotAllowed),
-    /// [`SenderConstrained`](AuthError::SenderConstrained), and
-    /// those of [`ExpectedDates::check`].
+    /// In this order: those of [`ExpectedDates::check`], which tell a stranger nothing about the configuration;
+    /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
+    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
+    /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and [`SenderConstrained`](AuthError::SenderConstrained).
     pub(crate) fn check(
         &self,
         claims: &Registration<'_>,
         now: NumericDate,
     ) -> Result<Accepted<'_>, AuthError> {
+        self.dates.check(&claims.times, now)?;
         let (index, pool) = self
-            .pools
-            .iter()
-            .enumerate()
-            .find(|(_, pool)| pool.issuers.iter().any(|issuer| issuer == claims.issuer))
+            .pool(claims.issuer)
             .ok_or(AuthError::IssuerNotAllowed)?;
         let token_use = claims
             .token_use
@@ -79,12 +86,23 @@ impl Expectations {
         if claims.has_cnf && pool.confirmation == Confirmation::Binds {
             return Err(AuthError::SenderConstrained);
         }
-        self.dates.check(&claims.times, now)?;
         Ok(Accepted {
             pool,
-            index: PoolIndex(index),
+            index,
             token_use,
         })
+    }
+
+    /// The pool that has this issuer.
+    pub(crate) fn pool_of(&self, issuer: RawStr<'_>) -> Option<PoolIndex> {
+        self.pool(issuer).map(|(index, _)| index)
+    }
+
+    fn pool(&self, issuer: RawStr<'_>) -> Option<(PoolIndex, &ExpectedPool)> {
+        let has_issuer =
+            |pool: &ExpectedPool| pool.issuers.iter().any(|accepted| issuer.is(accepted));
+        let index = self.pools.iter().position(has_issuer)?;
+        Some((PoolIndex(index), self.pools.get(index)?))
     }
 }
 
@@ -98,8 +116,7 @@ pub(crate) struct Accepted<'e> {
 impl ExpectedDates {
     /// Whether the token is valid at this time.
     ///
-    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` and `iat` less
-    /// leeway.
+    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` less leeway.
     ///
     /// # Errors
     ///
@@ -116,9 +133,10 @@ impl ExpectedDates {
         {
             return Err(AuthError::NotYetValid);
         }
+        let latest_issue = now.plus(LONGEST_CLOCK_LAG);
         if times
             .issued_at
-            .is_some_and(|issued_at| issued_at > latest_start)
+            .is_some_and(|issued_at| issued_at > latest_issue)
         {
             return Err(AuthError::IssuedInFuture);
         }

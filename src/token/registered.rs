@@ -1,30 +1,30 @@
 //! Which members of a payload are read, and what they may look like (RFC 7519 §4.1, and Cognito's own).
 
-use serde::{Deserialize, de::IgnoredAny};
-
 use super::claims::TokenUse;
 use crate::token::{
-    json::{self, JsonStr, Text},
+    json::{self, JsonString, RawStr, Reader, Span, Steps, Stop, Value},
+    jws::{Keeping, VerifiedPayload},
     numeric_date::NumericDate,
 };
 
-/// The claims that decisions are made on, by where they stand in the payload.
-pub(super) struct Registered {
-    pub(super) issuer: Text,
-    pub(super) subject: Option<Text>,
-    pub(super) client_id: Option<Text>,
-    pub(super) token_id: Option<Text>,
+/// The claims that decisions are made on, by where they are in the payload.
+///
+/// It costs no memory, so it can be read before the signature has been verified.
+pub(super) struct Members {
+    issuer: JsonString,
+    subject: Option<JsonString>,
+    client_id: Option<JsonString>,
+    token_id: Option<JsonString>,
     /// `None` is any other value, or none.
-    pub(super) token_use: Option<TokenUse>,
-    pub(super) username: Option<Text>,
-    pub(super) scope: Option<Text>,
-    pub(super) groups: Box<[Text]>,
-    pub(super) audience: Box<[Text]>,
-    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing that we can check.
-    pub(super) has_cnf: bool,
-    pub(super) acr: Option<Text>,
-    pub(super) authenticated_at: Option<NumericDate>,
-    pub(super) times: Times,
+    token_use: Option<TokenUse>,
+    username: Option<JsonString>,
+    scope: Option<JsonString>,
+    groups: Option<Span>,
+    audience: Option<Value>,
+    has_cnf: bool,
+    acr: Option<JsonString>,
+    authenticated_at: Option<NumericDate>,
+    times: Times,
 }
 
 /// The dates of a token.
@@ -35,139 +35,363 @@ pub(crate) struct Times {
     pub(crate) issued_at: Option<NumericDate>,
 }
 
-/// What [`Expectations`](crate::token::expectations::Expectations) looks at.
-pub(crate) struct Registration<'a> {
-    pub(crate) issuer: &'a str,
-    pub(crate) token_use: Option<TokenUse>,
-    pub(crate) client_id: Option<&'a str>,
-    pub(crate) audience: Audience<'a>,
-    pub(crate) has_cnf: bool,
-    pub(crate) times: Times,
+/// Why members were not read.
+pub(super) enum Unread {
+    Malformed,
+    /// There is more to read than was permitted. The issuer may have been among what was read.
+    Long {
+        issuer: Option<JsonString>,
+    },
 }
 
-/// `aud`, resolved on demand.
-#[derive(Clone, Copy)]
-pub(crate) struct Audience<'a> {
-    list: &'a [Text],
-    payload: &'a str,
-}
-
-impl<'a> Audience<'a> {
-    pub(crate) const fn new(list: &'a [Text], payload: &'a str) -> Self {
-        Self { list, payload }
+impl Members {
+    /// Reads a payload. Members of other names are ignored: AWS says that it may add to them.
+    ///
+    pub(super) fn read(payload: &[u8], steps: Steps) -> Result<Self, Unread> {
+        let mut found = Found::default();
+        let read = Reader::new(payload, steps)
+            .object(|name, value| found.take(payload, name, value).ok_or(Stop::Malformed));
+        match read {
+            Ok(()) => found.complete(payload).ok_or(Unread::Malformed),
+            Err(Stop::Malformed) => Err(Unread::Malformed),
+            Err(Stop::OutOfSteps) => Err(Unread::Long {
+                issuer: found.issuer,
+            }),
+        }
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
-        self.list.iter().map(move |listed| listed.of(self.payload))
-    }
-}
-
-/// The members of the payload that we read. Unknown ones are ignored: AWS says that it may add to them.
-#[derive(Deserialize)]
-struct Members<'a> {
-    #[serde(borrow)]
-    iss: JsonStr<'a>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    token_use: Option<JsonStr<'a>>,
-    exp: NumericDate,
-    #[serde(default, deserialize_with = "json::present")]
-    nbf: Option<NumericDate>,
-    #[serde(default, deserialize_with = "json::present")]
-    iat: Option<NumericDate>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    client_id: Option<JsonStr<'a>>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    aud: Option<Aud<'a>>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    sub: Option<JsonStr<'a>>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    jti: Option<JsonStr<'a>>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    username: Option<JsonStr<'a>>,
-    #[serde(
-        borrow,
-        default,
-        rename = "cognito:username",
-        deserialize_with = "json::present"
-    )]
-    cognito_username: Option<JsonStr<'a>>,
-    #[serde(borrow, default, deserialize_with = "json::string_or_nothing")]
-    scope: Option<JsonStr<'a>>,
-    #[serde(
-        borrow,
-        default,
-        rename = "cognito:groups",
-        deserialize_with = "json::strings_or_nothing"
-    )]
-    groups: Vec<JsonStr<'a>>,
-    #[serde(default, deserialize_with = "json::present")]
-    cnf: Option<IgnoredAny>,
-    #[serde(borrow, default, deserialize_with = "json::string_or_nothing")]
-    acr: Option<JsonStr<'a>>,
-    #[serde(default, deserialize_with = "NumericDate::or_nothing")]
-    auth_time: Option<NumericDate>,
-}
-
-/// One audience or a list of them (RFC 7519 §4.1.3).
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Aud<'a> {
-    #[serde(borrow)]
-    One(JsonStr<'a>),
-    Many(Vec<JsonStr<'a>>),
-}
-
-impl Registered {
-    pub(super) fn parse(payload: &str) -> Option<Self> {
-        let members = json::object::<Members<'_>>(payload)?;
-        let locate = |text: JsonStr<'_>| text.locate(payload);
-        let token_use = match members.token_use.as_ref().map(JsonStr::as_str) {
-            Some("access") => Some(TokenUse::Access),
-            Some("id") => Some(TokenUse::Id),
-            _ => None,
-        };
-        // An ID token names its app client in `aud`, every other one in `client_id`. Each may carry the other's claim
-        // with another meaning, so neither stands in for the other.
-        let (client_id, username, audience) = match (token_use, members.aud) {
-            (Some(TokenUse::Id), Some(Aud::One(client_id))) => {
-                (Some(client_id), members.cognito_username, Vec::new())
-            }
-            (Some(TokenUse::Id), _) => return None,
-            (_, None) => (members.client_id, members.username, Vec::new()),
-            (_, Some(Aud::One(audience))) => (members.client_id, members.username, vec![audience]),
-            // An empty list would read as an absent one, which says nothing; it says that nobody is meant.
-            (_, Some(Aud::Many(list))) if list.is_empty() => return None,
-            (_, Some(Aud::Many(list))) => (members.client_id, members.username, list),
-        };
-        Some(Self {
-            issuer: locate(members.iss),
-            subject: members.sub.map(locate),
-            client_id: client_id.map(locate),
-            token_id: members.jti.map(locate),
-            token_use,
-            username: username.map(locate),
-            scope: members.scope.map(locate),
-            groups: members.groups.into_iter().map(locate).collect(),
-            audience: audience.into_iter().map(locate).collect(),
-            has_cnf: members.cnf.is_some(),
-            acr: members.acr.map(locate),
-            authenticated_at: members.auth_time,
-            times: Times {
-                expires_at: members.exp,
-                not_before: members.nbf,
-                issued_at: members.iat,
-            },
-        })
-    }
-
-    pub(super) fn read<'a>(&'a self, payload: &'a str) -> Registration<'a> {
+    pub(super) fn registration<'a>(&self, payload: &'a [u8]) -> Registration<'a> {
         Registration {
             issuer: self.issuer.of(payload),
             token_use: self.token_use,
-            client_id: self.client_id.as_ref().map(|id| id.of(payload)),
-            audience: Audience::new(&self.audience, payload),
+            client_id: self.client_id.map(|id| id.of(payload)),
+            audience: Audience {
+                value: self.audience,
+                payload,
+            },
             has_cnf: self.has_cnf,
             times: self.times,
         }
     }
+
+    /// What is kept of a token whose signature has verified.
+    ///
+    /// `None` if a string that must be text is not.
+    pub(super) fn keep(self, payload: &mut VerifiedPayload) -> Option<Registered> {
+        let mut keeping = Keeping::new(payload);
+        let mut keep = |string: Option<JsonString>| match string {
+            Some(string) => keeping.keep(string).map(Some),
+            None => Some(None),
+        };
+        let registered = Registered {
+            issuer: keep(Some(self.issuer))??,
+            subject: keep(self.subject)?,
+            client_id: keep(self.client_id)?,
+            token_id: keep(self.token_id)?,
+            username: keep(self.username)?,
+            scope: keep(self.scope)?,
+            acr: keep(self.acr)?,
+            authenticated_at: self.authenticated_at,
+            groups: match self.groups {
+                Some(list) => group_names(payload, list, &mut keeping)?,
+                None => Box::default(),
+            },
+            times: self.times,
+        };
+        let written_out = keeping.written_out();
+        payload.append(&written_out);
+        Some(registered)
+    }
+}
+
+/// A list with anything but strings in it counts as no list at all.
+///
+/// `None` if one of the strings is not text.
+fn group_names(
+    payload: &VerifiedPayload,
+    list: Span,
+    keeping: &mut Keeping<'_>,
+) -> Option<Box<[Span]>> {
+    let elements = json::elements(payload.as_str().as_bytes(), list);
+    let is_name = |element| matches!(element, Value::String(_));
+    if !elements.clone().all(is_name) {
+        return Some(Box::default());
+    }
+    // Counted first, so that no more memory is kept than is needed.
+    let mut names = Vec::with_capacity(elements.clone().count());
+    for element in elements {
+        if let Value::String(name) = element {
+            names.push(keeping.keep(name)?);
+        }
+    }
+    Some(names.into_boxed_slice())
+}
+
+/// What [`Expectations`](crate::token::expectations::Expectations) looks at.
+pub(crate) struct Registration<'a> {
+    pub(crate) issuer: RawStr<'a>,
+    pub(crate) token_use: Option<TokenUse>,
+    pub(crate) client_id: Option<RawStr<'a>>,
+    pub(crate) audience: Audience<'a>,
+    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing that we can check.
+    pub(crate) has_cnf: bool,
+    pub(crate) times: Times,
+}
+
+/// `aud`: one audience or a list of them (RFC 7519 §4.1.3), read again on demand.
+#[derive(Clone, Copy)]
+pub(crate) struct Audience<'a> {
+    value: Option<Value>,
+    payload: &'a [u8],
+}
+
+impl<'a> Audience<'a> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = RawStr<'a>> {
+        let (one, list) = match self.value {
+            Some(Value::String(one)) => (Some(one), None),
+            Some(Value::List(list)) => (None, Some(json::elements(self.payload, list))),
+            _ => (None, None),
+        };
+        let listed = list
+            .into_iter()
+            .flatten()
+            .filter_map(|element| match element {
+                Value::String(one) => Some(one),
+                _ => None,
+            });
+        one.into_iter()
+            .chain(listed)
+            .map(move |audience| audience.of(self.payload))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn absent() -> Self {
+        Self {
+            value: None,
+            payload: &[],
+        }
+    }
+
+    /// That of a payload which has nothing else.
+    #[cfg(test)]
+    pub(crate) fn read(payload: &'a str) -> Self {
+        let mut value = None;
+        let reader = Reader::new(payload.as_bytes(), Steps::Any);
+        let read = reader.object(|_, audience| {
+            value = Some(audience);
+            Ok(())
+        });
+        assert_eq!(read, Ok(()));
+        Self {
+            value,
+            payload: payload.as_bytes(),
+        }
+    }
+}
+
+/// The claims of a verified token, by where they are in what [`VerifiedPayload`] keeps.
+pub(super) struct Registered {
+    pub(super) issuer: Span,
+    pub(super) subject: Option<Span>,
+    pub(super) client_id: Option<Span>,
+    pub(super) token_id: Option<Span>,
+    pub(super) username: Option<Span>,
+    pub(super) scope: Option<Span>,
+    pub(super) acr: Option<Span>,
+    pub(super) authenticated_at: Option<NumericDate>,
+    pub(super) groups: Box<[Span]>,
+    pub(super) times: Times,
+}
+
+/// A member that is read.
+#[derive(Clone, Copy)]
+enum Member {
+    Acr,
+    Audience,
+    AuthTime,
+    ClientId,
+    Cnf,
+    CognitoUsername,
+    ExpiresAt,
+    Groups,
+    IssuedAt,
+    Issuer,
+    NotBefore,
+    Scope,
+    Subject,
+    TokenId,
+    TokenUse,
+    Username,
+}
+
+impl Member {
+    fn named(name: RawStr<'_>) -> Option<Self> {
+        // What does not fit is longer than every name that is read.
+        let mut buffer = [0; "cognito:username".len()];
+        let name = match name.plain() {
+            Some(name) => name,
+            None => name.short(&mut buffer)?.as_bytes(),
+        };
+        // A pattern of bytes is compiled to a tree of comparisons, one of strings to a list of them.
+        Some(match name {
+            b"acr" => Self::Acr,
+            b"aud" => Self::Audience,
+            b"auth_time" => Self::AuthTime,
+            b"client_id" => Self::ClientId,
+            b"cnf" => Self::Cnf,
+            b"cognito:groups" => Self::Groups,
+            b"cognito:username" => Self::CognitoUsername,
+            b"exp" => Self::ExpiresAt,
+            b"iat" => Self::IssuedAt,
+            b"iss" => Self::Issuer,
+            b"jti" => Self::TokenId,
+            b"nbf" => Self::NotBefore,
+            b"scope" => Self::Scope,
+            b"sub" => Self::Subject,
+            b"token_use" => Self::TokenUse,
+            b"username" => Self::Username,
+            _ => return None,
+        })
+    }
+}
+
+/// The members that have been found so far.
+#[derive(Default)]
+struct Found {
+    issuer: Option<JsonString>,
+    token_use: Option<Option<TokenUse>>,
+    expires_at: Option<NumericDate>,
+    not_before: Option<NumericDate>,
+    issued_at: Option<NumericDate>,
+    client_id: Option<JsonString>,
+    audience: Option<Value>,
+    subject: Option<JsonString>,
+    token_id: Option<JsonString>,
+    username: Option<JsonString>,
+    cognito_username: Option<JsonString>,
+    scope: Option<Value>,
+    groups: Option<Value>,
+    cnf: Option<Value>,
+    acr: Option<Value>,
+    auth_time: Option<Value>,
+}
+
+impl Found {
+    /// `None` for a member whose value is not what it must be, or that is there twice.
+    fn take(&mut self, payload: &[u8], name: JsonString, value: Value) -> Option<()> {
+        let Some(member) = Member::named(name.of(payload)) else {
+            return Some(());
+        };
+        let text = || match value {
+            Value::String(string) if string.of(payload).is_well_formed() => Some(string),
+            _ => None,
+        };
+        let date = || match value {
+            Value::Number(number) => NumericDate::from_number(number.of(payload)),
+            _ => None,
+        };
+        let string_or_other = || match value {
+            Value::String(_) => text().map(Value::String),
+            other => Some(other),
+        };
+        match member {
+            Member::Audience => once(&mut self.audience, audience(payload, value)?),
+            Member::ClientId => once(&mut self.client_id, text()?),
+            Member::CognitoUsername => once(&mut self.cognito_username, text()?),
+            Member::ExpiresAt => once(&mut self.expires_at, date()?),
+            Member::IssuedAt => once(&mut self.issued_at, date()?),
+            Member::Issuer => once(&mut self.issuer, text()?),
+            Member::NotBefore => once(&mut self.not_before, date()?),
+            Member::Subject => once(&mut self.subject, text()?),
+            Member::TokenId => once(&mut self.token_id, text()?),
+            Member::TokenUse => once(&mut self.token_use, token_use(text()?.of(payload))),
+            Member::Username => once(&mut self.username, text()?),
+            // These grant rights: what is not of their type grants nothing, rather than failing.
+            Member::Acr => once(&mut self.acr, string_or_other()?),
+            Member::AuthTime => once(&mut self.auth_time, value),
+            Member::Groups => once(&mut self.groups, value),
+            Member::Scope => once(&mut self.scope, string_or_other()?),
+            // That it is there is enough.
+            Member::Cnf => once(&mut self.cnf, value),
+        }
+    }
+
+    fn complete(self, payload: &[u8]) -> Option<Members> {
+        let token_use = self.token_use.flatten();
+        // An ID token names its app client in `aud`, every other one in `client_id`. Each may carry
+        // the other's claim with another meaning, so neither stands in for the other.
+        let (client_id, username, audience) = match (token_use, self.audience) {
+            (Some(TokenUse::Id), Some(Value::String(client_id))) => {
+                (Some(client_id), self.cognito_username, None)
+            }
+            (Some(TokenUse::Id), _) => (None, self.cognito_username, None),
+            (_, audience) => (self.client_id, self.username, audience),
+        };
+        Some(Members {
+            issuer: self.issuer?,
+            subject: self.subject,
+            client_id,
+            token_id: self.token_id,
+            token_use,
+            username,
+            scope: match self.scope {
+                Some(Value::String(scope)) => Some(scope),
+                _ => None,
+            },
+            groups: match self.groups {
+                Some(Value::List(groups)) => Some(groups),
+                _ => None,
+            },
+            audience,
+            has_cnf: self.cnf.is_some(),
+            acr: match self.acr {
+                Some(Value::String(acr)) => Some(acr),
+                _ => None,
+            },
+            authenticated_at: match self.auth_time {
+                Some(Value::Number(date)) => NumericDate::from_number(date.of(payload)),
+                _ => None,
+            },
+            times: Times {
+                expires_at: self.expires_at?,
+                not_before: self.not_before,
+                issued_at: self.issued_at,
+            },
+        })
+    }
+}
+
+/// A member that is read may be there once, however its name is written.
+fn once<T>(member: &mut Option<T>, value: T) -> Option<()> {
+    match member {
+        None => {
+            *member = Some(value);
+            Some(())
+        }
+        Some(_) => None,
+    }
+}
+
+fn token_use(value: RawStr<'_>) -> Option<TokenUse> {
+    if value.is("access") {
+        Some(TokenUse::Access)
+    } else if value.is("id") {
+        Some(TokenUse::Id)
+    } else {
+        None
+    }
+}
+
+fn audience(payload: &[u8], value: Value) -> Option<Value> {
+    let is_text = |value| matches!(value, Value::String(one) if one.of(payload).is_well_formed());
+    let acceptable = match value {
+        Value::List(list) => {
+            let mut audiences = json::elements(payload, list);
+            // An empty list would read as an absent one, which says nothing. It says that no
+            // service is meant.
+            audiences.next().is_some_and(is_text) && audiences.all(is_text)
+        }
+        value => is_text(value),
+    };
+    acceptable.then_some(value)
 }

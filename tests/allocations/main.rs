@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod hostile;
+mod token_cache;
+
 use std::{
     convert::Infallible,
     hint::black_box,

@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 pub use self::actor::Actor;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
-use super::registered::Registered;
 pub(crate) use super::registered::{Audience, Registration, Times};
+use super::registered::{Members, Registered, Unread};
 use crate::{
     error::AuthError,
     scope::ScopePolicy,
-    token::{json::Text, jws::VerifiedPayload, numeric_date::NumericDate},
+    token::{json::Span, jws::VerifiedPayload, numeric_date::NumericDate},
 };
 
 /// The claims of a verified token.
@@ -58,33 +58,32 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.text(self.0.registered.client_id.as_ref())
-            .unwrap_or_default()
+        self.text(self.0.registered.client_id).unwrap_or_default()
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.text(Some(&self.0.registered.issuer))
+        self.text(Some(self.0.registered.issuer))
             .unwrap_or_default()
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.text(self.0.registered.subject.as_ref())
+        self.text(self.0.registered.subject)
     }
 
     /// `jti`: the token's own id.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.text(self.0.registered.token_id.as_ref())
+        self.text(self.0.registered.token_id)
     }
 
     /// `username`, or `cognito:username` in an ID token. Absent from client-credentials tokens.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
-        self.text(self.0.registered.username.as_ref())
+        self.text(self.0.registered.username)
     }
 
     /// `token_use`.
@@ -95,12 +94,12 @@ impl Claims {
 
     /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
     pub fn groups(&self) -> impl Iterator<Item = &str> + Clone {
-        let payload = self.0.payload.as_str();
-        self.0
-            .registered
-            .groups
-            .iter()
-            .map(move |group| group.of(payload))
+        let Verified {
+            payload,
+            registered,
+            ..
+        } = &*self.0;
+        registered.groups.iter().map(|&group| payload.text(group))
     }
 
     /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3), less those that
@@ -109,7 +108,7 @@ impl Claims {
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
         let scope = match &self.0.narrowed_scope {
             Some(narrowed) => Some(&**narrowed),
-            None => self.text(self.0.registered.scope.as_ref()),
+            None => self.text(self.0.registered.scope),
         };
         crate::scope::split(scope.unwrap_or_default())
     }
@@ -169,7 +168,7 @@ impl Claims {
     /// none.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
-        self.text(self.0.registered.acr.as_ref())
+        self.text(self.0.registered.acr)
     }
 
     /// `auth_time`: when the user signed in, or the app client was authenticated. With `acr` it is what a step-up rule asks for
@@ -287,11 +286,13 @@ impl Claims {
         &self.0.registered.times
     }
 
-    /// What keeping these claims costs in memory, roughly.
+    /// What keeping these claims costs in memory, apart from what the allocator adds.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Verified>()
+        // An `Arc` counts strong and weak references in front of what it holds.
+        2 * size_of::<usize>()
+            + size_of::<Verified>()
             + self.0.payload.memory()
-            + self.0.registered.groups.len() * size_of::<Text>()
+            + size_of_val(&*self.0.registered.groups)
             + self
                 .0
                 .narrowed_scope
@@ -299,8 +300,8 @@ impl Claims {
                 .map_or(0, |scope| scope.len())
     }
 
-    fn text<'a>(&'a self, text: Option<&'a Text>) -> Option<&'a str> {
-        text.map(|text| text.of(self.0.payload.as_str()))
+    fn text(&self, at: Option<Span>) -> Option<&str> {
+        at.map(|at| self.0.payload.text(at))
     }
 }
 

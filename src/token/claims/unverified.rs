@@ -2,23 +2,47 @@
 
 use std::sync::Arc;
 
-use super::{Claims, Registered, Verified};
+use memchr::memmem;
+
+use super::{Claims, Members, Unread, Verified};
 use crate::{
     crypto::VerifyingKey,
     error::AuthError,
     token::{
         expectations::{Accepted, Expectations, PoolIndex},
+        json::{self, JsonString, Steps},
         jws::CompactJws,
         numeric_date::NumericDate,
     },
 };
 
+/// The work that a payload may cost before its signature has verified. A step takes up to some 20
+/// nanoseconds.
+///
+/// It is about five times what the longest token takes that Cognito writes by itself (a user's in
+/// 100 groups). A pre token generation trigger can write more, which is why longer payloads are
+/// not rejected, but read after the signature.
+const STEPS_BEFORE_SIGNATURE: Steps = Steps::AtMost(512);
+
+/// Where the issuer of a long payload is looked for, at most.
+const MAX_ISSUER_CANDIDATES: usize = 100;
+
 /// The payload of a token whose signature has not been checked.
 ///
-/// Nothing in it can be read from outside of `claims` but by [`Expectations`], which only refuses.
+/// Nothing in it can be read outside `claims` except by [`Expectations`], which can only reject.
 pub(crate) struct UnverifiedClaims<'t> {
     jws: CompactJws<'t>,
-    registered: Registered,
+    reading: Reading,
+}
+
+/// How much of a payload was read before its signature.
+enum Reading {
+    Whole(Members),
+    /// The payload takes more work than a stranger may cause. Only the issuer is needed to find the
+    /// key; everything else is read when the signature has verified.
+    Long {
+        issuer: Option<JsonString>,
+    },
 }
 
 impl<'t> UnverifiedClaims<'t> {
@@ -26,64 +50,125 @@ impl<'t> UnverifiedClaims<'t> {
     ///
     /// [`AuthError::MalformedClaims`].
     pub(crate) fn parse(jws: CompactJws<'t>) -> Result<Self, AuthError> {
-        let registered = Registered::parse(jws.payload()).ok_or(AuthError::MalformedClaims)?;
-        Ok(Self { jws, registered })
+        let reading = match Members::read(jws.payload(), STEPS_BEFORE_SIGNATURE) {
+            Ok(members) => Reading::Whole(members),
+            Err(Unread::Long { issuer }) => Reading::Long { issuer },
+            Err(Unread::Malformed) => return Err(AuthError::MalformedClaims),
+        };
+        Ok(Self { jws, reading })
     }
 
-    /// Refuses what can be refused without a key. Passing proves nothing yet.
+    /// Rejects what can be rejected without a key. Passing proves nothing yet.
     ///
     /// # Errors
     ///
-    /// Those of [`Expectations::check`].
+    /// Those of [`Expectations::check`]; of a long payload only [`AuthError::IssuerNotAllowed`].
     pub(crate) fn meet<'e>(
         self,
         expectations: &'e Expectations,
         now: NumericDate,
     ) -> Result<ExpectedClaims<'t, 'e>, AuthError> {
-        let accepted = expectations.check(&self.registered.read(self.jws.payload()), now)?;
+        let payload = self.jws.payload();
+        let expected = match self.reading {
+            Reading::Whole(members) => Expected::Whole {
+                accepted: expectations.check(&members.registration(payload), now)?,
+                members,
+            },
+            Reading::Long { issuer } => Expected::Long {
+                pool: issuer
+                    .map_or_else(
+                        || likely_pool(payload, expectations),
+                        |issuer| expectations.pool_of(issuer.of(payload)),
+                    )
+                    .ok_or(AuthError::IssuerNotAllowed)?,
+                expectations,
+                now,
+            },
+        };
         Ok(ExpectedClaims {
-            unverified: self,
-            accepted,
+            jws: self.jws,
+            expected,
         })
     }
 }
 
+/// The pool whose key a long payload is probably signed with: an accepted issuer stands where a
+/// member `iss` might be. The payload is read properly after the signature, and rejected if its
+/// issuer is of another pool.
+fn likely_pool(payload: &[u8], expectations: &Expectations) -> Option<PoolIndex> {
+    let name = br#""iss""#;
+    memmem::find_iter(payload, name)
+        .take(MAX_ISSUER_CANDIDATES)
+        .filter_map(|at| json::string_after_name(payload, at + name.len()))
+        .find_map(|issuer| expectations.pool_of(issuer.of(payload)))
+}
+
 /// Claims that would be accepted if the signature verified.
 pub(crate) struct ExpectedClaims<'t, 'e> {
-    unverified: UnverifiedClaims<'t>,
-    accepted: Accepted<'e>,
+    jws: CompactJws<'t>,
+    expected: Expected<'e>,
+}
+
+enum Expected<'e> {
+    Whole {
+        members: Members,
+        accepted: Accepted<'e>,
+    },
+    /// To be read and checked when the signature has verified.
+    Long {
+        pool: PoolIndex,
+        expectations: &'e Expectations,
+        now: NumericDate,
+    },
 }
 
 impl ExpectedClaims<'_, '_> {
     /// The pool whose key must have signed.
     pub(crate) const fn pool(&self) -> PoolIndex {
-        self.accepted.index
+        match &self.expected {
+            Expected::Whole { accepted, .. } => accepted.index,
+            Expected::Long { pool, .. } => *pool,
+        }
     }
 
     pub(crate) fn kid(&self) -> &str {
-        self.unverified.jws.kid()
+        self.jws.kid()
     }
 
     /// The only way to [`Claims`].
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidSignature`].
+    /// [`AuthError::InvalidSignature`], then [`AuthError::MalformedClaims`]; of a long payload also those of
+    /// [`Expectations::check`].
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, AuthError> {
-        let UnverifiedClaims { jws, registered } = self.unverified;
-        let payload = jws.verify(key)?;
-        let Accepted {
-            pool, token_use, ..
-        } = self.accepted;
-        let scope = registered
-            .scope
-            .as_ref()
-            .map(|scope| scope.of(payload.as_str()));
+        let mut payload = self.jws.verify(key)?;
+        let (members, accepted) = match self.expected {
+            Expected::Whole { members, accepted } => (members, accepted),
+            Expected::Long {
+                pool,
+                expectations,
+                now,
+            } => {
+                let text = payload.as_str().as_bytes();
+                let members =
+                    Members::read(text, Steps::Any).map_err(|_| AuthError::MalformedClaims)?;
+                let accepted = expectations.check(&members.registration(text), now)?;
+                if accepted.index != pool {
+                    return Err(AuthError::IssuerNotAllowed);
+                }
+                (members, accepted)
+            }
+        };
+        let registered = members
+            .keep(&mut payload)
+            .ok_or(AuthError::MalformedClaims)?;
+        let scope = registered.scope.map(|scope| payload.text(scope));
         Ok(Claims(Arc::new(Verified {
-            narrowed_scope: scope.and_then(|scope| pool.granted_scopes.narrow(scope)),
+            narrowed_scope: scope.and_then(|scope| accepted.pool.granted_scopes.narrow(scope)),
             payload,
             registered,
-            token_use,
+            token_use: accepted.token_use,
         })))
     }
 }

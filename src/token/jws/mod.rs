@@ -2,16 +2,18 @@
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use memchr::memchr;
-use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     crypto::{MAX_SIGNATURE_BYTES, VerifyingKey},
     error::AuthError,
-    token::json::{self, JsonStr, Text},
+    token::json::{JsonString, Reader, Span, Steps, Stop, Value, unescape_onto},
 };
 
 /// A `kid` longer than this names no key of ours.
 const MAX_KID_BYTES: usize = 256;
+
+/// The work that a header may cost. Cognito's takes four steps.
+const MAX_HEADER_STEPS: Steps = Steps::AtMost(256);
 
 /// A JWS of the form we accept, whose signature is still to be checked.
 ///
@@ -19,33 +21,17 @@ const MAX_KID_BYTES: usize = 256;
 pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
     signature: &'t [u8],
-    kid: Text,
-    /// Header and payload decoded one behind the other, so that both cost one allocation.
-    decoded: String,
+    kid: Span,
+    /// Header and payload decoded one behind the other, so that both cost one allocation. Whether
+    /// they are UTF-8 is looked at when the signature has verified.
+    decoded: Vec<u8>,
     payload_at: usize,
-}
-
-/// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and their like can neither
-/// become a key nor cause a request (RFC 8725 §3.10).
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    alg: JsonStr<'a>,
-    #[serde(borrow)]
-    kid: JsonStr<'a>,
-    #[serde(default, deserialize_with = "json::present")]
-    crit: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    b64: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    zip: Option<IgnoredAny>,
 }
 
 impl<'t> CompactJws<'t> {
     /// # Errors
     ///
     /// [`AuthError::MalformedToken`] before anything else; then [`MalformedHeader`](AuthError::MalformedHeader),
-    /// [`MalformedClaims`](AuthError::MalformedClaims) for a payload that is not UTF-8,
     /// [`HeaderNotSupported`](AuthError::HeaderNotSupported) or
     /// [`AlgorithmNotAllowed`](AuthError::AlgorithmNotAllowed).
     pub(crate) fn parse(
@@ -53,30 +39,26 @@ impl<'t> CompactJws<'t> {
         signature: &'t mut SignatureBuffer,
     ) -> Result<Self, AuthError> {
         let parts = Parts::split(token).ok_or(AuthError::MalformedToken)?;
-        let mut decoded = Vec::with_capacity(parts.header.len() + parts.payload.len());
+        let mut decoded =
+            Vec::with_capacity(decoded_length(parts.header)? + decoded_length(parts.payload)?);
         decode_strictly(parts.header, &mut decoded)?;
         let payload_at = decoded.len();
         decode_strictly(parts.payload, &mut decoded)?;
         let signature = signature.decode(parts.signature)?;
 
-        let decoded = into_texts(decoded, payload_at)?;
-        let header_text = decoded
-            .get(..payload_at)
-            .ok_or(AuthError::MalformedHeader)?;
-        let header = json::object::<Header<'_>>(header_text).ok_or(AuthError::MalformedHeader)?;
-        if header.crit.is_some() || header.b64.is_some() || header.zip.is_some() {
+        let header_text = decoded.get_mut(..payload_at).unwrap_or_default();
+        let header = Header::read(header_text).ok_or(AuthError::MalformedHeader)?;
+        if header.asks_for_extension {
             return Err(AuthError::HeaderNotSupported);
         }
-        if header.alg.as_str() != "RS256" {
+        if !header.algorithm.of(header_text).is("RS256") {
             return Err(AuthError::AlgorithmNotAllowed);
         }
-        if header.kid.as_str().len() > MAX_KID_BYTES {
-            return Err(AuthError::MalformedHeader);
-        }
+        let kid = unescape_in_place(header_text, header.kid).ok_or(AuthError::MalformedHeader)?;
         Ok(Self {
             signing_input: parts.signing_input,
             signature,
-            kid: header.kid.locate(header_text),
+            kid,
             decoded,
             payload_at,
         })
@@ -84,40 +66,156 @@ impl<'t> CompactJws<'t> {
 
     /// The name of the key: an opaque string, compared byte for byte and never decoded or normalised.
     pub(crate) fn kid(&self) -> &str {
-        self.kid.of(&self.decoded)
+        str::from_utf8(self.kid.of(&self.decoded)).unwrap_or_default()
     }
 
-    pub(crate) fn payload(&self) -> &str {
+    pub(crate) fn payload(&self) -> &[u8] {
         self.decoded.get(self.payload_at..).unwrap_or_default()
     }
 
     /// Gives the payload away if `key` signed the bytes that were received. The way to it that skips this is
     /// [`payload`](Self::payload), whose only caller keeps what it reads to itself.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidSignature`]; then [`MalformedHeader`](AuthError::MalformedHeader) or
+    /// [`MalformedClaims`](AuthError::MalformedClaims) for what is not UTF-8.
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedPayload, AuthError> {
         if !key.verifies(self.signing_input, self.signature) {
             return Err(AuthError::InvalidSignature);
         }
+        let texts = into_texts(self.decoded, self.payload_at)?;
         Ok(VerifiedPayload {
-            decoded: self.decoded,
             payload_at: self.payload_at,
+            payload_end: texts.len(),
+            texts,
         })
     }
 }
 
+/// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and their like can neither
+/// become a key nor cause a request (RFC 8725 §3.10).
+struct Header {
+    algorithm: JsonString,
+    kid: JsonString,
+    /// Whether there is a `crit`, `b64` or `zip`, whatever it says.
+    asks_for_extension: bool,
+}
+
+impl Header {
+    fn read(text: &[u8]) -> Option<Self> {
+        let mut algorithm = None;
+        let mut kid = None;
+        let mut extensions = [false; 3];
+        let read = Reader::new(text, MAX_HEADER_STEPS).object(|name, value| {
+            let string = match value {
+                Value::String(string) if string.of(text).is_well_formed() => Some(string),
+                _ => None,
+            };
+            let mut buffer = [0; 4];
+            let twice = match name.of(text).short(&mut buffer) {
+                Some("alg") => algorithm.replace(string.ok_or(Stop::Malformed)?).is_some(),
+                Some("kid") => kid.replace(string.ok_or(Stop::Malformed)?).is_some(),
+                Some("crit") => std::mem::replace(&mut extensions[0], true),
+                Some("b64") => std::mem::replace(&mut extensions[1], true),
+                Some("zip") => std::mem::replace(&mut extensions[2], true),
+                _ => false,
+            };
+            if twice { Err(Stop::Malformed) } else { Ok(()) }
+        });
+        read.ok()?;
+        Some(Self {
+            algorithm: algorithm?,
+            kid: kid?,
+            asks_for_extension: extensions.contains(&true),
+        })
+    }
+}
+
+/// Writes what a string says over how it is written, which is never shorter, so that it can be read
+/// as it is. What remains of it becomes white space.
+///
+/// `None` if it is longer than a `kid` may be, or not text.
+fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
+    let mut buffer = [0; MAX_KID_BYTES];
+    let len = string.of(text).short(&mut buffer)?.len();
+    let Span { start, end } = string.at;
+    if string.escaped {
+        let (over, rest) = text
+            .get_mut(start as usize..end as usize)?
+            .split_at_mut_checked(len)?;
+        over.copy_from_slice(buffer.get(..over.len())?);
+        rest.fill(b' ');
+    }
+    let end = start + u32::try_from(len).ok()?;
+    Some(Span { start, end })
+}
+
 /// A payload whose signature verified. The only way to one is [`CompactJws::verify`].
 pub(crate) struct VerifiedPayload {
-    decoded: String,
+    /// The header, the payload, and then strings of the payload without their escapes.
+    texts: String,
     payload_at: usize,
+    payload_end: usize,
 }
 
 impl VerifiedPayload {
     pub(crate) fn as_str(&self) -> &str {
-        self.decoded.get(self.payload_at..).unwrap_or_default()
+        self.texts
+            .get(self.payload_at..self.payload_end)
+            .unwrap_or_default()
+    }
+
+    /// A string that was kept.
+    pub(crate) fn text(&self, at: Span) -> &str {
+        at.of_str(&self.texts)
+    }
+
+    /// Appends what [`Keeping`] has written out.
+    pub(crate) fn append(&mut self, written_out: &str) {
+        self.texts.reserve_exact(written_out.len());
+        self.texts.push_str(written_out);
     }
 
     /// What keeping it costs in memory.
     pub(crate) const fn memory(&self) -> usize {
-        self.decoded.capacity()
+        self.texts.capacity()
+    }
+}
+
+/// Finds strings of a payload a place where they can be read as they are.
+pub(crate) struct Keeping<'p> {
+    payload: &'p VerifiedPayload,
+    /// The strings that have escapes, without them.
+    written_out: String,
+}
+
+impl<'p> Keeping<'p> {
+    pub(crate) const fn new(payload: &'p VerifiedPayload) -> Self {
+        Self {
+            payload,
+            written_out: String::new(),
+        }
+    }
+
+    /// Where [`VerifiedPayload::text`] will find a string of the payload, or `None` if it is not
+    /// text.
+    pub(crate) fn keep(&mut self, string: JsonString) -> Option<Span> {
+        if !string.escaped {
+            return string.at.moved_by(self.payload.payload_at);
+        }
+        let start = u32::try_from(self.written_out.len()).ok()?;
+        unescape_onto(
+            string.at.of_str(self.payload.as_str()),
+            &mut self.written_out,
+        )?;
+        let end = u32::try_from(self.written_out.len()).ok()?;
+        Span { start, end }.moved_by(self.payload.texts.len())
+    }
+
+    /// What to [`append`](VerifiedPayload::append).
+    pub(crate) fn written_out(self) -> String {
+        self.written_out
     }
 }
 
@@ -147,6 +245,12 @@ impl<'t> Parts<'t> {
 fn split_once(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let dot = memchr(b'.', bytes)?;
     Some((bytes.get(..dot)?, bytes.get(dot + 1..)?))
+}
+
+fn decoded_length(part: &[u8]) -> Result<usize, AuthError> {
+    URL_SAFE_NO_PAD
+        .decoded_length(part)
+        .map_err(|_| AuthError::MalformedToken)
 }
 
 /// Base64url without padding; refuses padding, other alphabets, white space and unused bits that are not zero, each of
@@ -183,9 +287,7 @@ impl SignatureBuffer {
     }
 
     fn decode(&mut self, part: &[u8]) -> Result<&[u8], AuthError> {
-        let len = URL_SAFE_NO_PAD
-            .decoded_length(part)
-            .map_err(|_| AuthError::MalformedToken)?;
+        let len = decoded_length(part)?;
         // A longer signature cannot be a usable key's. The decoder demands the room that it needs.
         let room = self.0.get_mut(..len).ok_or(AuthError::MalformedToken)?;
         match URL_SAFE_NO_PAD.decode(part, room.as_out()) {

@@ -438,9 +438,11 @@ fn confirmation(t: &mut Table) {
         "cnf_twice",
         RULE,
         "malformed_claims",
-        TWIN,
+        "cnf_of_another_meaning",
         profile("cnf_ignored"),
-        good().claim("cnf", "{}").also_claim("cnf", "{}"),
+        good()
+            .claim("cnf", r#"{"jkt":"AAAA"}"#)
+            .also_claim("cnf", r#"{"jkt":"AAAA"}"#),
     );
     t.accepted(
         "cnf_of_another_meaning",

@@ -154,6 +154,13 @@ fn values(t: &mut Table) {
             good().claim("exp", json),
         );
     }
+    const HOUR_AHEAD: (&str, &str) = ("an_hour_ahead", "1735693200");
+    t.accepted(
+        "iat_an_hour_ahead",
+        IAT,
+        HERE,
+        good().claim("iat", HOUR_AHEAD.1),
+    );
     for claim in ["nbf", "iat"] {
         for (name, json) in [
             ("zero", "0"),
@@ -177,8 +184,12 @@ fn values(t: &mut Table) {
             (IAT, "issued_in_future")
         };
         for (name, json) in [
+            if claim == "nbf" {
+                HOUR_AHEAD
+            } else {
+                ("two_days_ahead", "1735862400")
+            },
             ("year_9999", "253402300799"),
-            ("an_hour_ahead", "1735693200"),
         ] {
             t.refused(
                 &format!("{claim}_{name}"),
@@ -285,9 +296,11 @@ fn edges(t: &mut Table) {
             at(exp + leeway),
             good().claim("exp", &format!("{}.999", exp - 1)),
         );
-        for (claim, rule, reason) in [
-            ("nbf", NBF, "not_yet_valid"),
-            ("iat", IAT, "issued_in_future"),
+        // A token's own date may be ahead by no more than a day, whatever the leeway: only a clock
+        // that is behind makes it so.
+        for (claim, rule, reason, leeway) in [
+            ("nbf", NBF, "not_yet_valid", leeway),
+            ("iat", IAT, "issued_in_future", 86_400),
         ] {
             let starts = |seconds: String| good().claim("iat", "0").claim(claim, &seconds);
             let first = name(&format!("{claim}_first_second"));

@@ -1,0 +1,30 @@
+//! JSON, read strictly.
+//!
+//! A token is read by [`Reader`], which costs next to nothing until the signature has verified.
+//! What comes from a server that we asked (key sets, token responses) is read by serde through
+//! [`object`].
+
+mod borrowed;
+mod reader;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+pub(crate) use self::{
+    borrowed::JsonStr,
+    reader::{Reader, Steps, Stop, Value, elements, string_after_name},
+    text::{JsonString, RawStr, Span, unescape_onto},
+};
+
+/// Reads a JSON object, or nothing.
+///
+/// A derived `Deserialize` rejects a second member of a name it reads, however the name is escaped,
+/// and rejects trailing text, comments, NaN and a byte order mark. It would also read a struct from
+/// an array, which this does not.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    let is_object = text.trim_ascii_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
+}

@@ -1,0 +1,444 @@
+//! A JSON reader that does not recurse, and allocates nothing while its work is limited.
+//!
+//! It accepts the grammar of RFC 8259 and nothing else. It returns positions, so that reading a
+//! token takes no memory before its signature is known to be good. Strings are returned as they
+//! are written; [`RawStr`](super::RawStr) reads through their escapes.
+
+use super::text::{JsonString, Span};
+
+/// How much work reading may be.
+///
+/// A value, a member's name and an escape take a step each. Everything else (the characters of a
+/// string, digits, white space) takes about a nanosecond for a few bytes, whatever they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// So many steps, no allocation, and no value inside more than 128 others.
+    AtMost(u32),
+    Any,
+}
+
+/// Why reading stopped before the end of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The text is not JSON, or not of the form that was asked for.
+    Malformed,
+    /// There is more to read than [`Steps`] permit. The text may be good.
+    OutOfSteps,
+}
+
+/// A value, by where it is. The inside of a list or object has been checked, and is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    String(JsonString),
+    Number(Span),
+    /// With its brackets. [`elements`] reads it again.
+    List(Span),
+    Other,
+}
+
+/// Reads one text, from its start.
+pub(crate) struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+    steps: Steps,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(text: &'a [u8], steps: Steps) -> Self {
+        Self { text, at: 0, steps }
+    }
+
+    /// Reads the text as one object, and passes each of its members on.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`], also that of `member`.
+    pub(crate) fn object(
+        mut self,
+        mut member: impl FnMut(JsonString, Value) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        // Positions are 32 bits wide.
+        if u32::try_from(self.text.len()).is_err() {
+            return Err(Stop::Malformed);
+        }
+        self.expect(b'{')?;
+        if !self.next_is(b'}') {
+            loop {
+                let name = self.name()?;
+                let value = self.value()?;
+                member(name, value)?;
+                if self.next_is(b'}') {
+                    break;
+                }
+                self.expect(b',')?;
+            }
+        }
+        match self.next() {
+            None => Ok(()),
+            Some(_) => Err(Stop::Malformed),
+        }
+    }
+
+    fn value(&mut self) -> Result<Value, Stop> {
+        let first = self.next();
+        let start = self.at;
+        match first {
+            Some(b'"') => {
+                self.step()?;
+                self.at += 1;
+                Ok(Value::String(self.string()?))
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                self.step()?;
+                self.number()?;
+                Ok(Value::Number(self.span_from(start)))
+            }
+            Some(b'[') => {
+                self.skip_value()?;
+                Ok(Value::List(self.span_from(start)))
+            }
+            _ => {
+                self.skip_value()?;
+                Ok(Value::Other)
+            }
+        }
+    }
+
+    /// Checks a value of any kind, however deep, and steps over it.
+    fn skip_value(&mut self) -> Result<(), Stop> {
+        let mut open = OpenContainers::default();
+        loop {
+            self.step()?;
+            match self.next() {
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string()?;
+                }
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b'[') => {
+                    self.at += 1;
+                    if !self.next_is(b']') {
+                        open.push(Container::List, self.steps)?;
+                        continue;
+                    }
+                }
+                Some(b'{') => {
+                    self.at += 1;
+                    if !self.next_is(b'}') {
+                        open.push(Container::Object, self.steps)?;
+                        self.name()?;
+                        continue;
+                    }
+                }
+                Some(b't') => self.literal(b"true")?,
+                Some(b'f') => self.literal(b"false")?,
+                Some(b'n') => self.literal(b"null")?,
+                _ => return Err(Stop::Malformed),
+            }
+            // A value has ended. What follows belongs to the container that it is in.
+            loop {
+                let Some(container) = open.innermost() else {
+                    return Ok(());
+                };
+                let next = self.next();
+                self.at += 1;
+                match (container, next) {
+                    (Container::List, Some(b',')) => break,
+                    (Container::Object, Some(b',')) => {
+                        self.name()?;
+                        break;
+                    }
+                    (Container::List, Some(b']')) | (Container::Object, Some(b'}')) => open.pop(),
+                    _ => return Err(Stop::Malformed),
+                }
+            }
+        }
+    }
+
+    /// A member's name and the colon after it.
+    fn name(&mut self) -> Result<JsonString, Stop> {
+        self.step()?;
+        self.expect(b'"')?;
+        let name = self.string()?;
+        self.expect(b':')?;
+        Ok(name)
+    }
+
+    /// The rest of a string whose opening quote has been read.
+    fn string(&mut self) -> Result<JsonString, Stop> {
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.skip_plain_characters();
+            let byte = self.bump();
+            match byte {
+                Some(b'"') => {
+                    let mut at = self.span_from(start);
+                    at.end -= 1;
+                    return Ok(JsonString { at, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                // The end of the text, or a control character (RFC 8259 §7).
+                _ => return Err(Stop::Malformed),
+            }
+        }
+    }
+
+    /// Eight characters at a time: this is where a reader spends its time on a good token.
+    fn skip_plain_characters(&mut self) {
+        let mut rest = self.text.get(self.at..).unwrap_or_default();
+        while let Some((word, after)) = rest.split_first_chunk() {
+            let special = special_characters(u64::from_le_bytes(*word));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += word.len();
+            rest = after;
+        }
+        let plain = rest
+            .iter()
+            .take_while(|&&byte| !matches!(byte, b'"' | b'\\' | ..b' '));
+        self.at += plain.count();
+    }
+
+    /// What follows a backslash. Whether two escapes make a pair of surrogates is looked at where a
+    /// string is used.
+    fn escape(&mut self) -> Result<(), Stop> {
+        self.step()?;
+        match self.bump() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'u') => {
+                let digits = self.text.get(self.at..self.at + 4);
+                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(Stop::Malformed);
+                }
+                self.at += 4;
+                Ok(())
+            }
+            _ => Err(Stop::Malformed),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Stop> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        // No digit follows a zero.
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// At least one digit.
+    fn digits(&mut self) -> Result<(), Stop> {
+        let start = self.at;
+        let mut rest = self.text.get(start..).unwrap_or_default();
+        while let Some((word, after)) = rest.split_first_chunk::<8>()
+            && all_digits(u64::from_le_bytes(*word))
+        {
+            self.at += word.len();
+            rest = after;
+        }
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if self.at == start {
+            Err(Stop::Malformed)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Result<(), Stop> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(literal) {
+            return Err(Stop::Malformed);
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Stop> {
+        if self.next_is(byte) {
+            Ok(())
+        } else {
+            Err(Stop::Malformed)
+        }
+    }
+
+    /// Whether the next byte that is not white space is this one. If so, it is stepped over.
+    fn next_is(&mut self, byte: u8) -> bool {
+        let is = self.next() == Some(byte);
+        self.at += usize::from(is);
+        is
+    }
+
+    /// The next byte that is not white space, which is not stepped over.
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.peek();
+            if !matches!(byte, Some(b' ' | b'\n' | b'\t' | b'\r')) {
+                return byte;
+            }
+            self.at += 1;
+        }
+    }
+
+    fn bump(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += 1;
+        byte
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn step(&mut self) -> Result<(), Stop> {
+        if let Steps::AtMost(steps) = &mut self.steps {
+            *steps = steps.checked_sub(1).ok_or(Stop::OutOfSteps)?;
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "`object` reads no text that is longer, and a list is part of one"
+    )]
+    const fn span_from(&self, start: usize) -> Span {
+        Span {
+            start: start as u32,
+            end: self.at as u32,
+        }
+    }
+}
+
+/// The string that is the value of a member whose name ends here, if this is a member's name.
+pub(crate) fn string_after_name(text: &[u8], at: usize) -> Option<JsonString> {
+    let mut reader = Reader {
+        text,
+        at,
+        steps: Steps::AtMost(256),
+    };
+    reader.expect(b':').ok()?;
+    reader.expect(b'"').ok()?;
+    reader.string().ok()
+}
+
+/// The elements of a list that was read from this text before.
+pub(crate) fn elements(text: &[u8], list: Span) -> impl Iterator<Item = Value> + Clone {
+    Elements {
+        text: text.get(..list.end as usize).unwrap_or_default(),
+        at: list.start as usize + 1,
+    }
+}
+
+#[derive(Clone)]
+struct Elements<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        let mut reader = Reader {
+            text: self.text,
+            at: self.at,
+            steps: Steps::Any,
+        };
+        // The list is well-formed: after an element stands a comma or the end.
+        let element = reader.value().ok();
+        reader.next();
+        self.at = reader.at + 1;
+        element
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Container {
+    List,
+    Object,
+}
+
+/// The containers that a value is in, a bit for each.
+#[derive(Default)]
+struct OpenContainers {
+    depth: u32,
+    /// Of the innermost ones: up to 128, the last bit for the innermost.
+    are_lists: u128,
+    /// Of those around them, 128 each.
+    around: Vec<u128>,
+}
+
+impl OpenContainers {
+    fn push(&mut self, container: Container, steps: Steps) -> Result<(), Stop> {
+        if self.depth > 0 && self.depth.is_multiple_of(u128::BITS) {
+            if steps != Steps::Any {
+                return Err(Stop::OutOfSteps);
+            }
+            self.around.push(self.are_lists);
+        }
+        self.depth += 1;
+        self.are_lists = self.are_lists << 1 | u128::from(container == Container::List);
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.are_lists >>= 1;
+        if self.depth.is_multiple_of(u128::BITS)
+            && let Some(around) = self.around.pop()
+        {
+            self.are_lists = around;
+        }
+    }
+
+    const fn innermost(&self) -> Option<Container> {
+        match (self.depth, self.are_lists & 1) {
+            (0, _) => None,
+            (_, 1) => Some(Container::List),
+            _ => Some(Container::Object),
+        }
+    }
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control character.
+///
+/// Bits above the lowest one that is set may be wrong, because a subtraction borrows from the byte
+/// above; the lowest one is right.
+const fn special_characters(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let is_control = word.wrapping_sub(ONES * b' ' as u64) & !word;
+    (is_quote | is_backslash | is_control) & HIGH_BITS
+}
+
+/// Whether all eight bytes are digits: 0x30 to 0x39, which six more take to at most 0x3f.
+const fn all_digits(word: u64) -> bool {
+    const HIGH_HALVES: u64 = u64::from_le_bytes([0xf0; 8]);
+    const DIGITS: u64 = u64::from_le_bytes([0x30; 8]);
+    let six_more = word.wrapping_add(u64::from_le_bytes([6; 8]));
+    word & HIGH_HALVES == DIGITS && six_more & HIGH_HALVES == DIGITS
+}
