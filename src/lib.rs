@@ -40,7 +40,7 @@
 //! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
 //!    is `access`, or [another accepted one](verifier::VerifierBuilder::token_uses); `client_id` is an
 //!    [allowed client](AllowedClients); `aud` is absent, names an [accepted audience](verifier::VerifierBuilder::accept_audience),
-//!    or names nothing but the token's own client.
+//!    or names nothing but the token's own client; `cnf` is absent, since a bearer token proves no key or certificate.
 //! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
 //!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
