@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -28,7 +28,7 @@ unused-deps:
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
-# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+# The pictures of docs/, from their text, legible on light and dark pages. Needs graphviz.
 flow:
     docs/flow.sh
 
@@ -60,6 +60,10 @@ fuzz SECONDS="20":
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
 
+# What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
+other-features:
+    cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
+
 # No test key is in a build with default features.
 no-fixture-keys:
     checks/no_fixture_keys.sh
@@ -68,9 +72,14 @@ no-fixture-keys:
 examples:
     cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail
     checks/examples.py
+    cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
     cargo run --quiet -p local-issuer -- --check
     cargo run --quiet -p cases -- --check
+
+# Client secrets from an emulator of Secrets Manager. Compiles the AWS SDK.
+secrets-manager:
+    examples/secrets-manager/check.sh
 
 # Every benchmark once, to see that it still works.
 bench-quick:
@@ -78,6 +87,7 @@ bench-quick:
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
     cargo bench -p benches --bench hostile -- --quick
+    cargo bench -p benches --bench denylist -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
@@ -90,6 +100,10 @@ bench-hostile SECONDS="60":
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
     cargo bench -p benches --bench memory
+
+# What a denylist of a million entries takes in memory and costs per request.
+bench-denylist:
+    cargo bench -p benches --bench denylist
 
 # Other crates and ours, in process, side by side. Builds each by itself.
 bench-peers *ARGS:
@@ -126,3 +140,7 @@ e2e:
 # Tokens of issuers that others wrote.
 interop:
     checks/interop/other_issuers/run.sh
+
+# The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
+fleet:
+    checks/fleet/run.sh

@@ -40,7 +40,7 @@
 //! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
 //!    is `access`, or [another accepted one](verifier::VerifierBuilder::token_uses); `client_id` is an
 //!    [allowed client](AllowedClients); `aud` is absent, names an [accepted audience](verifier::VerifierBuilder::accept_audience),
-//!    or names nothing but the token's own client.
+//!    or names nothing but the token's own client; `cnf` is absent, since a bearer token proves no key or certificate.
 //! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
 //!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
@@ -56,9 +56,13 @@
 //! | no `Authorization`, an empty one, or another scheme | 401 | `Bearer`, with realm, scope and metadata as configured |
 //! | two fields, `Bearer` without a token, no token68, too long | 400 | `error="invalid_request"` |
 //! | anything wrong with the token | 401 | `error="invalid_token"` |
-//! | scopes not met, or the check forbids | 403 | `error="insufficient_scope"` |
-//! | the keys cannot be had | 503 and `Retry-After` | none |
-//! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
+//! | scopes not met, or a check or rule forbids | 403 | `error="insufficient_scope"` |
+//! | a rule demands another authentication | 401 | `error="insufficient_user_authentication"` (RFC 9470) |
+//! | the keys are unavailable, or a rule could not find out | 503 and `Retry-After` | none |
+//! | a guard, an extractor or a handler refuses without a [`BearerAuthLayer`] outside | 500 | none |
+//!
+//! The layer forms every response to a refused request: its own, and those of guards, extractors and handlers inside it, which only
+//! say why. Each has `Cache-Control: no-store`.
 //!
 //! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`](rejection::RejectionResponse) gives answers
 //! another form: a problem document ([`ProblemJson`](rejection::ProblemJson)), a gRPC status ([`Grpc`](rejection::Grpc)), or whatever a closure makes.
@@ -92,8 +96,8 @@
 //! * **Several replicas** each fetch keys for themselves, an hour apart less jitter: three fetches a second for 10 000 processes.
 //! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
 //!   say, so a thawed process refreshes instead of trusting old keys.
-//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short, and use
-//!   [`check`](verifier::VerifierBuilder::check) for a kill switch.
+//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short. A
+//!   [`denylist`] stops a leaked client or a revoked token within seconds, in every process.
 //! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
 //! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
 //!
@@ -101,8 +105,8 @@
 //!
 //! Each verdict is one `tracing` event at debug and, with the feature `metrics`, one count, both with [`AuthError::reason`]. A span
 //! that declares a field `client_id` around the layer is told who is calling, once the signature has verified. Fetches and the state of
-//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. `docs/OBSERVABILITY.md`
-//! in the repository lists every metric, label and event, and what to be woken for.
+//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. [`guide::observability`]
+//! lists every metric, label and event, and what to be woken for.
 //!
 //! # Features
 //!
@@ -127,11 +131,14 @@ pub mod bearer_auth;
 pub mod client;
 pub mod clock;
 mod crypto;
+pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod granted_scopes;
 mod guard;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;
@@ -175,12 +182,4 @@ pub use self::{
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
-
-    #[cfg(feature = "testing")]
-    #[doc = include_str!("../docs/KEYS.md")]
-    struct Keys;
-
-    #[cfg(feature = "metrics")]
-    #[doc = include_str!("../docs/OBSERVABILITY.md")]
-    struct Observability;
 }

@@ -1,70 +1,4 @@
-//! The caller's half: access tokens by client credentials, obtained once and renewed in time.
-//!
-//! A service that is called is usually also a caller. Cognito takes 150 token requests a second for all clients of an
-//! account and region together, cannot raise that, and bills each token. A caller that asks for a token per request, or a
-//! fleet that renews in the same second, meets both. [`ClientCredentials`] holds tokens so that neither happens.
-//!
-//! # Rules
-//!
-//! 1. **What is held.** One token per app client and set of scopes (RFC 6749 §4.4); order and repetition of scopes do not
-//!    matter. All clones, and all handles made with [`with_scopes`](ClientCredentials::with_scopes), share what is held.
-//!    Nothing is written to disk.
-//! 2. **One request at a time** per set of scopes, however many ask. Those who ask meanwhile get its outcome, be it a token
-//!    or an error.
-//! 3. **Renewal** begins with the first call after 75 % to 85 % of the lifetime, at a random point of that span, so that a
-//!    fleet spreads. It runs in the background, and the token at hand is served meanwhile. There is no timer: a process that
-//!    calls nobody asks for nothing, and its first call after the token's end waits for a new one.
-//! 4. **The end.** A token is not sent in the last tenth of its lifetime, at most the last 10 s of it. Lifetimes count from
-//!    the request for the token, by the larger of what the wall clock and the monotonic clock say.
-//! 5. **`expires_in`.** A number or a string of digits is taken; above a day, Cognito's maximum, it counts as a day. Missing
-//!    or unreadable, it counts as 5 minutes, Cognito's minimum. Zero or negative, the token goes to those who wait for it and
-//!    is not held.
-//! 6. **Failures.** A failed renewal leaves the token at hand in use until its end. The next one is tried by the first call
-//!    after a back-off of 1 s, doubling to 60 s, of which up to half is left out at random; a `Retry-After` of up to 60 s
-//!    comes on top. Without a token, calls get the last error at once while backing off. An attempt is repeated at once only
-//!    if no connection could be made.
-//! 7. **Secrets** go to the token endpoint only: over TLS, or plain http on loopback; redirects are not followed. With
-//!    [two secrets](ClientCredentialsBuilder::with_next_secret) the second is tried once when the first is refused as
-//!    `invalid_client`, and the one that worked is tried first from then on.
-//! 8. **After a 401.** [`invalidate`](ClientCredentials::invalidate) replaces a token that a callee refused: that token, not
-//!    a newer one, and once. The replacement cannot be invalidated in its first minute, so that a callee that refuses
-//!    everything costs one token request a minute and not one per call. If the replacement cannot be had, the token at hand
-//!    stays in use.
-//! 9. **Callers who go away** cancel nothing: requests run in tasks of their own. A panic in one, or a runtime that is shut
-//!    down, frees the place for the next.
-//!
-//! # Deployment
-//!
-//! * Make one [`ClientCredentials`] per app client at start-up and clone it. Each one made anew starts with nothing held.
-//! * Each process asks for its own tokens: an instance costs about one token per 80 % of the lifetime. Where many short-lived
-//!   instances start at once, as with AWS Lambda, keep it in a static or the handler's state, so that it outlives an invocation.
-//! * A process that is frozen between calls (AWS Lambda) also freezes a background renewal. It goes on, or times out, when
-//!   the process is thawed; until its end the token at hand is served.
-//! * Tokens cannot be revoked: what leaks is good until it expires. Ask for the scopes that the calls need, and no more.
-//!
-//! # Examples
-//!
-//! ```
-//! use tower_cognito::client::ClientCredentials;
-//!
-//! # async fn call() -> Result<(), Box<dyn std::error::Error>> {
-//! let credentials = ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
-//!     .scopes(["profiles/get"])
-//!     .build()?;
-//!
-//! // With reqwest:
-//! let client = reqwest::Client::new();
-//! let response = client
-//!     .get("https://profiles.example.com/profiles")
-//!     .header("authorization", credentials.token().await?.header_value())
-//!     .send()
-//!     .await?;
-//! # let _ = response;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! With a tower client, [`ClientCredentials::layer`] does this for every request to one origin.
+#![doc = include_str!("manual.md")]
 
 mod api_endpoint;
 mod builder;
@@ -294,8 +228,3 @@ impl fmt::Debug for ClientCredentials {
             .finish_non_exhaustive()
     }
 }
-
-/// The examples of the guide, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/CALLING.md")]
-mod calling {}

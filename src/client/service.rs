@@ -65,6 +65,16 @@ impl<S, R> SendBearer<S, R> {
         &self.inner
     }
 
+    /// The inner service, to change it.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
     fn may_have_token(&self, uri: &Uri) -> bool {
         Origin::of(uri).is_some_and(|origin| self.origins.contains(&origin))
     }

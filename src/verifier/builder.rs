@@ -467,6 +467,7 @@ impl TrustedPool {
             issuers: self.pool.issuers().map(str::to_owned).collect(),
             clients: self.clients.clone(),
             granted_scopes: self.pool.granted_scopes().clone(),
+            confirmation: self.pool.confirmation(),
         }
     }
 }

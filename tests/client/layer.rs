@@ -342,6 +342,16 @@ async fn the_inner_services_error_is_passed_on() {
     assert_eq!(BoxError::from(error).to_string(), "broken");
 }
 
+#[test]
+fn the_inner_service_can_be_had_changed_and_taken_back() {
+    let layer = ClientCredentials::builder("https://id.example.com/token", "caller", "a-secret");
+    let layer = layer.build().unwrap().layer(ORIGIN).unwrap();
+    let mut service = layer.layer(1);
+    assert_eq!(*service.get_ref(), 1);
+    *service.get_mut() = 2;
+    assert_eq!(service.into_inner(), 2);
+}
+
 #[tokio::test]
 async fn every_call_goes_to_a_service_that_was_polled_ready() {
     // It panics when it is called without.

@@ -14,7 +14,7 @@ use tower::{ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
     TokenUse, UserPool, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{ManualClock, ScriptedFetcher, TestPool},
     verifier::{TokenCache, VerifierBuilder},
 };
@@ -54,9 +54,7 @@ impl Service {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
             Some(document) => fetcher.always(JwksResponse::document(document)),
-            None => fetcher.always_fail(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            )),
+            None => fetcher.always_fail(FetchError::Connect(ConnectError::Refused)),
         };
         let service = Self::build(
             &case.profile,
@@ -107,8 +105,15 @@ impl Service {
         if let Some(bytes) = profile.max_token_bytes {
             builder = builder.max_token_bytes(bytes);
         }
-        if profile.id_tokens {
-            builder = builder.token_uses([TokenUse::Id]);
+        for audience in &profile.required_audiences {
+            builder = builder.require_audience(audience);
+        }
+        if !profile.token_uses.is_empty() {
+            builder = builder.token_uses(profile.token_uses.iter().map(|name| match &**name {
+                "access" => TokenUse::Access,
+                "id" => TokenUse::Id,
+                other => panic!("there is no token use {other}"),
+            }));
         }
         match profile.check.as_deref() {
             Some("forbidden") => builder = builder.check(|_| Err(Denied::forbidden())),
@@ -251,6 +256,14 @@ fn trust(pool: &Pool) -> (UserPool, AllowedClients) {
     };
     if let Some(region) = &pool.replica_region {
         user_pool = user_pool.with_replica_region(region).unwrap();
+    }
+    if !pool.resource_servers.is_empty() {
+        user_pool = user_pool
+            .with_resource_servers(&pool.resource_servers)
+            .unwrap();
+    }
+    if pool.cnf_ignored {
+        user_pool = user_pool.with_cnf_ignored();
     }
     let clients = match &pool.clients {
         Some(ids) => AllowedClients::only(ids).unwrap(),
