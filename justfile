@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager
 
 # Formatting.
 fmt:
@@ -28,7 +28,7 @@ unused-deps:
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
-# The picture of the flow, from its text, legible on light and dark pages. Needs graphviz.
+# The pictures of docs/, from their text, legible on light and dark pages. Needs graphviz.
 flow:
     docs/flow.sh
 
@@ -59,6 +59,10 @@ fuzz SECONDS="20":
 # Each feature alone, none, and all. Needs cargo-hack.
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
+
+# What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
+other-features:
+    cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
 
 # No test key is in a build with default features.
 no-fixture-keys:

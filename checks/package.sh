@@ -23,7 +23,7 @@ if grep -E '^tools/|\.(secret|env|dot|sh\.orig)$|venv|__pycache__' <<< "$listed"
     echo "does not belong into the package" >&2
     exit 1
 fi
-for wanted in README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE src/lib.rs docs/KEYS.md fixtures/keys/test-only-access.pem; do
+for wanted in README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE src/lib.rs docs/guide/keys.md fixtures/keys/test-only-access.pem; do
     grep -qxF "$wanted" <<< "$listed" || { echo "$wanted is missing from the package" >&2; exit 1; }
 done
 if [ "$bytes" -gt "$most" ]; then

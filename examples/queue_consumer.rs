@@ -40,15 +40,13 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     pub(crate) async fn consume(&self, message: &Message) -> Fate {
-        match self.verifier.verify(&message.token).await {
-            Ok(claims) if self.required.is_met_by(claims.scopes()) => {
+        let verified = self.verifier.verify(&message.token).await;
+        match verified.and_then(|claims| claims.require(&self.required).map(|()| claims)) {
+            Ok(claims) => {
                 // The work for the caller goes here.
                 let caller = claims.client_id().to_owned();
                 Fate::Done { caller }
             }
-            Ok(_) => Fate::DeadLetter {
-                reason: "insufficient_scope",
-            },
             Err(error) => match error.retry_after() {
                 // The keys are unavailable; the token may be valid.
                 Some(after) => Fate::Requeued { after },

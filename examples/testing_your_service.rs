@@ -1,4 +1,4 @@
-//! How a team tests a service that this crate guards. `docs/TESTING.md` walks through it.
+//! How a team tests a service that this crate guards. `docs/guide/testing.md` walks through it.
 //!
 //! ```text
 //! cargo test --example testing_your_service

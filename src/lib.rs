@@ -56,9 +56,13 @@
 //! | no `Authorization`, an empty one, or another scheme | 401 | `Bearer`, with realm, scope and metadata as configured |
 //! | two fields, `Bearer` without a token, no token68, too long | 400 | `error="invalid_request"` |
 //! | anything wrong with the token | 401 | `error="invalid_token"` |
-//! | scopes not met, or the check forbids | 403 | `error="insufficient_scope"` |
-//! | the keys cannot be had | 503 and `Retry-After` | none |
-//! | a guard or an extractor without a [`BearerAuthLayer`] outside | 500 | none |
+//! | scopes not met, or a check or rule forbids | 403 | `error="insufficient_scope"` |
+//! | a rule demands another authentication | 401 | `error="insufficient_user_authentication"` (RFC 9470) |
+//! | the keys are unavailable, or a rule could not find out | 503 and `Retry-After` | none |
+//! | a guard, an extractor or a handler refuses without a [`BearerAuthLayer`] outside | 500 | none |
+//!
+//! The layer forms every response to a refused request: its own, and those of guards, extractors and handlers inside it, which only
+//! say why. Each has `Cache-Control: no-store`.
 //!
 //! All texts are constants. The precise reason is an [`AuthError`] in the response's extensions. [`RejectionResponse`](rejection::RejectionResponse) gives answers
 //! another form: a problem document ([`ProblemJson`](rejection::ProblemJson)), a gRPC status ([`Grpc`](rejection::Grpc)), or whatever a closure makes.
@@ -101,8 +105,8 @@
 //!
 //! Each verdict is one `tracing` event at debug and, with the feature `metrics`, one count, both with [`AuthError::reason`]. A span
 //! that declares a field `client_id` around the layer is told who is calling, once the signature has verified. Fetches and the state of
-//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. `docs/OBSERVABILITY.md`
-//! in the repository lists every metric, label and event, and what to be woken for.
+//! the keys are events and metrics too; [`Verifier::key_statuses`] sets the gauges, so call it when you are scraped. [`guide::observability`]
+//! lists every metric, label and event, and what to be woken for.
 //!
 //! # Features
 //!
@@ -132,6 +136,8 @@ mod error;
 mod extract;
 mod granted_scopes;
 mod guard;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
 pub mod keys;
@@ -175,12 +181,4 @@ pub use self::{
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
-
-    #[cfg(feature = "testing")]
-    #[doc = include_str!("../docs/KEYS.md")]
-    struct Keys;
-
-    #[cfg(feature = "metrics")]
-    #[doc = include_str!("../docs/OBSERVABILITY.md")]
-    struct Observability;
 }

@@ -1,4 +1,40 @@
 //! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::bearer_auth::BearerAuth) verified.
+//!
+//! ```
+//! # #[cfg(feature = "testing")]
+//! # fn main() {
+//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
+//! use tower::ServiceExt;
+//! use tower_cognito::{ConfigError, RequireScopesLayer, testing::TestPool};
+//!
+//! fn app(pool: &TestPool) -> Result<Router, ConfigError> {
+//!     let guard = RequireScopesLayer::all_of(["profiles/get"])?;
+//!     Ok(Router::new()
+//!         .route("/profiles", get(|| async {}).route_layer(guard))
+//!         .route_layer(pool.verifier().layer()))
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let pool = TestPool::new();
+//! for (scope, status) in [
+//!     ("profiles/get", StatusCode::OK),
+//!     ("profiles/post", StatusCode::FORBIDDEN),
+//! ] {
+//!     let request = Request::get("/profiles")
+//!         .header("authorization", pool.token().scopes([scope]).authorization())
+//!         .body(Body::empty())
+//!         .unwrap();
+//!     let response = app(&pool).unwrap().oneshot(request).await.unwrap();
+//!     assert_eq!(response.status(), status);
+//! }
+//! # });
+//! # }
+//! # #[cfg(not(feature = "testing"))]
+//! # fn main() {}
+//! ```
+//!
+//! A guard belongs inside of a layer. Where that must not be a matter of order, put the whole layer on the route: the one that
+//! `verifier.layer().require(policy)` makes needs nothing outside of it.
 
 use std::task::{Context, Poll};
 

@@ -1,4 +1,4 @@
-"""The rows of docs/API-GATEWAY.md: the same request to the gateway and to the service."""
+"""The rows of examples/cognito/API-GATEWAY.md: the same request to the gateway and to the service."""
 
 import dataclasses
 import socket

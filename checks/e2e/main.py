@@ -131,11 +131,11 @@ def check_template(report: Report, shell: Shell) -> None:
 
 
 def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, service_port: int) -> None:
-    walkthrough = Document(ROOT / "docs/WALKTHROUGH.md")
-    api_gateway = Document(ROOT / "docs/API-GATEWAY.md")
+    walkthrough = Document(ROOT / "examples/cognito/README.md")
+    api_gateway = Document(ROOT / "examples/cognito/API-GATEWAY.md")
     first = [name for name in walkthrough.commands if not name.startswith("stop")]
 
-    report.section("docs/WALKTHROUGH.md, block by block")
+    report.section("examples/cognito/README.md, block by block")
     printed = "".join(run_block(report, shell, walkthrough, name) for name in first)
 
     env_file = ROOT / "target/pool.env"
@@ -154,7 +154,7 @@ def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, 
     story.check_users_client_is_refused(report, f"http://127.0.0.1:{service_port}", fresh)
     check_template(report, shell)
 
-    report.section("docs/API-GATEWAY.md, block by block")
+    report.section("examples/cognito/API-GATEWAY.md, block by block")
     for name in api_gateway.commands:
         run_block(report, shell, api_gateway, name)
     gateway.add_routes(shell, issuer, users_client)
@@ -172,7 +172,7 @@ def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, 
     rows = api_gateway.table("## The same tokens through both")
     gateway.check_table(report, rows, gateway.requests(fresh, issuer), fronts)
 
-    report.section("docs/WALKTHROUGH.md, the end")
+    report.section("examples/cognito/README.md, the end")
     run_block(report, shell, walkthrough, "stop")
     report.check("the service has stopped", listens(service_port), False)
     report.check("the secret's file is gone", secret_file.exists(), False)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Cognito story, end to end: the blocks of docs/WALKTHROUGH.md and docs/API-GATEWAY.md are run as they stand, against
+# The Cognito story, end to end: the blocks of examples/cognito/README.md and examples/cognito/API-GATEWAY.md are run as they stand, against
 # an emulator of Cognito and API Gateway that is not ours, with the AWS CLI; then the guarded service is asked in many ways.
 #
 # Needs python3 with venv, curl and cargo. Installs checks/e2e/requirements.txt into target/cognito-venv.

@@ -23,7 +23,7 @@
 //! Unknown `kid`s may cause two fetches at once and then one per `unknown_kid_interval`, whatever the `kid`s are. Each brings the
 //! whole set, so a new key works within that interval of its publication, no matter who asked before.
 //!
-//! `docs/KEYS.md` is for whoever operates such a service.
+//! `guide::keys` is for operators of such a service.
 
 // Events go in at the top, and effects come out at the bottom. Only `source` locks, spawns, waits and reads the clock.
 //

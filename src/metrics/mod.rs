@@ -2,7 +2,7 @@
 //!
 //! Callers call the same functions whether the `metrics` feature is on or not. `facade` is the only file that names the
 //! facade crate; `noop` has the same functions without a body. Names, labels and when each is recorded stand in
-//! `docs/OBSERVABILITY.md`, which a test compares with what is recorded.
+//! `docs/guide/observability.md`, which a test compares with what is recorded.
 //!
 //! A recorder is foreign code: nothing here may be called while the key source's ledger is locked.
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tower_cognito::{
-    keys::{FetchError, KeyState},
+    keys::{ConnectError, FetchError, KeyState},
     testing::ManualClock,
 };
 
@@ -108,9 +108,8 @@ async fn no_clock_makes_it_panic() {
     }
     assert_eq!(verdicts, 64);
 
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     rig.pool.clock().set(ManualClock::start() + 10_000 * HOUR);
     assert_unavailable(&rig.verify(&rig.token()).await);
 }

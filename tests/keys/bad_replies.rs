@@ -3,7 +3,9 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_cognito::{
-    keys::{FetchError, JwksResponse, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason},
+    keys::{
+        ConnectError, FetchError, JwksResponse, KeySetError, KeyState, MAX_JWKS_BYTES, SkipReason,
+    },
     testing::{Key, TestPool},
 };
 
@@ -49,10 +51,8 @@ fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchEr
         ("301", Err(status(301)), status(301)),
         (
             "a lost connection",
-            Err(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            )),
-            FetchError::Connect(tower_cognito::keys::ConnectError::Refused),
+            Err(FetchError::Connect(ConnectError::Refused)),
+            FetchError::Connect(ConnectError::Refused),
         ),
         ("an empty body", document(""), not_a_set.clone()),
         (

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tower_cognito::{
     AuthError,
-    keys::{FetchError, KeyState},
+    keys::{ConnectError, FetchError, KeyState},
     testing::Key,
 };
 
@@ -72,9 +72,8 @@ async fn a_fetch_that_panics_is_a_failed_fetch() {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_starts_while_the_endpoint_is_down_serves_as_soon_as_it_is_up() {
     let rig = Rig::new();
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     let token = rig.token();
     for _ in 0..100 {
         assert_unavailable(&rig.verify(&token).await);
@@ -209,20 +208,14 @@ async fn a_token_that_is_refused_without_a_key_causes_no_fetch() {
 #[tokio::test(start_paused = true)]
 async fn warming_up_fetches_unless_the_keys_are_fresh() {
     let rig = Rig::new();
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
-        Err(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused
-        ))
+        Err(FetchError::Connect(ConnectError::Refused))
     );
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
-        Err(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused
-        )),
+        Err(FetchError::Connect(ConnectError::Refused)),
         "still backing off"
     );
     rig.assert_calls(1);

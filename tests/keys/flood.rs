@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_cognito::{
     AuthError,
-    keys::{FetchError, KeyState},
+    keys::{ConnectError, FetchError, KeyState},
     testing::Key,
 };
 
@@ -185,9 +185,8 @@ async fn strangers_do_not_use_up_what_the_scheduled_refresh_needs() {
 async fn a_look_that_failed_says_nothing_of_a_kid() {
     let rig = Rig::warm().await;
     rig.advance(MINUTE);
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     let (unknown, good) = (rig.token_by(Key::Unpublished), rig.token());
     let mut refused = 0;
     for _ in 0..100 {

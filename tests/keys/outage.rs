@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tower_cognito::{
     clock::Clock,
-    keys::{FetchError, JwksResponse, KeyState},
+    keys::{ConnectError, FetchError, JwksResponse, KeyState},
     testing::Key,
 };
 
@@ -57,9 +57,8 @@ fn assert_gaps(gaps: &[Duration], steps: &[u64]) {
 #[tokio::test(start_paused = true)]
 async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     let (known, unknown) = (rig.token(), rig.token_by(Key::Unpublished));
     // The first hour is quiet: the keys are fresh.
     rig.advance(HOUR);
@@ -117,9 +116,8 @@ async fn an_unknown_kid_in_an_outage_starts_the_next_attempt_and_gets_503() {
 async fn back_off_doubles_from_one_second_to_five_minutes_while_old_keys_serve() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     let token = rig.token();
     let gaps = gaps_between_attempts(&rig, &token, 12).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
@@ -129,17 +127,15 @@ async fn back_off_doubles_from_one_second_to_five_minutes_while_old_keys_serve()
 #[tokio::test(start_paused = true)]
 async fn back_off_doubles_to_the_interval_while_nothing_can_be_served() {
     let rig = Rig::new();
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     let gaps = gaps_between_attempts(&rig, &rig.token(), 9).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 10, 10, 10, 10]);
     assert_eq!(rig.state(), KeyState::Empty);
 
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     rig.advance(24 * HOUR);
     let gaps = gaps_between_attempts(&rig, &rig.token(), 9).await;
     assert_gaps(&gaps[1..], &[1, 2, 4, 8, 10, 10, 10, 10]);
@@ -205,9 +201,8 @@ async fn a_refused_caller_is_told_when_the_next_attempt_may_be() {
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_run_of_failures() {
     let rig = Rig::warm().await;
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     rig.advance(HOUR);
     let _ = gaps_between_attempts(&rig, &rig.token(), 6).await;
     rig.advance(5 * MINUTE);

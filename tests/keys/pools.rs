@@ -2,7 +2,7 @@
 
 use tower_cognito::{
     AllowedClients, UserPool, Verifier,
-    keys::{FetchError, JwksResponse, KeyState},
+    keys::{ConnectError, FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -47,14 +47,10 @@ async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
     // In the order of the pools.
     fetcher
         .reply(JwksResponse::document(pool.jwks_of([Key::Access])))
-        .fail(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused,
-        ));
+        .fail(FetchError::Connect(ConnectError::Refused));
     assert_eq!(
         bounded(verifier.warm_up()).await,
-        Err(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused
-        ))
+        Err(FetchError::Connect(ConnectError::Refused))
     );
     assert_eq!(
         fetcher.urls(),

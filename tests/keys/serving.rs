@@ -1,6 +1,6 @@
 //! A key that is in memory serves without waiting, whatever the endpoint does.
 
-use tower_cognito::keys::{FetchError, KeyState};
+use tower_cognito::keys::{ConnectError, FetchError, KeyState};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, settle};
 
@@ -45,9 +45,7 @@ async fn a_known_kid_never_waits_while_the_keys_are_degraded() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
     rig.fetcher
-        .fail(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused,
-        ))
+        .fail(FetchError::Connect(ConnectError::Refused))
         .hang();
     assert_served_at_once(&rig);
     settle().await;
@@ -104,9 +102,8 @@ async fn a_seeded_kid_serves_from_the_start_and_is_refreshed_at_the_first_reques
 #[tokio::test(start_paused = true)]
 async fn a_seed_that_is_never_confirmed_expires() {
     let rig = Rig::seeded();
-    rig.fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher
+        .always_fail(FetchError::Connect(ConnectError::Refused));
     rig.advance(24 * HOUR - SECOND);
     assert_served_at_once(&rig);
     settle().await;

@@ -1,6 +1,6 @@
 //! What an operator sees.
 
-use tower_cognito::keys::{FetchError, KeyState};
+use tower_cognito::keys::{ConnectError, FetchError, KeyState};
 
 use crate::rig::{HOUR, Rig, SECOND, settle};
 
@@ -16,17 +16,13 @@ async fn an_empty_source_is_not_ready() {
     assert_eq!(status.next_attempt(), None);
     assert_eq!(status.jwks_url(), rig.pool.user_pool().jwks_url());
 
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     let _ = rig.verify(&rig.token()).await;
     let status = rig.verifier.key_status();
     assert!(!status.is_ready());
     assert_eq!(
         status.last_error(),
-        Some(&FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused
-        ))
+        Some(&FetchError::Connect(ConnectError::Refused))
     );
     let next = status.next_attempt().unwrap();
     assert!((SECOND / 2..=SECOND).contains(&next), "{next:?}");

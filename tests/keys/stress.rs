@@ -14,7 +14,7 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 use tower_cognito::{
     AllowedClients, AuthError, Verifier,
-    keys::{FetchError, FetchJwks, JwksRequest, JwksResponse},
+    keys::{ConnectError, FetchError, FetchJwks, JwksRequest, JwksResponse},
     testing::{Key, TestPool, TokenBuilder},
 };
 
@@ -40,9 +40,7 @@ impl FetchJwks for Fetcher {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        let keys = published.ok_or(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused,
-        ))?;
+        let keys = published.ok_or(FetchError::Connect(ConnectError::Refused))?;
         Ok(JwksResponse::document(endpoint.pool.jwks_of(keys)))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tower_cognito::{
     AllowedClients, Verifier,
-    keys::{FetchError, JwksResponse, KeyState},
+    keys::{ConnectError, FetchError, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -44,15 +44,11 @@ async fn steps_are_taken_in_turn_and_then_the_standing_answer() {
     assert_eq!(fetcher.urls(), [pool.user_pool().jwks_url(); 3]);
     fetcher.assert_used_up();
 
-    fetcher.always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    fetcher.always_fail(FetchError::Connect(ConnectError::Refused));
     pool.clock().advance(Duration::from_secs(60 * 60));
     assert_eq!(
         bounded(verifier.warm_up()).await,
-        Err(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused
-        ))
+        Err(FetchError::Connect(ConnectError::Refused))
     );
 }
 

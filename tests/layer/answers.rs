@@ -20,7 +20,7 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, Denied, RequireScopesLayer, ScopePolicy, Verifier,
-    keys::FetchError,
+    keys::{ConnectError, FetchError},
     rejection::{BearerChallenge, Grpc, ProblemJson, Rejection, RejectionResponse},
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
@@ -95,9 +95,7 @@ fn verifier(case: &str, pool: &TestPool) -> Verifier {
     match case {
         "unavailable" => {
             let fetcher = ScriptedFetcher::new();
-            fetcher.always_fail(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            ));
+            fetcher.always_fail(FetchError::Connect(ConnectError::Refused));
             fetching(pool, &fetcher)
         }
         "forbidden" => pool

@@ -24,7 +24,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, BearerAuthLayer, Claims, RequireClaimsLayer, RequireScopesLayer, ScopePolicy,
     bearer_auth::{ReportOnlyVerdict, Verdict},
-    keys::JwksResponse,
+    keys::{ConnectError, JwksResponse},
     rejection::Rejection,
     testing::{ScriptedFetcher, TestPool, WithClaims},
 };
@@ -496,7 +496,7 @@ async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
     fetcher.always_fail(tower_cognito::keys::FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
+        ConnectError::Refused,
     ));
     let response = answer(fetching(&pool, &fetcher).layer(), request(&pool)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

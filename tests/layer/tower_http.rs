@@ -24,7 +24,7 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, Claims, RequireScopesLayer, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     rejection::ProblemJson,
     testing::{ScriptedFetcher, TestPool},
     verifier::TokenCache,
@@ -383,9 +383,7 @@ async fn a_trace_outside_sees_each_final_status_and_only_503_as_a_failure() {
         );
     let down = fetching(
         &pool,
-        &ScriptedFetcher::new().always_fail(FetchError::Connect(
-            tower_cognito::keys::ConnectError::Refused,
-        )),
+        &ScriptedFetcher::new().always_fail(FetchError::Connect(ConnectError::Refused)),
     );
     let outside = |verifier: &Verifier| {
         ServiceBuilder::new()
@@ -510,9 +508,7 @@ async fn a_trace_with_header_fields_shows_no_token_inside_or_behind_a_sensitive_
 #[tokio::test]
 async fn a_whole_stack_answers_as_its_parts_do() {
     let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new().fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    let fetcher = ScriptedFetcher::new().fail(FetchError::Connect(ConnectError::Refused));
     let stack = |verifier: &Verifier| {
         ServiceBuilder::new()
             .sensitive_request_headers([AUTHORIZATION].into())

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, Claims, Denied, RequireScopesLayer, ScopePolicy, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{Key, ScriptedFetcher, TestPool, TokenBuilder},
     verifier::VerifierBuilder,
 };
@@ -200,9 +200,7 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().build()),
             any(),
-            Some(ScriptedFetcher::new().always_fail(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            ))),
+            Some(ScriptedFetcher::new().always_fail(FetchError::Connect(ConnectError::Refused))),
         ),
         by(
             "keys_unavailable",
@@ -241,9 +239,7 @@ fn of_fallback_keys(pool: &TestPool) -> Verifier {
     let fetcher = ScriptedFetcher::new();
     for _ in 0..2 {
         fetcher
-            .fail(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            ))
+            .fail(FetchError::Connect(ConnectError::Refused))
             .reply(JwksResponse::document(pool.jwks()));
     }
     let user_pool = pool

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tower_cognito::{
     AllowedClients, ConfigError, UserPool, Verifier,
-    keys::{FetchError, JwksRequest, KeySetError, KeyState},
+    keys::{ConnectError, FetchError, JwksRequest, KeySetError, KeyState},
     testing::TestPool,
     verifier::VerifierBuilder,
 };
@@ -185,7 +185,7 @@ fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
         (FetchError::Aborted, "aborted", "ended without a result"),
         (FetchError::Body, "body", "broke off"),
         (
-            FetchError::Connect(tower_cognito::keys::ConnectError::TimedOut),
+            FetchError::Connect(ConnectError::TimedOut),
             "connect",
             "NAT gateway or a proxy",
         ),

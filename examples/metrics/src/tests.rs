@@ -104,7 +104,7 @@ async fn a_scrape_shows_every_request_and_the_state_of_the_keys() {
 /// The page for operators shows this program's code, which compiles here.
 #[test]
 fn the_snippets_of_the_page_are_this_program() {
-    let page = include_str!("../../../docs/OBSERVABILITY.md");
+    let page = include_str!("../../../docs/guide/observability.md");
     let program = include_str!("main.rs");
     let trimmed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let snippets: Vec<&str> = page

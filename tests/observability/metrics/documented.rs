@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
     BearerAuthLayer, RequireScopesLayer,
     client::ClientCredentials,
-    keys::FetchError,
+    keys::{ConnectError, FetchError},
     testing::{Key, LocalIssuer, TestPool},
 };
 
@@ -184,15 +184,11 @@ async fn key_sets() {
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     rig.advance(24 * HOUR + SECOND);
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert!(rig.verify(&token).await.is_err());
 }
 

@@ -1,7 +1,7 @@
 //! One count and one duration per fetch.
 
 use tower_cognito::{
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::Key,
 };
 
@@ -70,9 +70,7 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     );
 
     rig.advance(24 * HOUR);
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert!(rig.verify(&token).await.is_err());
     assert_eq!(
         counted(&recorded, &rig),
@@ -89,10 +87,7 @@ async fn a_failure_counts_by_its_kind() {
     for (error, outcome) in [
         (FetchError::Aborted, "aborted"),
         (FetchError::Body, "body"),
-        (
-            FetchError::Connect(tower_cognito::keys::ConnectError::Refused),
-            "connect",
-        ),
+        (FetchError::Connect(ConnectError::Refused), "connect"),
         (FetchError::NoRuntime, "no_runtime"),
         (FetchError::UnexpectedNotModified, "unexpected_not_modified"),
         (status(http::StatusCode::BAD_GATEWAY), "status"),

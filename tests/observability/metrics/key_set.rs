@@ -13,7 +13,7 @@ use metrics::{
 };
 use tower_cognito::{
     Verifier,
-    keys::FetchError,
+    keys::{ConnectError, FetchError},
     testing::{Key, ManualClock},
 };
 
@@ -87,9 +87,7 @@ async fn the_gauges_are_set_when_a_fetch_ends() {
 
     // A failure changes the state and not the time of the last success.
     rig.advance(2 * HOUR);
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     let samples = recorded.take();
@@ -229,9 +227,7 @@ async fn a_recorder_may_ask_for_the_key_status() {
     assert!(recorder.verifier.set(rig.verifier.clone()).is_ok());
     rig.warm_up().await;
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(rig.state().label(), "degraded");

@@ -7,7 +7,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, BearerAuthLayer, Denied, RequireScopesLayer, ScopePolicy,
     bearer_auth::ReportOnlyVerdict,
-    keys::FetchError,
+    keys::{ConnectError, FetchError},
     testing::{TestPool, TokenBuilder},
 };
 
@@ -226,6 +226,33 @@ async fn a_guard_counts_what_it_refuses_and_nothing_else() {
     assert_eq!(counted(&recorded), (passed, refused));
 }
 
+/// An extractor under an optional layer, a handler, and a guard whose claims the layer did not make.
+#[tokio::test]
+async fn a_refusal_of_a_handler_counts_once_and_without_a_layer_as_a_missing_one() {
+    async fn refuse(_: Request<()>) -> Result<Response<String>, Infallible> {
+        Ok(Response::from(AuthError::Forbidden))
+    }
+    let pool = TestPool::new();
+    let recorded = Recorded::new();
+    let _guard = recorded.listen();
+    let refused = |row: &str| vec![format!("{row} enforced 1")];
+
+    let layer = pool.verifier().layer();
+    let nested = layer.layer(layer.layer(service_fn(refuse)));
+    assert_eq!(status(nested, Some(&pool.token())).await, 403);
+    let accepted = vec!["accepted true enforced 2".to_owned()];
+    assert_eq!(counted(&recorded), (accepted, refused("forbidden true")));
+
+    // Formed by a report-only layer, it is a refusal nevertheless.
+    let trial = layer.clone().report_only().layer(service_fn(refuse));
+    assert_eq!(status(trial, Some(&pool.token())).await, 403);
+    let accepted = vec!["accepted true report_only 1".to_owned()];
+    assert_eq!(counted(&recorded), (accepted, refused("forbidden true")));
+
+    assert_eq!(status(service_fn(refuse), None).await, 500);
+    assert_eq!(counted(&recorded), (vec![], refused("missing_layer false")));
+}
+
 #[tokio::test]
 async fn a_guard_without_a_layer_counts_a_request_that_no_layer_counted() {
     let recorded = Recorded::new();
@@ -360,9 +387,7 @@ async fn keys_that_cannot_be_had_are_a_verdict_too() {
     let rig = Rig::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    rig.fetcher.fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    rig.fetcher.fail(FetchError::Connect(ConnectError::Refused));
     let service = rig.verifier.layer().layer(service_fn(handler));
     for _ in 0..2 {
         assert_eq!(status(service.clone(), Some(&rig.pool.token())).await, 503);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tower::{ServiceBuilder, service_fn};
 use tower_cognito::{
     AllowedClients, BearerAuthLayer, Denied, ScopePolicy, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{ScriptedFetcher, TestPool, TokenBuilder},
 };
 use tracing::{Instrument, Level, field::Empty, info_span};
@@ -61,9 +61,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         good("forbidden", 403, denying(Denied::forbidden())),
         good("revoked", 401, denying(Denied::revoked())),
     ];
-    let down = ScriptedFetcher::new().always_fail(FetchError::Connect(
-        tower_cognito::keys::ConnectError::Refused,
-    ));
+    let down = ScriptedFetcher::new().always_fail(FetchError::Connect(ConnectError::Refused));
     let unverified = vec![
         case("missing_token", 401, pool.verifier().layer(), None),
         good("keys_unavailable", 503, fetching(down)),

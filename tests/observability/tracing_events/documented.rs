@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// `target level message fields`, of every event that the sources hold.
 #[test]
 fn the_documentation_lists_every_event() {
-    let page = include_str!("../../../docs/OBSERVABILITY.md");
+    let page = include_str!("../../../docs/guide/observability.md");
     let documented: BTreeSet<String> = page
         .lines()
         .filter(|line| line.starts_with("| `tower_cognito::"))

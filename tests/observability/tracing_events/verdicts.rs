@@ -1,7 +1,8 @@
 //! One event per verdict.
 
-use tower::{ServiceBuilder, service_fn};
-use tower_cognito::{RequireScopesLayer, testing::TestPool};
+use http::Request;
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_cognito::{Claims, Denied, RequireClaimsLayer, RequireScopesLayer, testing::TestPool};
 use tracing::Level;
 
 use crate::{
@@ -52,4 +53,56 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
             assert_eq!(counted("tower_cognito_inner_refusals_total"), logged.1);
         }
     }
+}
+
+/// A missing layer is an error of the deployment: said once for each place and path, and not by each request.
+#[tokio::test]
+async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
+    let (seen, _guard) = Seen::listen();
+    let guard = RequireScopesLayer::all_of(["profiles/get"]).unwrap();
+    let rule = RequireClaimsLayer::new(|_: &Claims| Err(Denied::forbidden()));
+    let pool = TestPool::new();
+    let claims = pool.claims(&pool.token());
+    for (path, events) in [("/a", 1), ("/a", 0), ("/b", 1)] {
+        let mut request = Request::new(());
+        *request.uri_mut() = format!("https://logged-once.example{path}")
+            .parse()
+            .unwrap();
+        let guarded = guard.layer(service_fn(handler));
+        let response = guarded.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let logged = seen.take_events();
+        assert_eq!(logged.len(), events);
+        for (level, fields) in logged {
+            assert_eq!(level, Level::ERROR);
+            assert_eq!(fields["path"], format!("{path:?}"));
+            assert_eq!(fields["place"], "RequireScopesLayer");
+            let message = &fields["message"];
+            assert!(message.contains("add `verifier.layer()`"), "{message}");
+            assert!(message.contains("move the guard inside it"), "{message}");
+        }
+    }
+
+    // A refusal that no layer formed, although the claims were there.
+    let mut request = Request::new(());
+    *request.uri_mut() = "/c".parse().unwrap();
+    request.extensions_mut().insert(claims);
+    let response = rule.layer(service_fn(handler)).oneshot(request).await;
+    assert!(seen.take_events().is_empty());
+    drop(response);
+    let logged = seen.take_events();
+    assert_eq!(logged.len(), 1);
+    assert_eq!(logged[0].1["path"], "\"/c\"");
+
+    // With a layer it is not logged at all.
+    let service = pool
+        .verifier()
+        .layer()
+        .layer(rule.layer(service_fn(handler)));
+    send(service, Some(&pool.token()), tracing::Span::none()).await;
+    assert!(
+        seen.take_events()
+            .iter()
+            .all(|(level, _)| *level == Level::DEBUG)
+    );
 }

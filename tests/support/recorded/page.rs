@@ -1,4 +1,4 @@
-//! The tables of `docs/OBSERVABILITY.md`.
+//! The tables of `docs/guide/observability.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub enum Values {
 /// The page, by metric.
 pub fn documented() -> BTreeMap<String, Documented> {
     let mut page: BTreeMap<String, Documented> = BTreeMap::new();
-    let rows = include_str!("../../../docs/OBSERVABILITY.md")
+    let rows = include_str!("../../../docs/guide/observability.md")
         .lines()
         .filter(|line| line.starts_with("| `tower_cognito_"));
     for row in rows {

@@ -14,7 +14,7 @@ use tower::{ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
     TokenUse, UserPool, Verifier,
-    keys::{FetchError, JwksResponse},
+    keys::{ConnectError, FetchError, JwksResponse},
     testing::{ManualClock, ScriptedFetcher, TestPool},
     verifier::{TokenCache, VerifierBuilder},
 };
@@ -54,9 +54,7 @@ impl Service {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
             Some(document) => fetcher.always(JwksResponse::document(document)),
-            None => fetcher.always_fail(FetchError::Connect(
-                tower_cognito::keys::ConnectError::Refused,
-            )),
+            None => fetcher.always_fail(FetchError::Connect(ConnectError::Refused)),
         };
         let service = Self::build(
             &case.profile,
