@@ -40,7 +40,7 @@
 //! 5. The payload is one JSON object; the members that are read occur once. `iss` is byte for byte an accepted issuer; `token_use`
 //!    is `access`, or [another accepted one](verifier::VerifierBuilder::token_uses); `client_id` is an
 //!    [allowed client](AllowedClients); `aud` is absent, names an [accepted audience](verifier::VerifierBuilder::accept_audience),
-//!    or names nothing but the token's own client.
+//!    or names nothing but the token's own client; `cnf` is absent, since a bearer token proves no key or certificate.
 //! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
 //!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
@@ -96,8 +96,8 @@
 //! * **Several replicas** each fetch keys for themselves, an hour apart less jitter: three fetches a second for 10 000 processes.
 //! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
 //!   say, so a thawed process refreshes instead of trusting old keys.
-//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short, and use
-//!   [`check`](verifier::VerifierBuilder::check) for a kill switch.
+//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short. A
+//!   [`denylist`] stops a leaked client or a revoked token within seconds, in every process.
 //! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
 //! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
 //!
@@ -131,6 +131,7 @@ pub mod bearer_auth;
 pub mod client;
 pub mod clock;
 mod crypto;
+pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
@@ -146,6 +147,7 @@ mod protected_url;
 pub mod rejection;
 pub mod require_claims;
 pub mod require_scopes;
+pub mod require_scopes_by_path;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;

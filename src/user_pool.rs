@@ -59,6 +59,7 @@ pub struct UserPool {
     given_fallback_jwks_url: Option<ProtectedUrl>,
     keys: PoolKeys,
     granted_scopes: GrantedScopes,
+    confirmation: Confirmation,
 }
 
 /// Where the keys of a pool come from.
@@ -69,6 +70,15 @@ pub(crate) enum PoolKeys {
     Pinned(KeySet),
     /// Fetched, with something to begin with.
     Seeded(KeySet),
+}
+
+/// What `cnf` means in the tokens of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// The token is bound to a key or certificate (RFC 7800).
+    Binds,
+    /// A claim of the pool's own that happens to have that name.
+    Ignored,
 }
 
 impl UserPool {
@@ -340,6 +350,20 @@ impl UserPool {
         Ok(self)
     }
 
+    /// Ignores the claim `cnf`, which a trigger of this pool writes with a meaning of its own.
+    ///
+    /// By default a token with `cnf` is rejected as [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says
+    /// that the token is bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC 8705) can
+    /// show that its sender has them, and this crate checks neither. To ignore the claim would let a thief use a token that
+    /// was made useless to thieves.
+    #[must_use]
+    pub fn with_cnf_ignored(self) -> Self {
+        Self {
+            confirmation: Confirmation::Ignored,
+            ..self
+        }
+    }
+
     /// The accepted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.issuer)
@@ -380,6 +404,10 @@ impl UserPool {
         &self.granted_scopes
     }
 
+    pub(crate) const fn confirmation(&self) -> Confirmation {
+        self.confirmation
+    }
+
     const fn with_one_issuer(issuer: String, jwks_url: ProtectedUrl) -> Self {
         Self {
             id: None,
@@ -391,6 +419,7 @@ impl UserPool {
             given_fallback_jwks_url: None,
             keys: PoolKeys::Fetched,
             granted_scopes: GrantedScopes::all(),
+            confirmation: Confirmation::Binds,
         }
     }
 }

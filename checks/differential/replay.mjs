@@ -50,6 +50,7 @@ const implementations = {
     covers: ({ profile, expect }) =>
       expect.reason !== "anonymous" &&
       !["replica", "exact_issuer", "emulator", "both_scopes", "scopes_or_admin"].includes(profile) &&
+      !["required_audience", "partner_pool"].includes(profile) &&
       !["audience", "max_token_age", "max_token_bytes", "check_forbids", "check_revokes"].includes(profile),
     async accepts({ jwks }, profile, token) {
       const document = keySet(jwks);
@@ -57,7 +58,8 @@ const implementations = {
       const verifier = CognitoJwtVerifier.create(
         profile.pools.map(({ id, clients }) => ({
           userPoolId: id,
-          tokenUse: profile.id_tokens ? "id" : "access",
+          // Null is either.
+          tokenUse: profile.token_uses ? (profile.token_uses.length > 1 ? null : profile.token_uses[0]) : "access",
           clientId: clients ?? null,
           scope: profile.scopes?.map(([scope]) => scope) ?? null,
           graceSeconds: leeway(profile),

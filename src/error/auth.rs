@@ -112,6 +112,10 @@ pub enum AuthError {
     /// The service's own check says that the token was revoked.
     #[error("the service's check says the token was revoked")]
     Revoked,
+    /// The token is bound to a key or a certificate (`cnf`, RFC 7800), of which a bearer request proves neither (RFC 9449 §7.2,
+    /// RFC 8705 §3).
+    #[error("the token is bound to a key or certificate, so it is not accepted as a bearer token")]
+    SenderConstrained,
     /// The token is longer than `max_token_bytes`.
     #[error("the token is longer than is accepted")]
     TokenTooLarge,
@@ -177,6 +181,7 @@ impl AuthError {
             | Self::MalformedToken
             | Self::NotYetValid
             | Self::Revoked
+            | Self::SenderConstrained
             | Self::TokenTooOld
             | Self::TokenUseNotAllowed => RejectionKind::InvalidToken,
         }
@@ -210,6 +215,7 @@ impl AuthError {
             Self::MultipleCredentials => "multiple_credentials",
             Self::NotYetValid => "not_yet_valid",
             Self::Revoked => "revoked",
+            Self::SenderConstrained => "sender_constrained",
             Self::TokenTooLarge => "token_too_large",
             Self::TokenTooOld => "token_too_old",
             Self::TokenUseNotAllowed => "token_use_not_allowed",

@@ -12,6 +12,7 @@ use crate::{
         json::RawStr,
         numeric_date::NumericDate,
     },
+    user_pool::Confirmation,
 };
 
 /// How far `iat` may be in the future.
@@ -43,6 +44,7 @@ pub(crate) struct ExpectedPool {
     pub(crate) issuers: Vec<String>,
     pub(crate) clients: AllowedClients,
     pub(crate) granted_scopes: GrantedScopes,
+    pub(crate) confirmation: Confirmation,
 }
 
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.
@@ -60,7 +62,7 @@ impl Expectations {
     /// In this order: those of [`ExpectedDates::check`], which tell a stranger nothing about the configuration;
     /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
     /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
-    /// and [`AudienceNotAllowed`](AuthError::AudienceNotAllowed).
+    /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and [`SenderConstrained`](AuthError::SenderConstrained).
     pub(crate) fn check(
         &self,
         claims: &Registration<'_>,
@@ -80,6 +82,9 @@ impl Expectations {
         }
         if !self.audience.allows(claims.audience, client_id) {
             return Err(AuthError::AudienceNotAllowed);
+        }
+        if claims.has_cnf && pool.confirmation == Confirmation::Binds {
+            return Err(AuthError::SenderConstrained);
         }
         Ok(Accepted {
             pool,

@@ -4,12 +4,18 @@ use std::time::{Duration, SystemTime};
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
+/// 0001-01-01T00:00:00Z: no issuer means an earlier date, or one after [`LAST`].
+const FIRST: i64 = -62_135_596_800;
+
+/// 9999-12-31T23:59:59Z: what other formats can write (RFC 3339 §1).
+const LAST: i64 = 253_402_300_799;
+
 const LONGEST_NUMBER: usize = 64;
 
 /// A point in time, in nanoseconds since the epoch.
 ///
-/// It saturates in the years 1677 and 2262. So every number that JSON can write is a date, every sum of a date and a
-/// duration is one, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
+/// Dates of the years 1 to 9999 are accepted, and saturate in the years 1677 and 2262. So every sum of a date and a duration is
+/// a date, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(i64);
 
@@ -55,10 +61,11 @@ fn saturate(nanos: i128) -> i64 {
 impl NumericDate {
     /// Reads a JSON number (RFC 8259 §6), as it is written.
     ///
-    /// `None` for a number of more than 64 characters, or one that is too large for an `f64`.
+    /// `None` for a number of more than 64 characters, and for a date outside of the years 1 to 9999.
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "a float cast saturates, which is what a date does"
+        clippy::cast_precision_loss,
+        reason = "a float cast saturates, which is what a date does, and the bounds are exact as floats"
     )]
     pub(crate) fn from_number(written: &[u8]) -> Option<Self> {
         // The date of a token has ten digits. Converting thousands of them costs as many nanoseconds.
@@ -67,10 +74,12 @@ impl NumericDate {
         }
         let written = str::from_utf8(written).ok()?;
         if let Ok(seconds) = written.parse::<i64>() {
-            return Some(Self::from_whole_seconds(seconds.into()));
+            let is_date = (FIRST..=LAST).contains(&seconds);
+            return is_date.then(|| Self::from_whole_seconds(seconds.into()));
         }
         let seconds = written.parse::<f64>().ok()?;
-        seconds.is_finite().then_some(Self((seconds * 1e9) as i64))
+        let is_date = seconds >= FIRST as f64 && seconds < (LAST + 1) as f64;
+        is_date.then_some(Self((seconds * 1e9) as i64))
     }
 }
 
@@ -96,15 +105,10 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_saturates() {
-        for far in [
-            "9223372036854775807",
-            "18446744073709551615",
-            "1e308",
-            "1e30",
-        ] {
+        for far in ["9223372037", "253402300799", "253402300799.9", "2e11"] {
             assert_eq!(read(far), Some(NumericDate(i64::MAX)), "{far}");
         }
-        for far in ["-9223372036854775808", "-1e308"] {
+        for far in ["-9223372037", "-62135596800", "-6.2e10"] {
             assert_eq!(read(far), Some(NumericDate(i64::MIN)), "{far}");
         }
         let latest = NumericDate(i64::MAX);
@@ -127,8 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn what_no_float_can_hold_is_not_a_date() {
-        for number in ["1e309", "-1e400"] {
+    fn what_lies_beyond_the_years_1_to_9999_is_not_a_date() {
+        for number in [
+            "253402300800",
+            "253402300800.0",
+            "2.534023008e11",
+            "9223372036854775807",
+            "18446744073709551615",
+            "1e300",
+            "1e309",
+            "-62135596801",
+            "-62135596800.5",
+            "-9223372036854775808",
+            "-1e400",
+        ] {
             assert_eq!(read(number), None, "{number}");
         }
     }

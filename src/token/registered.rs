@@ -21,6 +21,9 @@ pub(super) struct Members {
     scope: Option<JsonString>,
     groups: Option<Span>,
     audience: Option<Value>,
+    has_cnf: bool,
+    acr: Option<JsonString>,
+    authenticated_at: Option<NumericDate>,
     times: Times,
 }
 
@@ -49,7 +52,7 @@ impl Members {
         let read = Reader::new(payload, steps)
             .object(|name, value| found.take(payload, name, value).ok_or(Stop::Malformed));
         match read {
-            Ok(()) => found.complete().ok_or(Unread::Malformed),
+            Ok(()) => found.complete(payload).ok_or(Unread::Malformed),
             Err(Stop::Malformed) => Err(Unread::Malformed),
             Err(Stop::OutOfSteps) => Err(Unread::Long {
                 issuer: found.issuer,
@@ -66,6 +69,7 @@ impl Members {
                 value: self.audience,
                 payload,
             },
+            has_cnf: self.has_cnf,
             times: self.times,
         }
     }
@@ -86,6 +90,8 @@ impl Members {
             token_id: keep(self.token_id)?,
             username: keep(self.username)?,
             scope: keep(self.scope)?,
+            acr: keep(self.acr)?,
+            authenticated_at: self.authenticated_at,
             groups: match self.groups {
                 Some(list) => group_names(payload, list, &mut keeping)?,
                 None => Box::default(),
@@ -127,6 +133,8 @@ pub(crate) struct Registration<'a> {
     pub(crate) token_use: Option<TokenUse>,
     pub(crate) client_id: Option<RawStr<'a>>,
     pub(crate) audience: Audience<'a>,
+    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing that we can check.
+    pub(crate) has_cnf: bool,
     pub(crate) times: Times,
 }
 
@@ -189,6 +197,8 @@ pub(super) struct Registered {
     pub(super) token_id: Option<Span>,
     pub(super) username: Option<Span>,
     pub(super) scope: Option<Span>,
+    pub(super) acr: Option<Span>,
+    pub(super) authenticated_at: Option<NumericDate>,
     pub(super) groups: Box<[Span]>,
     pub(super) times: Times,
 }
@@ -196,8 +206,11 @@ pub(super) struct Registered {
 /// A member that is read.
 #[derive(Clone, Copy)]
 enum Member {
+    Acr,
     Audience,
+    AuthTime,
     ClientId,
+    Cnf,
     CognitoUsername,
     ExpiresAt,
     Groups,
@@ -221,8 +234,11 @@ impl Member {
         };
         // A pattern of bytes is compiled to a tree of comparisons, one of strings to a list of them.
         Some(match name {
+            b"acr" => Self::Acr,
             b"aud" => Self::Audience,
+            b"auth_time" => Self::AuthTime,
             b"client_id" => Self::ClientId,
+            b"cnf" => Self::Cnf,
             b"cognito:groups" => Self::Groups,
             b"cognito:username" => Self::CognitoUsername,
             b"exp" => Self::ExpiresAt,
@@ -255,6 +271,9 @@ struct Found {
     cognito_username: Option<JsonString>,
     scope: Option<Value>,
     groups: Option<Value>,
+    cnf: Option<Value>,
+    acr: Option<Value>,
+    auth_time: Option<Value>,
 }
 
 impl Found {
@@ -271,6 +290,10 @@ impl Found {
             Value::Number(number) => NumericDate::from_number(number.of(payload)),
             _ => None,
         };
+        let string_or_other = || match value {
+            Value::String(_) => text().map(Value::String),
+            other => Some(other),
+        };
         match member {
             Member::Audience => once(&mut self.audience, audience(payload, value)?),
             Member::ClientId => once(&mut self.client_id, text()?),
@@ -284,15 +307,16 @@ impl Found {
             Member::TokenUse => once(&mut self.token_use, token_use(text()?.of(payload))),
             Member::Username => once(&mut self.username, text()?),
             // These grant rights: what is not of their type grants nothing, rather than failing.
+            Member::Acr => once(&mut self.acr, string_or_other()?),
+            Member::AuthTime => once(&mut self.auth_time, value),
             Member::Groups => once(&mut self.groups, value),
-            Member::Scope => match value {
-                Value::String(_) => once(&mut self.scope, Value::String(text()?)),
-                other => once(&mut self.scope, other),
-            },
+            Member::Scope => once(&mut self.scope, string_or_other()?),
+            // That it is there is enough.
+            Member::Cnf => once(&mut self.cnf, value),
         }
     }
 
-    fn complete(self) -> Option<Members> {
+    fn complete(self, payload: &[u8]) -> Option<Members> {
         let token_use = self.token_use.flatten();
         // An ID token names its app client in `aud`, every other one in `client_id`. Each may carry
         // the other's claim with another meaning, so neither stands in for the other.
@@ -319,6 +343,15 @@ impl Found {
                 _ => None,
             },
             audience,
+            has_cnf: self.cnf.is_some(),
+            acr: match self.acr {
+                Some(Value::String(acr)) => Some(acr),
+                _ => None,
+            },
+            authenticated_at: match self.auth_time {
+                Some(Value::Number(date)) => NumericDate::from_number(date.of(payload)),
+                _ => None,
+            },
             times: Times {
                 expires_at: self.expires_at?,
                 not_before: self.not_before,

@@ -1,6 +1,7 @@
 //! The pipeline from a token to its claims.
 
 mod builder;
+mod not_a_layer;
 mod token_cache;
 
 use std::{fmt, sync::Arc};

@@ -163,6 +163,24 @@ impl Claims {
             .map(NumericDate::to_system_time)
     }
 
+    /// `acr`: the class of the authentication (OpenID Connect Core §2), which Cognito writes for users who signed in with
+    /// `acr_values`. It is for step-up rules, and client-credentials tokens have none. A value that is not a string reads as
+    /// none.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.text(self.0.registered.acr)
+    }
+
+    /// `auth_time`: when the user signed in, or the app client was authenticated. With `acr` it is what a step-up rule asks for
+    /// (RFC 9470 §3: `max_age`). A value that is not a date reads as none.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        self.0
+            .registered
+            .authenticated_at
+            .map(NumericDate::to_system_time)
+    }
+
     /// Who is calling: an app client on its own behalf, or a user through one.
     ///
     /// # Examples

@@ -14,17 +14,17 @@ use self::row::{Case, Profile};
 
 /// Each group with its number of cases: a group that loses one must say so here.
 pub(crate) const GROUPS: [(&str, usize); 11] = [
-    ("accepted", 66),
-    ("claims", 118),
+    ("accepted", 65),
+    ("claims", 141),
     ("header", 188),
     ("http", 133),
     ("issuer", 69),
     ("jwks", 80),
-    ("scopes", 106),
+    ("scopes", 110),
     ("settings", 27),
     ("shape", 170),
     ("signature", 57),
-    ("times", 165),
+    ("times", 187),
 ];
 
 pub(crate) fn group(name: &str) -> Vec<Case> {

@@ -105,8 +105,15 @@ impl Service {
         if let Some(bytes) = profile.max_token_bytes {
             builder = builder.max_token_bytes(bytes);
         }
-        if profile.id_tokens {
-            builder = builder.token_uses([TokenUse::Id]);
+        for audience in &profile.required_audiences {
+            builder = builder.require_audience(audience);
+        }
+        if !profile.token_uses.is_empty() {
+            builder = builder.token_uses(profile.token_uses.iter().map(|name| match &**name {
+                "access" => TokenUse::Access,
+                "id" => TokenUse::Id,
+                other => panic!("there is no token use {other}"),
+            }));
         }
         match profile.check.as_deref() {
             Some("forbidden") => builder = builder.check(|_| Err(Denied::forbidden())),
@@ -249,6 +256,14 @@ fn trust(pool: &Pool) -> (UserPool, AllowedClients) {
     };
     if let Some(region) = &pool.replica_region {
         user_pool = user_pool.with_replica_region(region).unwrap();
+    }
+    if !pool.resource_servers.is_empty() {
+        user_pool = user_pool
+            .with_resource_servers(&pool.resource_servers)
+            .unwrap();
+    }
+    if pool.cnf_ignored {
+        user_pool = user_pool.with_cnf_ignored();
     }
     let clients = match &pool.clients {
         Some(ids) => AllowedClients::only(ids).unwrap(),

@@ -72,6 +72,9 @@ pub(crate) struct Profile {
     pub(crate) pools: Vec<Pool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) audiences: Vec<String>,
+    /// Audiences of which each token must name one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) required_audiences: Vec<String>,
     /// In seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) leeway: Option<u64>,
@@ -92,8 +95,9 @@ pub(crate) struct Profile {
     pub(crate) resource_metadata: Option<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) optional: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(crate) id_tokens: bool,
+    /// `access`, `id` or both; empty is `access`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) token_uses: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -108,6 +112,11 @@ pub(crate) struct Pool {
     /// The allowed app clients; absent is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clients: Option<Vec<String>>,
+    /// The resource servers whose scopes count; empty is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resource_servers: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) cnf_ignored: bool,
 }
 
 #[allow(

@@ -89,11 +89,6 @@ fn shapes(t: &mut Table) {
         "derived_with_act",
         user().claim("act", r#"{"sub":"agent","act":{"sub":"tool"}}"#),
     );
-    ok(
-        t,
-        "with_confirmation",
-        good().claim("cnf", r#"{"jkt":"AAAA"}"#),
-    );
     for (name, typ) in [
         ("typ_jwt", "JWT"),
         ("typ_at_jwt", "at+jwt"),

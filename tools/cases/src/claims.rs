@@ -13,6 +13,7 @@ pub(crate) fn cases(t: &mut Table) {
     client_id(t);
     audience(t);
     names(t);
+    confirmation(t);
 }
 
 fn token_use(t: &mut Table) {
@@ -108,6 +109,17 @@ fn token_use(t: &mut Table) {
         good()
             .without_claim("token_use")
             .claim("Token_use", r#""access""#),
+    );
+    let at = profile("both_token_uses");
+    t.accepted("access_token_where_both_are_wanted", RULE, at, good());
+    t.accepted("id_token_where_both_are_wanted", RULE, at, id_token());
+    t.refused(
+        "neither_token_where_both_are_wanted",
+        RULE,
+        "token_use_not_allowed",
+        "access_token_where_both_are_wanted",
+        at,
+        good().claim("token_use", r#""refresh""#),
     );
     let at = profile("id_tokens");
     t.refused(
@@ -276,7 +288,71 @@ fn audience(t: &mut Table) {
             good().claim("aud", json),
         );
     }
+    t.refused(
+        "aud_of_the_own_client_and_another_resource",
+        RULE,
+        "audience_not_allowed",
+        "aud_list_of_the_own_client",
+        HERE,
+        good().claim(
+            "aud",
+            &format!("[\"{CLIENT}\",\"https://other.example.com\"]"),
+        ),
+    );
+    let at = profile("required_audience");
+    for (name, json) in [
+        ("ours", format!("\"{ours}\"")),
+        ("ours_in_a_list", format!("[\"{ours}\"]")),
+        (
+            "ours_beside_the_own_client",
+            format!("[\"{CLIENT}\",\"{ours}\"]"),
+        ),
+        ("ours_beside_another", format!("[\"x\",\"{ours}\"]")),
+    ] {
+        t.accepted(
+            &format!("required_audience_{name}"),
+            RULE,
+            at,
+            good().claim("aud", &json),
+        );
+    }
+    for (name, token) in [
+        ("absent", good()),
+        ("own_client", good().claim("aud", &format!("\"{CLIENT}\""))),
+        (
+            "own_client_and_another",
+            good().claim("aud", &format!("[\"{CLIENT}\",\"x\"]")),
+        ),
+        (
+            "other",
+            good().claim("aud", "\"https://other.example.com\""),
+        ),
+        ("prefix", good().claim("aud", "\"https://api.example.co\"")),
+    ] {
+        t.refused(
+            &format!("required_audience_{name}"),
+            RULE,
+            "audience_not_allowed",
+            "required_audience_ours",
+            at,
+            token,
+        );
+    }
     let at = profile("audience");
+    t.accepted(
+        "audience_ours_beside_the_own_client",
+        RULE,
+        at,
+        good().claim("aud", &format!("[\"{CLIENT}\",\"{ours}\"]")),
+    );
+    t.refused(
+        "audience_own_client_and_another",
+        RULE,
+        "audience_not_allowed",
+        "audience_ours_beside_the_own_client",
+        at,
+        good().claim("aud", &format!("[\"{CLIENT}\",\"x\"]")),
+    );
     t.accepted("audience_absent", RULE, at, good());
     t.accepted(
         "audience_ours",
@@ -323,6 +399,57 @@ fn audience(t: &mut Table) {
             good().claim("aud", json),
         );
     }
+}
+
+/// A token that is bound to a key or certificate is no bearer token.
+fn confirmation(t: &mut Table) {
+    const RULE: &str = "RFC 7800 §3.1; RFC 9449 §7.2; RFC 8705 §3";
+    for (name, json) in [
+        (
+            "dpop",
+            r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
+        ),
+        (
+            "mtls",
+            r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}"#,
+        ),
+        ("empty", "{}"),
+        ("null", "null"),
+        ("string", r#""jkt""#),
+    ] {
+        t.refused(
+            &format!("cnf_{name}"),
+            RULE,
+            "sender_constrained",
+            TWIN,
+            HERE,
+            good().claim("cnf", json),
+        );
+    }
+    t.refused(
+        "cnf_escaped",
+        RULE,
+        "sender_constrained",
+        TWIN,
+        HERE,
+        good().claim("c\\u006ef", r#"{"jkt":"AAAA"}"#),
+    );
+    t.refused(
+        "cnf_twice",
+        RULE,
+        "malformed_claims",
+        "cnf_of_another_meaning",
+        profile("cnf_ignored"),
+        good()
+            .claim("cnf", r#"{"jkt":"AAAA"}"#)
+            .also_claim("cnf", r#"{"jkt":"AAAA"}"#),
+    );
+    t.accepted(
+        "cnf_of_another_meaning",
+        "A trigger may write any claim",
+        profile("cnf_ignored"),
+        good().claim("cnf", r#"{"jkt":"AAAA"}"#),
+    );
 }
 
 fn names(t: &mut Table) {

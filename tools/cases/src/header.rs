@@ -2,7 +2,7 @@
 
 use crate::{
     key_sets::{PADDED_KID, UNICODE_KID, long_kid},
-    table::{HERE, Table, jwks},
+    table::{HERE, Table, jwks, profile},
     token::{Key, Token, foreign, good},
 };
 
@@ -284,7 +284,7 @@ fn embedded_keys(t: &mut Table) {
     t.accepted(
         "key_in_the_claims_is_ignored",
         RULE,
-        HERE,
+        profile("cnf_ignored"),
         good()
             .claim("jwk", &attackers)
             .claim("cnf", &format!(r#"{{"jwk":{attackers}}}"#)),
@@ -294,7 +294,7 @@ fn embedded_keys(t: &mut Table) {
         RULE,
         "invalid_signature",
         "key_in_the_claims_is_ignored",
-        HERE,
+        profile("cnf_ignored"),
         good()
             .claim("jwk", &attackers)
             .claim("cnf", &format!(r#"{{"jwk":{attackers}}}"#))

@@ -140,8 +140,34 @@ pub(crate) fn all() -> Vec<Profile> {
             ..default("optional")
         },
         Profile {
-            id_tokens: true,
+            token_uses: vec!["id".to_owned()],
             ..default("id_tokens")
+        },
+        Profile {
+            token_uses: vec!["access".to_owned(), "id".to_owned()],
+            ..default("both_token_uses")
+        },
+        Profile {
+            required_audiences: vec!["https://api.example.com".to_owned()],
+            ..default("required_audience")
+        },
+        Profile {
+            pools: vec![Pool {
+                cnf_ignored: true,
+                ..home()
+            }],
+            ..default("cnf_ignored")
+        },
+        Profile {
+            pools: vec![
+                home(),
+                Pool {
+                    resource_servers: vec!["partner".to_owned()],
+                    ..pool("us-east-1_TestOnly2")
+                },
+            ],
+            scopes: scopes(&[&["profiles/get"], &["partner/get"]]),
+            ..default("partner_pool")
         },
     ]
 }

@@ -37,6 +37,35 @@ pub(crate) fn cases(t: &mut Table) {
         at,
         scope("\u{e9}t\u{e9} profiles/get"),
     );
+    let partner = || {
+        good().claim(
+            "iss",
+            r#""https://cognito-idp.us-east-1.amazonaws.com/us-east-1_TestOnly2""#,
+        )
+    };
+    let shared = profile("partner_pool");
+    ok(t, "scope_of_ours_by_our_pool", shared, good());
+    ok(
+        t,
+        "scope_of_the_partner_by_the_partner",
+        shared,
+        partner().claim("scope", r#""partner/get""#),
+    );
+    for (name, twin, text) in [
+        (
+            "scope_of_ours_by_the_partner",
+            "scope_of_ours_by_our_pool",
+            "profiles/get",
+        ),
+        (
+            "scope_of_a_longer_partner_by_the_partner",
+            "scope_of_the_partner_by_the_partner",
+            "partner/v2/get",
+        ),
+    ] {
+        let token = partner().claim("scope", &format!("\"{text}\""));
+        t.refused(name, RULE, "insufficient_scope", twin, shared, token);
+    }
     for (name, text) in [
         ("empty", ""),
         ("other", "profiles/post"),

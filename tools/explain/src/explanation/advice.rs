@@ -43,6 +43,9 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
         AuthError::AudienceNotAllowed => {
             "The token is bound to another service. If the name in `aud` is this one's, give it to `VerifierBuilder::accept_audience`.".to_owned()
         }
+        AuthError::SenderConstrained => {
+            "The token is bound to a key or certificate (`cnf`), so it is not a bearer token: ask for one without DPoP or mutual TLS. If a trigger of the pool writes `cnf` with another meaning, say so with `UserPool::with_cnf_ignored`.".to_owned()
+        }
         AuthError::Expired => {
             "Get a new token; a caller should do so after three quarters of a token's life. If it is not yet expired by your watch, this machine's clock is wrong.".to_owned()
         }

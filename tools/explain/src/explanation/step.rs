@@ -73,7 +73,8 @@ impl Step {
             AuthError::IssuerNotAllowed => Self::Issuer,
             AuthError::TokenUseNotAllowed => Self::TokenUse,
             AuthError::ClientNotAllowed => Self::Client,
-            AuthError::AudienceNotAllowed => Self::Audience,
+            // What a token is bound to: a resource, or a key.
+            AuthError::AudienceNotAllowed | AuthError::SenderConstrained => Self::Audience,
             AuthError::Expired => Self::Expiry,
             AuthError::NotYetValid => Self::NotBefore,
             AuthError::IssuedInFuture => Self::IssuedAt,
