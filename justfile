@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
 
 # Formatting.
 fmt:
