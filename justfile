@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -86,6 +86,7 @@ bench-quick:
     cargo bench -p benches --bench verify -- --quick
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
+    cargo bench -p benches --bench denylist -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
@@ -94,6 +95,10 @@ bench:
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
     cargo bench -p benches --bench memory
+
+# What a denylist of a million entries takes in memory and costs per request.
+bench-denylist:
+    cargo bench -p benches --bench denylist
 
 # Other crates and ours, in process, side by side. Builds each by itself.
 bench-peers *ARGS:
@@ -130,3 +135,7 @@ e2e:
 # Tokens of issuers that others wrote.
 interop:
     checks/interop/other_issuers/run.sh
+
+# The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
+fleet:
+    checks/fleet/run.sh

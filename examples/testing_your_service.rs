@@ -114,11 +114,11 @@ mod tests {
         body::{Body, to_bytes},
         response::Response,
     };
-    use http::{Request, StatusCode, header::AUTHORIZATION};
+    use http::{Method, Request, StatusCode, header::AUTHORIZATION};
     use tower::ServiceExt;
     use tower_cognito::{
         AuthError,
-        testing::{Endpoint, ManualClock, TestPool, TokenBuilder, WithClaims},
+        testing::{Endpoint, ManualClock, RouteMatrix, TestPool, TokenBuilder, WithClaims},
     };
 
     use super::*;
@@ -200,6 +200,20 @@ mod tests {
     }
 
     // Time: the clock of the pool drives the tokens and the verifier.
+
+    #[tokio::test]
+    async fn every_route_is_guarded_as_listed() {
+        let pool = TestPool::new();
+        let router = router(&pool.verifier()).unwrap();
+        RouteMatrix::new(&pool)
+            .all_of(Method::GET, "/profiles", ["profiles/get"])
+            .all_of(Method::POST, "/profiles", ["profiles/post"])
+            .tokens(|token| token.claim("tenant_id", "t-1"))
+            .paths_of(&router)
+            .run(router)
+            .await
+            .assert_as_listed();
+    }
 
     #[tokio::test]
     async fn a_token_works_until_it_expires() {

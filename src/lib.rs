@@ -96,8 +96,8 @@
 //! * **Several replicas** each fetch keys for themselves, an hour apart less jitter: three fetches a second for 10 000 processes.
 //! * **Lambda and suspended machines.** Nothing runs between requests. Age is the larger of what the wall clock and the monotonic clock
 //!   say, so a thawed process refreshes instead of trusting old keys.
-//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short, and use
-//!   [`check`](verifier::VerifierBuilder::check) for a kill switch.
+//! * **Revocation.** A token is good until `exp`; Cognito has no way to take back a client-credentials token. Keep lifetimes short. A
+//!   [`denylist`] stops a leaked client or a revoked token within seconds, in every process.
 //! * **User tokens.** A user's access token can carry the same scopes as a service's. [`Claims::principal`] tells them apart.
 //! * **Runtime.** A tokio runtime with its timer is needed to fetch keys.
 //!
@@ -131,6 +131,7 @@ pub mod bearer_auth;
 pub mod client;
 pub mod clock;
 mod crypto;
+pub mod denylist;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;

@@ -8,10 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{
     fetch::{DynFetchJwks, FetchError, JwksRequest},
@@ -254,6 +251,7 @@ impl KeySource {
         waited: Option<Waited>,
         if_full: Option<AuthError>,
     ) -> Result<Waiting, AuthError> {
+        sync::switch_point();
         let (deadline, place) =
             waited.map_or((None, None), |waited| (waited.deadline, waited.place));
         let place = match (place, if_full) {
@@ -300,6 +298,7 @@ impl KeySource {
     fn run(self: &Arc<Self>, effects: Effects) {
         let url = self.config.jwks_url.label();
         if let Some(number) = effects.ended {
+            sync::switch_point();
             self.ended.send_modify(|ended| *ended = number.max(*ended));
         }
         if let Some(report) = effects.fetch_report {
@@ -350,9 +349,9 @@ impl KeyEndpoint {
     ) -> Result<Fetched, FetchError> {
         let mut request = JwksRequest::new(self.url.as_str());
         request.etag = etag;
-        match timeout(longest, self.fetcher.fetch_boxed(request)).await {
-            Ok(response) => Fetched::read(response?, condition),
-            Err(_) => Err(FetchError::Timeout),
+        match sync::within(longest, self.fetcher.fetch_boxed(request)).await {
+            Some(response) => Fetched::read(response?, condition),
+            None => Err(FetchError::Timeout),
         }
     }
 }

@@ -1,20 +1,26 @@
 //! The threads, locks and tasks that [`source`](super::source) uses, and nothing else does.
 //!
-//! A build with `--cfg shuttle` puts those in their place that a model checker controls; see `source/shuttle.rs`.
+//! With `--cfg shuttle`, which only `checks/interleavings` sets, a model checker controls them.
+
+#[cfg(not(shuttle))]
+pub(super) use self::real::*;
+#[cfg(shuttle)]
+pub(super) use self::shuttled::*;
 
 #[cfg(not(shuttle))]
 mod real {
+    pub(in super::super) use std::sync::{Mutex, atomic::AtomicU64};
     use std::{future::Future, time::Duration};
 
-    pub(in super::super) use std::sync::{Mutex, atomic::AtomicU64};
     use tokio::{
         runtime::Handle,
-        time::{Instant, timeout_at},
+        time::{Instant, timeout, timeout_at},
     };
 
     /// When a wait ends, by tokio's clock.
     pub(in super::super) type Deadline = Instant;
 
+    /// Where another thread may get in between, as the model checker sees it.
     pub(in super::super) const fn switch_point() {}
 
     /// Whether tasks can be spawned here, and waited for.
@@ -44,7 +50,55 @@ mod real {
     ) -> bool {
         timeout_at(deadline, future).await.is_ok()
     }
+
+    /// Waits so long at most. `None`: it took longer.
+    pub(in super::super) async fn within<T>(
+        longest: Duration,
+        future: impl Future<Output = T>,
+    ) -> Option<T> {
+        timeout(longest, future).await.ok()
+    }
 }
 
-#[cfg(not(shuttle))]
-pub(super) use self::real::*;
+/// There are no timers: what hangs is a deadlock, which the model checker reports.
+#[cfg(shuttle)]
+mod shuttled {
+    use std::{future::Future, time::Duration};
+
+    pub(in super::super) use shuttle::sync::{Mutex, atomic::AtomicU64};
+
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Deadline;
+
+    pub(in super::super) fn switch_point() {
+        shuttle::thread::yield_now();
+    }
+
+    pub(in super::super) const fn has_runtime() -> bool {
+        true
+    }
+
+    pub(in super::super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        drop(shuttle::future::spawn(task));
+    }
+
+    pub(in super::super) const fn deadline(_: Duration) -> Deadline {
+        Deadline
+    }
+
+    pub(in super::super) async fn wait_until<T>(
+        _: Deadline,
+        future: impl Future<Output = T>,
+    ) -> bool {
+        switch_point();
+        future.await;
+        true
+    }
+
+    pub(in super::super) async fn within<T>(
+        _: Duration,
+        future: impl Future<Output = T>,
+    ) -> Option<T> {
+        Some(future.await)
+    }
+}

@@ -3,9 +3,7 @@
 //! Names and labels that are literals cost no memory per call. So what happens with every request that is let in has its
 //! labels written out; what happens less often passes them as values, for which the facade allocates.
 
-#[cfg(feature = "client")]
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use metrics::{
     Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
@@ -65,6 +63,26 @@ pub(crate) fn describe() {
         "tower_cognito_client_token_request_duration_seconds",
         Unit::Seconds,
         "How long it took to ask for a token."
+    );
+    describe_counter!(
+        "tower_cognito_denylist_loads_total",
+        Unit::Count,
+        "Loads of a denylist that ended, by how they ended."
+    );
+    describe_histogram!(
+        "tower_cognito_denylist_load_duration_seconds",
+        Unit::Seconds,
+        "How long loads of a denylist took."
+    );
+    describe_gauge!(
+        "tower_cognito_denylist_entries",
+        Unit::Count,
+        "Entries of the denylist in memory."
+    );
+    describe_gauge!(
+        "tower_cognito_denylist_age_seconds",
+        Unit::Seconds,
+        "How long ago the last successful load of the denylist started, when it was last looked at."
     );
 }
 
@@ -188,4 +206,28 @@ pub(crate) fn key_set(jwks_url: &str, reading: KeySetReading) {
         )
         .set(since_epoch);
     }
+}
+
+/// A load of a denylist ended.
+pub(crate) fn denylist_loaded(name: &str, outcome: &'static str, duration: Duration) {
+    counter!(
+        "tower_cognito_denylist_loads_total",
+        "denylist" => name.to_owned(),
+        "outcome" => outcome
+    )
+    .increment(1);
+    histogram!(
+        "tower_cognito_denylist_load_duration_seconds",
+        "denylist" => name.to_owned(),
+        "outcome" => outcome
+    )
+    .record(duration);
+}
+
+/// A denylist was looked at. Before the first load there is nothing to set.
+#[allow(clippy::cast_precision_loss, reason = "no list has 2^52 entries")]
+pub(crate) fn denylist(name: &str, entries: usize, age: Option<Duration>) {
+    let Some(age) = age else { return };
+    gauge!("tower_cognito_denylist_entries", "denylist" => name.to_owned()).set(entries as f64);
+    gauge!("tower_cognito_denylist_age_seconds", "denylist" => name.to_owned()).set(age);
 }

@@ -1,6 +1,5 @@
 //! The functions of `facade` for a build without the feature `metrics`: nothing is recorded.
 
-#[cfg(feature = "client")]
 use std::time::Duration;
 
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
@@ -21,3 +20,7 @@ pub(crate) const fn keys_fetched(_: FetchLabels<'_>) {}
 pub(crate) const fn token_requested(_: &str, _: &'static str, _: Duration) {}
 
 pub(crate) const fn key_set(_: &str, _: KeySetReading) {}
+
+pub(crate) const fn denylist_loaded(_: &str, _: &'static str, _: Duration) {}
+
+pub(crate) const fn denylist(_: &str, _: usize, _: Option<Duration>) {}

@@ -16,6 +16,7 @@
 //! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and for whole systems on a laptop.
 //! * [`hold_paused_time`] lets requests to it end in a test whose tokio time is paused.
 //! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
+//! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route is forgotten.
 //!
 //! # Examples
 //!
@@ -53,6 +54,7 @@ mod keys;
 mod paused_time;
 mod pool;
 mod request;
+mod routes;
 mod token;
 
 pub use self::{
@@ -65,5 +67,6 @@ pub use self::{
     paused_time::{HeldTime, hold_paused_time},
     pool::TestPool,
     request::WithClaims,
+    routes::{RouteFinding, RouteMatrix, RouteReport},
     token::TokenBuilder,
 };

@@ -1,6 +1,7 @@
 //! The pipeline from a token to its claims.
 
 mod builder;
+mod not_a_layer;
 mod per_pool;
 mod token_cache;
 

@@ -13,9 +13,11 @@
 mod age;
 mod bad_replies;
 mod conditional;
+mod fallback;
 mod fetcher_sockets;
 mod first_fetch;
 mod flood;
+mod good_tokens;
 mod jwk_oracle;
 mod late_replies;
 mod layer;

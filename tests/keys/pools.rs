@@ -1,5 +1,7 @@
 //! Several pools: each has its keys, and pools behind one endpoint share them.
 
+use std::time::Duration;
+
 use tower_cognito::{
     AllowedClients, UserPool, Verifier,
     keys::{ConnectError, FetchError, JwksResponse, KeyState},
@@ -92,4 +94,53 @@ async fn warming_up_tries_every_pool() {
     assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Timeout));
     assert_eq!(verifier.key_statuses()[1].state(), KeyState::Fresh);
     fetcher.assert_used_up();
+}
+
+#[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods, reason = "tokio's clock is paused")]
+async fn pools_are_warmed_up_at_the_same_time() {
+    for hangs in [false, true] {
+        let fetcher = ScriptedFetcher::new();
+        let pool = UserPool::new("eu-west-1_A0").unwrap();
+        let mut builder = Verifier::builder(pool, AllowedClients::any());
+        for number in 0..5 {
+            if hangs {
+                fetcher.hang();
+            } else {
+                let keys = JwksResponse::document(TestPool::new().jwks());
+                fetcher.reply_after(Duration::from_secs(2), keys);
+            }
+            if number > 0 {
+                let pool = UserPool::new(&format!("eu-west-1_A{number}")).unwrap();
+                builder = builder.add_pool(pool, AllowedClients::any());
+            }
+        }
+        let verifier = builder.fetcher(fetcher.clone()).build().unwrap();
+        let started = tokio::time::Instant::now();
+        assert_eq!(bounded(verifier.warm_up()).await.is_err(), hangs);
+        let longest = Duration::from_secs(if hangs { 5 } else { 2 });
+        let took = started.elapsed();
+        assert!(took < longest + Duration::from_millis(100), "{took:?}");
+        assert_eq!(fetcher.calls(), 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_whose_endpoint_is_down_does_not_make_the_service_unready() {
+    let other = TestPool::with_id("eu-west-1_TestOnly2").unwrap();
+    let fetcher = ScriptedFetcher::new();
+    let (pool, verifier) = two_pools(other.user_pool(), &fetcher);
+    assert!(!verifier.is_ready(), "none has keys");
+    fetcher
+        .reply(JwksResponse::document(pool.jwks()))
+        .fail(FetchError::TooLarge);
+    assert!(bounded(verifier.warm_up()).await.is_err());
+    assert!(verifier.is_ready());
+    let ready = verifier.key_statuses();
+    assert_eq!([ready[0].is_ready(), ready[1].is_ready()], [true, false]);
+    assert!(!verifier.key_status().is_ready(), "the worst");
+
+    fetcher.always_fail(FetchError::TooLarge);
+    pool.clock().advance(24 * HOUR);
+    assert!(!verifier.is_ready(), "all have expired");
 }

@@ -10,5 +10,6 @@
 #![allow(unreachable_pub, reason = "a test program has no public items")]
 
 mod local_issuer;
+mod routes;
 mod scripted_fetcher;
 mod tokens;

@@ -13,6 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
     BearerAuthLayer, RequireScopesLayer,
     client::ClientCredentials,
+    denylist::{DeniedCallers, Denylist},
     keys::{ConnectError, FetchError},
     testing::{Key, LocalIssuer, TestPool},
 };
@@ -33,7 +34,7 @@ struct OfType {
     less: &'static [&'static str],
 }
 
-const OF_TYPES: [OfType; 4] = [
+const OF_TYPES: [OfType; 5] = [
     OfType {
         label: "reason",
         metrics: &["tower_cognito_requests_total"],
@@ -70,6 +71,16 @@ const OF_TYPES: [OfType; 4] = [
         more: &["obtained"],
         less: &[],
     },
+    OfType {
+        label: "outcome",
+        metrics: &[
+            "tower_cognito_denylist_loads_total",
+            "tower_cognito_denylist_load_duration_seconds",
+        ],
+        source: include_str!("../../../src/denylist/task.rs"),
+        more: &["loaded", "unchanged"],
+        less: &[],
+    },
 ];
 
 impl OfType {
@@ -92,6 +103,7 @@ async fn everything_on_the_page_can_occur() {
     verdicts().await;
     key_sets().await;
     token_requests().await;
+    denylists().await;
 
     // By metric and label.
     let mut occurred: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
@@ -126,7 +138,7 @@ async fn everything_on_the_page_can_occur() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verifier_and_an_app_client_each_describe_what_they_record() {
+async fn a_verifier_an_app_client_and_a_denylist_each_describe_what_they_record() {
     let assert_described = |recorded: &Recorded| {
         let samples = recorded.take();
         assert!(!samples.is_empty());
@@ -141,9 +153,15 @@ async fn a_verifier_and_an_app_client_each_describe_what_they_record() {
     drop(guard);
 
     let by_client = Recorded::new();
-    let _guard = by_client.listen();
+    let guard = by_client.listen();
     token_requests().await;
     assert_described(&by_client);
+    drop(guard);
+
+    let by_denylist = Recorded::new();
+    let _guard = by_denylist.listen();
+    denylists().await;
+    assert_described(&by_denylist);
 }
 
 async fn send<S, B>(service: S, token: Option<&str>)
@@ -203,4 +221,11 @@ async fn token_requests() {
         .build()
         .unwrap();
     caller.token().await.unwrap_err();
+}
+
+/// A list that is loaded once.
+async fn denylists() {
+    let load = async |_| Ok::<_, Infallible>(DeniedCallers::new().deny_clients(["leaked"]));
+    let denylist = Denylist::builder(HOUR, load).spawn().unwrap();
+    denylist.warm_up().await.unwrap();
 }

@@ -10,6 +10,7 @@
 )]
 #![allow(unreachable_pub, reason = "a test binary has no public items")]
 
+mod denylist;
 mod documented;
 mod fetches;
 mod key_set;
