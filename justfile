@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -131,6 +131,10 @@ interop-local:
 # The walk-through, run against an emulator of Cognito.
 e2e:
     checks/e2e/run.sh
+
+# Token exchange at a server that others wrote.
+interop-exchange:
+    checks/interop/token_exchange/run.sh
 
 # Tokens of issuers that others wrote.
 interop:

@@ -172,6 +172,12 @@ fn attempts() -> Vec<Attempt> {
             "audience_not_allowed",
             one(token().claim("aud", text("aud")).build()),
         ),
+        refused(
+            "sender_constrained",
+            one(token()
+                .claim("cnf", serde_json::json!({ "jkt": text("jkt") }))
+                .build()),
+        ),
         refused("expired", one(token().expired().build())),
         refused("not_yet_valid", one(token().not_yet_valid().build())),
         refused(

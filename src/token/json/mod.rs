@@ -11,6 +11,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "client")]
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -24,6 +25,7 @@ pub(crate) use self::{
 /// A derived `Deserialize` rejects a second member of a name it reads, however the name is escaped,
 /// and rejects trailing text, comments, NaN and a byte order mark. It would also read a struct from
 /// an array, which this does not.
+#[cfg(feature = "client")]
 pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     let is_object = text.trim_ascii_start().starts_with('{');
     is_object.then(|| serde_json::from_str(text).ok()).flatten()
