@@ -86,11 +86,16 @@ bench-quick:
     cargo bench -p benches --bench verify -- --quick
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
+    cargo bench -p benches --bench hostile -- --quick
     cargo bench -p benches --bench denylist -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
     cargo bench -p benches --bench verify
+
+# Searches for the token that costs most before its signature, for a minute.
+bench-hostile SECONDS="60":
+    cargo bench -p benches --bench hostile -- {{SECONDS}}
 
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:

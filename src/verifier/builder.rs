@@ -171,7 +171,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from `nbf` and `iat`.
+    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from `nbf`. `iat` may be
+    /// a day in the future, whatever the leeway: a clock that is behind must not reject every fresh token.
     ///
     /// The default is 10 seconds; at most 5 minutes are accepted.
     pub fn leeway(mut self, leeway: Duration) -> Self {

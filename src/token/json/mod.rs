@@ -1,8 +1,7 @@
 //! JSON, read strictly.
 //!
 //! A token is read by [`Reader`], which costs next to nothing until the signature has verified.
-//! What comes from a server that we asked (key sets, token responses) is read by serde through
-//! [`object`].
+//! What comes from a server that we asked (key sets, token responses) is read by serde.
 
 mod borrowed;
 mod reader;
