@@ -226,8 +226,11 @@ impl VerifierBuilder {
         self
     }
 
-    /// How often tokens with unknown `kid`s may cause a fetch, once two in a row have: the time in which a rotation is noticed
-    /// while strangers send random `kid`s.
+    /// How often tokens with unknown `kid`s may cause a fetch, once two in a row have. A new key works within this time of its
+    /// publication, whoever asked for it before.
+    ///
+    /// It is also how long a `kid` is rejected without another look after the issuer was found not to have it, and the
+    /// longest back-off of an attempt that a request needs.
     ///
     /// The default is 10 seconds; less than 1 second is refused.
     pub fn unknown_kid_interval(mut self, interval: Duration) -> Self {
