@@ -147,6 +147,7 @@ mod protected_url;
 pub mod rejection;
 pub mod require_claims;
 pub mod require_scopes;
+pub mod require_scopes_by_path;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;

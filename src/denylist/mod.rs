@@ -125,7 +125,8 @@ impl Denylist {
         snapshot.entries.check(claims)
     }
 
-    /// [`check`](Self::check) as a function, for [`VerifierBuilder::check`](crate::VerifierBuilder::check).
+    /// [`check`](Self::check) as a function, for
+    /// [`VerifierBuilder::check`](crate::verifier::VerifierBuilder::check).
     pub fn to_check(&self) -> impl Fn(&Claims) -> Result<(), Denied> + Clone + Send + Sync + use<> {
         let denylist = self.clone();
         move |claims| denylist.check(claims)

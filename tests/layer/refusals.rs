@@ -291,6 +291,23 @@ async fn fields_that_a_service_in_between_adds_are_kept() {
     assert_ne!(headers[CONTENT_LENGTH], "0");
 }
 
+/// A whole router inside the layer writes the length of the placeholder, which must not become that of the refusal.
+#[tokio::test]
+async fn the_length_of_the_placeholder_is_dropped_with_it() {
+    let pool = TestPool::new();
+    let router = Router::new().route("/", get(|| async { Err::<(), _>(AuthError::Forbidden) }));
+    let service = ServiceBuilder::new()
+        .layer(pool.verifier().layer().rejection(ProblemJson))
+        .service(router);
+    let refused = service
+        .oneshot(request(Method::GET, "/", Some(pool.token())))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert_eq!(refused.headers().get(CONTENT_LENGTH), None);
+    assert!(!text(refused).await.is_empty());
+}
+
 #[tokio::test]
 async fn the_challenge_names_every_scope_that_the_request_needs() {
     let pool = TestPool::new();

@@ -10,18 +10,15 @@ use std::{error::Error, pin::Pin};
 
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, once, wrappers::TcpListenerStream};
-use tonic::{
-    Request, Response, Status,
-    service::{LayerExt, Routes},
-    transport::Server,
-};
+use tonic::{Request, Response, Status, service::Routes, transport::Server};
 use tonic_health::pb::{
     FILE_DESCRIPTOR_SET, HealthCheckRequest, HealthCheckResponse,
     health_check_response::ServingStatus,
     health_server::{Health, HealthServer},
 };
 use tower_cognito::{
-    AllowedClients, Claims, RequireScopesLayer, Verifier, rejection::Grpc, testing::LocalIssuer,
+    AllowedClients, Claims, ConfigError, ScopePolicy, Verifier, rejection::Grpc,
+    require_scopes_by_path::RequireScopesByPathLayer, testing::LocalIssuer,
 };
 
 struct Service;
@@ -54,19 +51,28 @@ fn serving() -> HealthCheckResponse {
     HealthCheckResponse { status }
 }
 
-/// A method without the scope is `PERMISSION_DENIED`. Reflection needs a token, but no scope.
+/// What each method needs. A test compares it with the services' descriptors; a method that is not
+/// listed is `PERMISSION_DENIED`.
+fn guard() -> Result<RequireScopesByPathLayer, ConfigError> {
+    let scopes = |scope| ScopePolicy::all_of([scope]);
+    Ok(RequireScopesByPathLayer::new()
+        .require("/grpc.health.v1.Health/Check", scopes("health/get")?)
+        .require("/grpc.health.v1.Health/Watch", scopes("health/watch")?)
+        .any_token("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"))
+}
+
 fn routes() -> Result<Routes, Box<dyn Error>> {
-    let guard = RequireScopesLayer::all_of(["health/get"])?;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    Ok(Routes::new(guard.named_layer(HealthServer::new(Service))).add_service(reflection))
+    Ok(Routes::new(HealthServer::new(Service)).add_service(reflection))
 }
 
 async fn serve(listener: TcpListener, verifier: &Verifier) -> Result<(), Box<dyn Error>> {
     let routes = routes()?;
     Ok(Server::builder()
         .layer(verifier.layer().rejection(Grpc::new()))
+        .layer(guard()?)
         .add_routes(routes)
         .serve_with_incoming(TcpListenerStream::new(listener))
         .await?)

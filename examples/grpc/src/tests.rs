@@ -1,13 +1,66 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use http::Uri;
+use http::{Method, Uri};
+use prost::Message;
+use prost_types::FileDescriptorSet;
 use tokio::net::TcpListener;
 use tonic::{Code, transport::Channel};
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_health::pb::{FILE_DESCRIPTOR_SET, HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1 as reflection;
 use tower::Layer;
-use tower_cognito::{AllowedClients, Verifier, client::ClientCredentials, testing::LocalIssuer};
+use tower_cognito::{
+    AllowedClients, Verifier,
+    client::ClientCredentials,
+    rejection::Grpc,
+    testing::{LocalIssuer, RouteMatrix, TestPool},
+};
 
-use super::serve;
+use super::{guard, routes, serve};
+
+/// The paths of all methods that a service's descriptors name.
+fn methods(descriptors: &[u8]) -> Vec<String> {
+    let files = FileDescriptorSet::decode(descriptors).unwrap().file;
+    let mut paths = Vec::new();
+    for file in files {
+        for service in &file.service {
+            let name = format!("{}.{}", file.package(), service.name());
+            let methods = service.method.iter();
+            paths.extend(methods.map(|method| format!("/{name}/{}", method.name())));
+        }
+    }
+    paths
+}
+
+#[tokio::test]
+async fn no_method_is_forgotten() {
+    let mut methods = methods(FILE_DESCRIPTOR_SET);
+    methods.extend(self::methods(reflection::FILE_DESCRIPTOR_SET));
+    methods.sort();
+    let guard = guard().unwrap();
+    let mut listed: Vec<_> = guard.paths().collect();
+    listed.sort_unstable();
+    assert_eq!(listed, methods);
+
+    let pool = TestPool::new();
+    let layer = pool.verifier().layer().rejection(Grpc::new());
+    let service = layer.layer(guard.layer(routes().unwrap().into_axum_router()));
+    RouteMatrix::new(&pool)
+        .grpc()
+        .all_of(Method::POST, "/grpc.health.v1.Health/Check", ["health/get"])
+        .all_of(
+            Method::POST,
+            "/grpc.health.v1.Health/Watch",
+            ["health/watch"],
+        )
+        .any_token(
+            Method::POST,
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        )
+        .paths(methods)
+        .run(service)
+        .await
+        .assert_as_listed();
+}
 
 /// Serves until the test ends, and returns the origin.
 async fn served(issuer: &LocalIssuer) -> String {
