@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local e2e interop secrets-manager fleet
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -90,11 +90,16 @@ bench-quick:
     cargo bench -p benches --bench verify -- --quick
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
+    cargo bench -p benches --bench hostile -- --quick
     cargo bench -p benches --bench denylist -- --quick
 
 # What verification costs, as ratios from one interleaved run.
 bench:
     cargo bench -p benches --bench verify
+
+# Searches for the token that costs most before its signature, for a minute.
+bench-hostile SECONDS="60":
+    cargo bench -p benches --bench hostile -- {{SECONDS}}
 
 # How much memory the token cache takes when 100 000 tokens pass through it.
 bench-memory:
@@ -135,6 +140,10 @@ interop-local:
 # The walk-through, run against an emulator of Cognito.
 e2e:
     checks/e2e/run.sh
+
+# Token exchange at a server that others wrote.
+interop-exchange:
+    checks/interop/token_exchange/run.sh
 
 # Tokens of issuers that others wrote.
 interop:

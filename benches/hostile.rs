@@ -266,10 +266,13 @@ fn mutated(payload: &str, random: &mut Random) -> String {
     let pieces: Vec<&str> = payload.split_inclusive(',').collect();
     let mut pieces: Vec<String> = pieces.into_iter().map(str::to_owned).collect();
     for _ in 0..1 + random.below(8) {
+        if pieces.is_empty() {
+            break;
+        }
         let at = random.below(pieces.len());
         let length = (1 + random.below(64)).min(pieces.len() - at);
         match random.below(4) {
-            0 if pieces.len() > 20 => drop(pieces.drain(at..at + length)),
+            0 if pieces.len() > 100 => drop(pieces.drain(at..at + length)),
             1 => {
                 let copy = pieces[at..at + length].to_vec();
                 let to = random.below(pieces.len());

@@ -20,7 +20,7 @@ use http::{Request, StatusCode};
 use tower::Service;
 use tower_cognito::{Verifier, verifier::TokenCache};
 
-use self::support::{InsertArc, Issuer, request};
+use self::support::{InsertArc, Issuer, guarded, request};
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -49,6 +49,7 @@ fn main() {
         "expired" => issuer.token("access", "expired", -3600),
         "unknown-kid" => issuer.token("unknown", "unknown", 3600),
         "garbage" => "x".repeat(good.len()),
+        _ if case.starts_with("hostile-") => issuer.hostile_token(&hostile_filler(case)),
         other => panic!("no such case: {other}"),
     };
     if let Some(app) = router(case, &verifier) {
@@ -90,8 +91,23 @@ fn router(case: &str, verifier: &Verifier) -> Option<Router> {
     match case {
         "axum-plain" => Some(router),
         "axum-arc" => Some(router.route_layer(InsertArc::new())),
-        "axum-seen" | "axum-metered" => Some(router.route_layer(verifier.layer())),
+        "axum-seen" | "axum-metered" => Some(guarded(verifier)),
         _ => None,
+    }
+}
+
+/// What fills a token of 16 KiB, of the kinds that the search (`--bench hostile`) found to cost most.
+fn hostile_filler(case: &str) -> String {
+    let room = 11_400;
+    let many = |unit: &str| vec![unit; room / (unit.len() + 1)].join(",");
+    match case {
+        "hostile-members" => many(r#""client_ie":"c""#),
+        "hostile-escapes" => many(r#""\u0061":1"#),
+        "hostile-audience" => format!("\"aud\":[{}]", many(r#""abcdefgh""#)),
+        "hostile-depth" => format!("\"x\":{}{}", "[".repeat(room / 2), "]".repeat(room / 2)),
+        "hostile-string" => format!("\"x\":\"{}\"", "ä".repeat(room / 2)),
+        "hostile-space" => format!("\"x\":{}0", " ".repeat(room)),
+        other => panic!("no such case: {other}"),
     }
 }
 

@@ -29,11 +29,17 @@ rsa - the RSA verification alone (aws-lc-rs, key parsed)
 first-sight - a token never seen, without the token cache
 seen 1100 a token seen before
 garbage 3400 refused: a thousand bytes that are no token
-expired 11500 refused: expired
+expired 10500 refused: expired
 unknown-kid 12500 refused: names no key of ours
+hostile-members 80000 16 KiB, unsigned: members
+hostile-escapes 105000 16 KiB, unsigned: members with escaped names
+hostile-audience 75000 16 KiB, unsigned: a long list of audiences
+hostile-depth 45000 16 KiB, unsigned: lists in lists
+hostile-string 80000 16 KiB, unsigned: a long string
+hostile-space 140000 16 KiB, unsigned: white space
 axum-plain - whole request through a Router, no auth
 axum-arc - the same with a layer that inserts an Arc
-axum-seen - the same with our layer, token seen before
+axum-seen - the same with our layer, a scope and a handler that takes the claims, token seen before
 axum-metered - the same with a Prometheus recorder installed
 '
 

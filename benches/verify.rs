@@ -21,9 +21,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode};
 use tower::Service;
-use tower_cognito::{ScopePolicy, Verifier, verifier::TokenCache};
+use tower_cognito::{AllowedClients, ScopePolicy, Verifier, verifier::TokenCache};
 
-use self::support::{InsertArc, Issuer, request};
+use self::support::{InsertArc, Issuer, guarded, request};
 
 const TOKENS: usize = 256;
 const BATCH: usize = 32;
@@ -135,10 +135,36 @@ fn beside_tokens(table: &mut Table, issuer: &Issuer, token: &str, repeat: usize)
             assert!(black_box(&policy).is_met_by(black_box(&claims).scopes()));
         }
     });
+    long_lists(table, issuer, repeat.div_ceil(20));
     let repeat = repeat.div_ceil(20);
     table.time("verifier with a key set of one key", repeat, || {
         for _ in 0..repeat {
             black_box(issuer.verifier(TokenCache::disabled()));
+        }
+    });
+}
+
+/// Long lists in the configuration and in a token.
+fn long_lists(table: &mut Table, issuer: &Issuer, repeat: usize) {
+    let clients = (0..10_000).map(|number| format!("{number:026}"));
+    let clients = AllowedClients::only(clients).unwrap();
+    let refused = issuer.verifier_for(clients);
+    let accepted = issuer.verifier(TokenCache::disabled());
+    // Both are rejected: one because its client is none of 10 000, the other for its key.
+    let unknown_kid = issuer.token("unknown", "unknown", 3600);
+    for (name, verifier) in [("client of 10 000", &refused), ("client of any", &accepted)] {
+        table.time(name, repeat, || {
+            for _ in 0..repeat {
+                black_box(verifier.verify_cached(&unknown_kid).unwrap().unwrap_err());
+            }
+        });
+    }
+    let policy = ScopePolicy::any_of((0..200).map(|number| format!("wanted/{number}"))).unwrap();
+    let scopes: Vec<String> = (0..1500).map(|number| format!("o/{number}")).collect();
+    table.time("200 alternatives, 1 500 scopes", repeat, || {
+        for _ in 0..repeat {
+            let scopes = scopes.iter().map(String::as_str);
+            assert!(!black_box(&policy).is_met_by(black_box(scopes)));
         }
     });
 }
@@ -194,12 +220,12 @@ fn routers(
     let router = || Router::new().route("/", get(|| async { "hello" }));
     let plain: Router = router();
     let inserting: Router = router().route_layer(InsertArc::new());
-    let guarded: Router = router().route_layer(issuer.verifier(TokenCache::default()).layer());
-    let uncached: Router = router().route_layer(issuer.verifier(TokenCache::disabled()).layer());
+    let seen = guarded(&issuer.verifier(TokenCache::default()));
+    let uncached = guarded(&issuer.verifier(TokenCache::disabled()));
     for (name, mut app) in [
         ("axum: no auth", plain),
         ("axum: inserts an Arc", inserting),
-        ("axum: seen before", guarded),
+        ("axum: seen before", seen),
         ("axum: first sight", uncached),
     ] {
         let mut call = |request: Request<Body>| {
@@ -282,6 +308,12 @@ impl Table {
             ("axum: first sight", "axum: no auth"),
             ("seen, each of two threads", "seen, one thread"),
             ("scope check, two of three", "first sight"),
+            ("client of 10 000", "aws-lc-rs RSA verify alone"),
+            ("client of any", "aws-lc-rs RSA verify alone"),
+            (
+                "200 alternatives, 1 500 scopes",
+                "aws-lc-rs RSA verify alone",
+            ),
             ("verifier with a key set of one key", "first sight"),
         ] {
             println!("{:<62} {:>8.4}", format!("{of} / {to}"), self.ratio(of, to));

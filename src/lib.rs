@@ -152,6 +152,7 @@ pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
 mod scope;
+mod test_keys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

@@ -1,6 +1,6 @@
 //! Scopes: the grammar of a scope token (RFC 6749 §3.3) and policies over them.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::error::ConfigError;
 
@@ -27,8 +27,14 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScopePolicy {
+    alternatives: Arc<Alternatives>,
+}
+
+struct Alternatives {
     /// Never empty, and none of the alternatives is: either would be met by every token, or by none.
-    alternatives: Arc<[Box<[Scope]>]>,
+    list: Box<[Box<[Scope]>]>,
+    /// Of a long list, so that a token's scopes are read once and not once for each that is named.
+    index: Option<Index>,
 }
 
 type Scope = Box<str>;
@@ -46,9 +52,7 @@ impl ScopePolicy {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        Ok(Self {
-            alternatives: Arc::new([scope_list(scopes)?.into_boxed_slice()]),
-        })
+        Ok(Self::of([scope_list(scopes)?.into_boxed_slice()]))
     }
 
     /// Demands at least one of the scopes.
@@ -61,12 +65,8 @@ impl ScopePolicy {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        Ok(Self {
-            alternatives: scope_list(scopes)?
-                .into_iter()
-                .map(|scope| Box::from([scope]))
-                .collect(),
-        })
+        let scopes = scope_list(scopes)?.into_iter();
+        Ok(Self::of(scopes.map(|scope| Box::from([scope]))))
     }
 
     /// Met when this policy or the other is.
@@ -76,14 +76,8 @@ impl ScopePolicy {
         reason = "policies are combined where they are made"
     )]
     pub fn or(self, other: Self) -> Self {
-        Self {
-            alternatives: self
-                .alternatives
-                .iter()
-                .chain(other.alternatives.iter())
-                .cloned()
-                .collect(),
-        }
+        let alternatives = [self, other].into_iter();
+        Self::of(alternatives.flat_map(|policy| policy.alternatives.list.to_vec()))
     }
 
     /// Met when this policy and the other are.
@@ -109,8 +103,8 @@ impl ScopePolicy {
             return self;
         }
         let mut alternatives: Vec<Box<[Scope]>> = Vec::new();
-        for first in self.alternatives.iter() {
-            for second in other.alternatives.iter() {
+        for first in &self.alternatives.list {
+            for second in &other.alternatives.list {
                 let added = second.iter().filter(|scope| !first.contains(scope));
                 let both = first.iter().chain(added).cloned().collect();
                 if !alternatives.contains(&both) {
@@ -118,8 +112,14 @@ impl ScopePolicy {
                 }
             }
         }
+        Self::of(alternatives)
+    }
+
+    fn of(alternatives: impl IntoIterator<Item = Box<[Scope]>>) -> Self {
+        let list: Box<[_]> = alternatives.into_iter().collect();
+        let index = Index::of(&list);
         Self {
-            alternatives: alternatives.into(),
+            alternatives: Arc::new(Alternatives { list, index }),
         }
     }
 
@@ -131,11 +131,15 @@ impl ScopePolicy {
         I::IntoIter: Clone,
     {
         let granted = scopes.into_iter();
-        self.alternatives.iter().any(|required| {
-            required
-                .iter()
-                .all(|scope| granted.clone().any(|granted| granted == &**scope))
-        })
+        let Alternatives { list, index } = &*self.alternatives;
+        match index {
+            Some(index) => index.is_met_by(granted),
+            None => list.iter().any(|required| {
+                required
+                    .iter()
+                    .all(|scope| granted.clone().any(|granted| granted == &**scope))
+            }),
+        }
     }
 
     /// The alternatives, each with the scopes that it needs all of: for whatever describes the policy elsewhere.
@@ -155,9 +159,8 @@ impl ScopePolicy {
     /// # }
     /// ```
     pub fn alternatives(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
-        self.alternatives
-            .iter()
-            .map(|scopes| scopes.iter().map(AsRef::as_ref))
+        let list = self.alternatives.list.iter();
+        list.map(|scopes| scopes.iter().map(AsRef::as_ref))
     }
 
     /// The scopes that a challenge names (RFC 6750 §3): those of the alternative given first.
@@ -177,11 +180,12 @@ impl ScopePolicy {
 /// As a condition: `(a and b) or c`.
 impl fmt::Display for ScopePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, required) in self.alternatives.iter().enumerate() {
+        let list = &self.alternatives.list;
+        for (index, required) in list.iter().enumerate() {
             if index > 0 {
                 f.write_str(" or ")?;
             }
-            let grouped = required.len() > 1 && self.alternatives.len() > 1;
+            let grouped = required.len() > 1 && list.len() > 1;
             let joined = required.join(" and ");
             if grouped {
                 write!(f, "({joined})")?;
@@ -199,12 +203,155 @@ impl fmt::Debug for ScopePolicy {
     }
 }
 
+impl PartialEq for Alternatives {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Alternatives {}
+
+/// The scopes of a long policy by their names.
+struct Index {
+    numbers: HashMap<Scope, usize, foldhash::fast::RandomState>,
+    /// A bit for each length that one of them has. Most scopes of a token that are not named differ in
+    /// length from all that are.
+    lengths: u64,
+    /// The alternatives by the numbers of their scopes.
+    alternatives: Box<[Box<[usize]>]>,
+}
+
+impl Index {
+    /// So many scopes are compared one by one.
+    const FEW: usize = 4;
+
+    fn of(list: &[Box<[Scope]>]) -> Option<Self> {
+        if list.iter().map(|scopes| scopes.len()).sum::<usize>() <= Self::FEW {
+            return None;
+        }
+        let mut numbers = HashMap::default();
+        let mut lengths = 0;
+        let mut number = |scope: &Scope| {
+            lengths |= Self::bit(scope.len());
+            let next = numbers.len();
+            *numbers.entry(scope.clone()).or_insert(next)
+        };
+        let alternatives = list
+            .iter()
+            .map(|scopes| scopes.iter().map(&mut number).collect())
+            .collect();
+        Some(Self {
+            numbers,
+            lengths,
+            alternatives,
+        })
+    }
+
+    fn is_met_by<'a>(&self, granted: impl Iterator<Item = &'a str>) -> bool {
+        let mut is_granted = Flags::new(self.numbers.len());
+        for scope in granted {
+            if self.lengths & Self::bit(scope.len()) != 0
+                && let Some(&number) = self.numbers.get(scope)
+            {
+                is_granted.set(number);
+            }
+        }
+        self.alternatives
+            .iter()
+            .any(|required| required.iter().all(|&number| is_granted.get(number)))
+    }
+
+    const fn bit(length: usize) -> u64 {
+        1 << (length % 64)
+    }
+}
+
+/// A flag for each of some scopes, on the stack unless they are more than 256.
+struct Flags {
+    few: [u64; 4],
+    many: Vec<u64>,
+}
+
+impl Flags {
+    fn new(count: usize) -> Self {
+        let words = count.div_ceil(64);
+        Self {
+            few: [0; 4],
+            many: vec![0; if words > 4 { words } else { 0 }],
+        }
+    }
+
+    fn set(&mut self, number: usize) {
+        let words = if self.many.is_empty() {
+            &mut self.few[..]
+        } else {
+            &mut self.many
+        };
+        if let Some(word) = words.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    fn get(&self, number: usize) -> bool {
+        let words = if self.many.is_empty() {
+            &self.few[..]
+        } else {
+            &self.many
+        };
+        words
+            .get(number / 64)
+            .is_some_and(|word| word & 1 << (number % 64) != 0)
+    }
+}
+
 /// The scopes of a `scope` claim: separated by U+0020 and by nothing else.
 ///
 /// `str::split_whitespace` would also split on tab and on the white space of Unicode, and so find scopes that the
 /// issuer did not grant.
 pub(crate) fn split(claim: &str) -> impl Iterator<Item = &str> + Clone {
-    claim.split(' ').filter(|scope| !scope.is_empty())
+    Split { rest: Some(claim) }.filter(|scope| !scope.is_empty())
+}
+
+/// As `str::split`, which calls a search for each piece: too much for pieces as short as scopes.
+#[derive(Clone)]
+struct Split<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let piece = first_space(rest.as_bytes()).and_then(|at| rest.split_at_checked(at));
+        match piece {
+            Some((piece, after)) => {
+                self.rest = after.get(1..);
+                Some(piece)
+            }
+            None => self.rest.take(),
+        }
+    }
+}
+
+/// Looks at eight bytes at a time.
+fn first_space(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    let (mut rest, mut at) = (text, 0);
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let others = u64::from_le_bytes(*word) ^ SPACES;
+        // The high bit of each byte that is none of the others. Bits above the lowest may be wrong.
+        let spaces = others.wrapping_sub(ONES) & !others & HIGH_BITS;
+        if spaces != 0 {
+            return Some(at + spaces.trailing_zeros() as usize / 8);
+        }
+        at += word.len();
+        rest = after;
+    }
+    let last = rest.iter().position(|&byte| byte == b' ');
+    last.map(|within| at + within)
 }
 
 fn scope_list<I>(scopes: I) -> Result<Vec<Scope>, ConfigError>
@@ -301,6 +448,50 @@ mod tests {
         ] {
             assert_eq!(all.is_met_by(split(claim)), meets_all, "{claim:?}");
             assert_eq!(any.is_met_by(split(claim)), meets_any, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_policy_is_met_by_what_a_short_one_is_met_by() {
+        let filler = ["x1", "x2", "x3", "x4"];
+        for count in [4, 200, 300] {
+            let many = (0..count).map(|number| format!("other/{number}"));
+            let others = ScopePolicy::any_of(many).unwrap();
+            let wanted = ScopePolicy::all_of(["a", "b"]).unwrap();
+            for policy in [others.clone().or(wanted.clone()), wanted.or(others)] {
+                assert!(policy.alternatives.index.is_some());
+                for (claim, met) in [
+                    ("a b", true),
+                    ("b x a", true),
+                    ("a", false),
+                    ("a c", false),
+                    ("", false),
+                    ("other/0", true),
+                    ("other/3 a", true),
+                    ("other/300", false),
+                    ("other/", false),
+                    ("x1 x2 x3 x4", false),
+                ] {
+                    assert_eq!(policy.is_met_by(split(claim)), met, "{count}: {claim:?}");
+                }
+                let last = format!("other/{}", count - 1);
+                assert!(policy.is_met_by(filler.into_iter().chain([&*last])));
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_are_separated_by_spaces_wherever_they_are() {
+        for claim in ["", " ", "a", "  a", "a  ", "a b", " a  bb   ccc "] {
+            for before in 0..20 {
+                let claim = format!("{}{claim}ä{claim}\t{claim}", "x".repeat(before));
+                let pieces = claim.split(' ').filter(|piece| !piece.is_empty());
+                assert_eq!(
+                    split(&claim).collect::<Vec<_>>(),
+                    pieces.collect::<Vec<_>>(),
+                    "{claim:?}"
+                );
+            }
         }
     }
 

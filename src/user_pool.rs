@@ -8,6 +8,7 @@ use crate::{
     granted_scopes::{GrantedScopes, checked_resource_server},
     keys::KeySet,
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
+    test_keys,
 };
 
 /// A Cognito user pool as a token issuer: the issuers it may write into tokens, where its keys are, and what its tokens may
@@ -468,10 +469,12 @@ fn checked_jwks_url(url: &str, unencrypted: Unencrypted) -> Result<ProtectedUrl,
 }
 
 fn checked_keys(setting: &'static str, document: &str) -> Result<KeySet, ConfigError> {
-    KeySet::parse(document).map_err(|error| ConfigError::InvalidJwks {
+    let keys = KeySet::parse(document).map_err(|error| ConfigError::InvalidJwks {
         setting,
         reason: error.to_string(),
-    })
+    })?;
+    test_keys::warn_of(setting, document);
+    Ok(keys)
 }
 
 #[cfg(test)]

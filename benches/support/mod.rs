@@ -9,12 +9,14 @@ use std::{
 };
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
-use axum::body::Body;
+use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, header::AUTHORIZATION};
 use serde_json::json;
 use tower::{Layer, Service};
-use tower_cognito::{AllowedClients, UserPool, Verifier, verifier::TokenCache};
+use tower_cognito::{
+    AllowedClients, Claims, ScopePolicy, UserPool, Verifier, verifier::TokenCache,
+};
 
 const POOL: &str = "eu-west-1_Bench0001";
 
@@ -50,10 +52,18 @@ impl Issuer {
         }
     }
 
+    pub(crate) fn verifier_for(&self, clients: AllowedClients) -> Verifier {
+        self.configured(clients, TokenCache::disabled())
+    }
+
     pub(crate) fn verifier(&self, cache: TokenCache) -> Verifier {
+        self.configured(AllowedClients::any(), cache)
+    }
+
+    fn configured(&self, clients: AllowedClients, cache: TokenCache) -> Verifier {
         let pool = UserPool::new(POOL).unwrap();
         let pool = pool.with_pinned_jwks(&self.jwks).unwrap();
-        Verifier::builder(pool, AllowedClients::any())
+        Verifier::builder(pool, clients)
             .token_cache(cache)
             .build()
             .unwrap()
@@ -65,6 +75,19 @@ impl Issuer {
         header.kid = Some(kid.to_owned());
         header.typ = None;
         jsonwebtoken::encode(&header, &claims(id, expires_in), &self.key).unwrap()
+    }
+
+    /// An unsigned token of 16 KiB, the longest that is accepted by default, whose claims are good. It
+    /// names a key that there is not.
+    pub(crate) fn hostile_token(&self, filler: &str) -> String {
+        let claims = self.claims_json("hostile", 3600);
+        let (claims, _) = claims.rsplit_once('}').unwrap();
+        format!(
+            "{}.{}.{}",
+            URL_SAFE_NO_PAD.encode(r#"{"kid":"nobody","alg":"RS256"}"#),
+            URL_SAFE_NO_PAD.encode(format!("{claims},{filler}}}")),
+            "A".repeat(342)
+        )
     }
 
     pub(crate) fn claims_json(&self, id: &str, expires_in: i64) -> String {
@@ -87,6 +110,18 @@ fn claims(id: &str, expires_in: i64) -> serde_json::Value {
         "client_id": "1example23456789abcdefghij",
         "padding": "0123456789".repeat(18),
     })
+}
+
+/// A service that demands a scope, and whose handler takes the claims.
+pub(crate) fn guarded(verifier: &Verifier) -> Router {
+    let policy = ScopePolicy::all_of(["profiles/get"]).unwrap();
+    let handler = |claims: Claims| async move {
+        drop(claims);
+        "hello"
+    };
+    Router::new()
+        .route("/", get(handler))
+        .route_layer(verifier.layer().require(policy))
 }
 
 /// A request as a server has it: the token in its header.

@@ -1,8 +1,8 @@
 //! What Cognito documents and nobody here has seen it do.
 //!
 //! The forms below follow AWS's developer guide and service model of November 2026. They are tested against
-//! [`LocalIssuer`](crate::testing::LocalIssuer), which follows the same documents, and token exchange also against an RFC 8693 server
-//! of others, but not against Cognito itself. Try them in your account before you rely on them; a difference is a bug to report.
+//! [`LocalIssuer`](crate::testing::LocalIssuer), which follows the same documents, and token exchange also against `idpyoidc`, an RFC 8693
+//! server that others wrote, but not against Cognito itself. Try them in your account before you rely on them; a difference is a bug to report.
 //! What was tried moves out of this module, so a name here may change in a minor version.
 //!
 //! | what | where | source |

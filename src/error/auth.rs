@@ -63,7 +63,7 @@ pub enum AuthError {
     /// The signature is not the issuer's.
     #[error("the token's signature does not verify")]
     InvalidSignature,
-    /// `iat` lies in the future (RFC 7519 §4.1.6).
+    /// `iat` is more than a day in the future (RFC 7519 §4.1.6): this machine's clock is far behind.
     #[error("the token is issued in the future")]
     IssuedInFuture,
     /// `iss` is none of the accepted issuers, byte for byte (RFC 8725 §3.8).

@@ -145,14 +145,18 @@ impl KeySource {
     pub(crate) fn lookup(self: &Arc<Self>, kid: &str, now: &Moment) -> Result<Lookup, AuthError> {
         sync::switch_point();
         let published = self.published.load();
-        if let Some(snapshot) = published.as_ref()
-            && let Some(key) = snapshot.keys.get(kid)
-            && self.may_serve(snapshot, now)
-        {
-            return Ok(Lookup::Found(FoundKey {
-                key: Arc::clone(key),
-                generation: snapshot.generation,
-            }));
+        if let Some(snapshot) = published.as_ref() {
+            let key = snapshot.keys.get(kid);
+            if let Some(key) = key.filter(|_| self.may_serve(snapshot, now)) {
+                return Ok(Lookup::Found(FoundKey {
+                    key: Arc::clone(key),
+                    generation: snapshot.generation,
+                }));
+            }
+            // Pinned keys are never replaced, so nothing under the lock could tell more.
+            if matches!(snapshot.kind, Kind::Pinned) {
+                return Err(AuthError::UnknownKey);
+            }
         }
         self.lookup_locked(kid, None, now)
     }

@@ -109,20 +109,6 @@ pub struct KeyStatus {
 }
 
 impl KeyStatus {
-    /// Of a verifier without a pool, which cannot be built.
-    pub(crate) const fn of_nothing() -> Self {
-        Self {
-            jwks_url: String::new(),
-            state: KeyState::Empty,
-            age: None,
-            kids: Vec::new(),
-            skipped: Vec::new(),
-            last_error: None,
-            next_attempt: None,
-            unfinished_attempts: 0,
-        }
-    }
-
     /// Where the keys are from, without the query of the URL, which may hold a secret.
     #[must_use]
     pub fn jwks_url(&self) -> &str {

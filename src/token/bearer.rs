@@ -88,7 +88,9 @@ impl OwnedCredentials {
 
 /// What follows `Bearer` and its spaces, or `None` under another scheme.
 ///
-/// The scheme is compared without case (RFC 9110 §11.1), and ends at a space and nothing else.
+/// The scheme is compared without case (RFC 9110 §11.1). It ends at the first character that is not
+/// one of a scheme's name, and only spaces may separate it from the token (§11.4): after anything
+/// else, such as a tab, the credentials are malformed, as they are without a token.
 fn token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked("Bearer".len())?;
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
@@ -97,8 +99,15 @@ fn token(value: &[u8]) -> Option<&[u8]> {
     match rest {
         [] => Some(&[]),
         [b' ', token @ ..] => Some(strip_leading_spaces(token)),
-        _ => None,
+        [more, ..] if is_token_char(*more) => None,
+        _ => Some(&[]),
     }
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+const fn is_token_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 fn strip_leading_spaces(mut value: &[u8]) -> &[u8] {
@@ -157,8 +166,7 @@ mod tests {
             "Basic a.b.c",
             "DPoP a.b.c",
             "Bearer2 a.b.c",
-            "Bearer: a.b.c",
-            "Bearer\ta.b.c",
+            "Bearer-x a.b.c",
             "Bearera.b.c",
             "Beare",
             "a.b.c",
@@ -170,7 +178,19 @@ mod tests {
 
     #[test]
     fn the_scheme_without_a_token_is_malformed() {
-        for field in ["Bearer", "bearer", "Bearer ", "Bearer    "] {
+        for field in [
+            "Bearer",
+            "bearer",
+            "Bearer ",
+            "Bearer    ",
+            "Bearer\ta.b.c",
+            "Bearer\t",
+            "Bearer: a.b.c",
+            "Bearer, a.b.c",
+            "Bearer=a.b.c",
+            "Bearer\"a.b.c\"",
+            "Bearer\u{e9} a.b.c",
+        ] {
             assert_eq!(
                 parse(&[field.as_bytes()]),
                 Err(AuthError::MalformedCredentials),

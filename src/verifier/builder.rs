@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Check, Shared, Verifier};
+use super::{Check, PerPool, Shared, Verifier};
 use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
@@ -62,8 +62,7 @@ const LONGEST_FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct VerifierBuilder {
-    pool: TrustedPool,
-    other_pools: Vec<TrustedPool>,
+    pools: PerPool<TrustedPool>,
     token_uses: Vec<TokenUse>,
     audience: ExpectedAudience,
     leeway: Duration,
@@ -87,8 +86,10 @@ struct TrustedPool {
 impl VerifierBuilder {
     pub(super) fn new(pool: UserPool, clients: AllowedClients) -> Self {
         Self {
-            pool: TrustedPool { pool, clients },
-            other_pools: Vec::new(),
+            pools: PerPool {
+                first: TrustedPool { pool, clients },
+                others: Vec::new(),
+            },
             token_uses: vec![TokenUse::Access],
             audience: ExpectedAudience::default(),
             leeway: DEFAULT_LEEWAY,
@@ -111,7 +112,7 @@ impl VerifierBuilder {
     /// one of that pool's clients. What its scopes may grant is up to
     /// [`UserPool::with_resource_servers`](crate::UserPool::with_resource_servers).
     pub fn add_pool(mut self, pool: UserPool, clients: AllowedClients) -> Self {
-        self.other_pools.push(TrustedPool { pool, clients });
+        self.pools.others.push(TrustedPool { pool, clients });
         self
     }
 
@@ -170,7 +171,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from `nbf` and `iat`.
+    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from `nbf`. `iat` may be
+    /// a day in the future, whatever the leeway: a clock that is behind must not reject every fresh token.
     ///
     /// The default is 10 seconds; at most 5 minutes are accepted.
     pub fn leeway(mut self, leeway: Duration) -> Self {
@@ -286,7 +288,7 @@ impl VerifierBuilder {
             .unwrap_or_else(|| Arc::new(SystemClock::new()));
         let sources = self.sources(&clock)?;
         let expectations = Expectations {
-            pools: self.pools().map(TrustedPool::expected).collect(),
+            pools: self.pools.iter().map(TrustedPool::expected).collect(),
             token_uses: self.token_uses.into(),
             audience: self.audience,
             dates: ExpectedDates {
@@ -305,10 +307,6 @@ impl VerifierBuilder {
                 clock,
             }),
         })
-    }
-
-    fn pools(&self) -> impl Iterator<Item = &TrustedPool> {
-        std::iter::once(&self.pool).chain(&self.other_pools)
     }
 
     fn check_bounds(&self) -> Result<(), ConfigError> {
@@ -379,7 +377,7 @@ impl VerifierBuilder {
 
     fn check_issuers(&self) -> Result<(), ConfigError> {
         let mut seen = Vec::new();
-        for issuer in self.pools().flat_map(|trusted| trusted.pool.issuers()) {
+        for issuer in self.pools.iter().flat_map(|trusted| trusted.pool.issuers()) {
             if seen.contains(&issuer) {
                 return Err(ConfigError::IssuerTwice {
                     issuer: issuer.to_owned(),
@@ -392,10 +390,9 @@ impl VerifierBuilder {
 
     /// One source per JWKS URL, so that pools behind one endpoint do not fetch it twice. A pool with keys of its own has its
     /// own.
-    fn sources(&self, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<KeySource>>, ConfigError> {
-        let mut sources: Vec<Arc<KeySource>> = Vec::new();
+    fn sources(&self, clock: &Arc<dyn Clock>) -> Result<PerPool<Arc<KeySource>>, ConfigError> {
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
-        for trusted in self.pools() {
+        self.pools.try_map(|trusted| {
             let url = trusted.pool.protected_jwks_url();
             let keys = match trusted.pool.keys() {
                 PoolKeys::Fetched => Keys::None,
@@ -414,9 +411,8 @@ impl VerifierBuilder {
             if shareable {
                 fetching.push(Arc::clone(&source));
             }
-            sources.push(source);
-        }
-        Ok(sources)
+            Ok(source)
+        })
     }
 
     fn source(
@@ -518,7 +514,8 @@ impl fmt::Debug for VerifierBuilder {
             .field(
                 "pools",
                 &self
-                    .pools()
+                    .pools
+                    .iter()
                     .map(|trusted| &trusted.pool)
                     .collect::<Vec<_>>(),
             )

@@ -2,12 +2,14 @@
 
 mod builder;
 mod not_a_layer;
+mod per_pool;
 mod token_cache;
 
 use std::{fmt, sync::Arc};
 
 use tracing::{Span, level_filters::LevelFilter};
 
+use self::per_pool::PerPool;
 use self::token_cache::{VerifiedToken, VerifiedTokens};
 pub use self::{builder::VerifierBuilder, token_cache::TokenCache};
 use crate::{
@@ -56,8 +58,8 @@ pub struct Verifier {
 
 struct Shared {
     expectations: Expectations,
-    /// One per pool, in the order of the expectations' pools; pools of one JWKS URL share one.
-    sources: Vec<Arc<KeySource>>,
+    /// In the order of the expectations' pools; pools of one JWKS URL share one.
+    sources: PerPool<Arc<KeySource>>,
     max_token_bytes: usize,
     checks: Vec<Arc<Check>>,
     token_cache: TokenCache,
@@ -132,8 +134,8 @@ impl Verifier {
     /// several pools an error need not keep the service from starting; see [`is_ready`](Self::is_ready).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
         // Each fetch runs in a task of its own, so what is started here goes on while another one is waited for.
-        let mut started = Vec::with_capacity(self.shared.sources.len());
-        for source in &self.shared.sources {
+        let mut started = Vec::new();
+        for source in self.shared.sources.iter() {
             started.push((source, source.warm_up()));
         }
         let mut outcome = Ok(());
@@ -175,10 +177,15 @@ impl Verifier {
     /// The status of the pool whose keys are in the worst state. It is what an alert asks.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
-        self.key_statuses()
-            .into_iter()
-            .max_by_key(|status| status.state().severity())
-            .unwrap_or_else(KeyStatus::of_nothing)
+        let PerPool { first, others } = &self.shared.sources;
+        others.iter().fold(first.status(), |worst, source| {
+            let status = source.status();
+            if status.state().severity() < worst.state().severity() {
+                worst
+            } else {
+                status
+            }
+        })
     }
 
     /// The status of each pool's keys, in the order in which the pools were given.
@@ -215,7 +222,7 @@ impl Verifier {
     ///
     /// Nothing does that by itself as time passes, so call it first in the handler that answers a scrape.
     pub fn record_key_metrics(&self) {
-        for source in &self.shared.sources {
+        for source in self.shared.sources.iter() {
             source.record_metrics();
         }
     }
@@ -369,7 +376,7 @@ fn name_caller(claims: &Claims) {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("sources", &self.shared.sources)
+            .field("sources", &self.shared.sources.iter().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

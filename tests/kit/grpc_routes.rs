@@ -68,7 +68,7 @@ async fn each_method_demands_its_own_scopes_and_what_is_not_listed_is_refused() 
         ]
     );
     let report = listed(&pool)
-        .run_with(service(&pool, &guard), |body| body)
+        .run_with(service(&pool, &guard), Bytes::from)
         .await;
     report.assert_as_listed();
 }
@@ -83,7 +83,7 @@ async fn faults_of_a_guard_by_path_are_found() {
         .require("/orders.Orders/Get", policy("orders/get"))
         .any_token("/orders.Orders/Ping");
     let report = listed(&pool)
-        .run_with(service(&pool, &guard), |body| body)
+        .run_with(service(&pool, &guard), Bytes::from)
         .await;
     let found: Vec<_> = report.findings().collect();
     assert_eq!(
@@ -96,7 +96,7 @@ async fn faults_of_a_guard_by_path_are_found() {
         .any_token("/orders.Orders/Cancel")
         .require("/orders.Orders/Gone", policy("orders/get"));
     let matrix = listed(&pool).all_of(Method::POST, "/orders.Orders/Gone", ["orders/get"]);
-    let report = matrix.run_with(service(&pool, &guard), |body| body).await;
+    let report = matrix.run_with(service(&pool, &guard), Bytes::from).await;
     let found: Vec<_> = report.findings().collect();
     assert_eq!(
         found,

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::time::{Duration, SystemTime};
+
 use serde::Deserialize;
+use serde_json::json;
 use tower_cognito::testing::TestPool;
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +66,30 @@ fn the_actor_is_the_outermost_one_and_what_is_not_readable_is_an_error() {
     ] {
         let error = with(odd).unwrap_err();
         assert!(error.to_string().contains("Actor"), "{odd}: {error}");
+    }
+}
+
+#[test]
+fn what_a_step_up_rule_asks_for_is_there_or_is_none() {
+    let pool = TestPool::new();
+    let token = pool.token().user("jane");
+    let claims = pool.claims(
+        &token
+            .clone()
+            .claim("acr", "urn:example:mfa")
+            .claim("auth_time", 1_735_689_000),
+    );
+    assert_eq!(claims.acr(), Some("urn:example:mfa"));
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_000);
+    assert_eq!(claims.authenticated_at(), Some(at));
+    for odd in [json!(null), json!([1]), json!({}), json!(true)] {
+        let claims = pool.claims(
+            &token
+                .clone()
+                .claim("acr", odd.clone())
+                .claim("auth_time", odd),
+        );
+        assert_eq!((claims.acr(), claims.authenticated_at()), (None, None));
     }
 }
 

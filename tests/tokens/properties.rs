@@ -321,7 +321,10 @@ proptest! {
         let (status, error) = answer(std::slice::from_ref(&field));
         let is_bearer = value.len() >= 6
             && value[..6].eq_ignore_ascii_case(b"bearer")
-            && value.get(6).is_none_or(|byte| *byte == b' ');
+            && !value.get(6).is_some_and(|byte| {
+                // A character of a longer scheme's name (RFC 9110 §5.6.2).
+                byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
+            });
         let expected = match (is_in_the_grammar(&value), is_bearer) {
             (true, _) => AuthError::MalformedToken,
             (false, true) => AuthError::MalformedCredentials,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the local issuer as a program, and verifies its tokens with AWS's aws-jwt-verify (npm) and with PyJWT (PyPI). Needs
+# Runs the local issuer as a program, verifies its tokens with AWS's aws-jwt-verify (npm) and with PyJWT (PyPI), and lets the client
+# of the MCP SDK (PyPI) get one. Needs
 # cargo, node with npm, and python3 with venv. What it installs goes into a temporary directory that it removes.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -20,6 +21,8 @@ cp "$here"/package.json "$here"/package-lock.json "$here"/verify.js "$scratch"
 npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
+python3 -m venv "$scratch/mcp"
+"$scratch/mcp/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/mcp.txt"
 
 program="$(cargo build --quiet -p local-issuer --message-format=json |
     sed -n 's/.*"name":"local-issuer".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
@@ -46,3 +49,5 @@ run_with
 verify=("$scratch/venv/bin/python" "$here/verify.py")
 run_with
 run_with --issuer-on-loopback
+verify=("$scratch/mcp/bin/python" "$here/mcp_client.py")
+run_with --issuer-on-loopback --bind-resource

@@ -12,6 +12,7 @@ mod source;
 
 use std::{error::Error, time::Duration};
 
+use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client;
 use source::SecretsManager;
 use tower_cognito::{
@@ -23,8 +24,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    let secrets = Client::new(&aws_config::load_from_env().await);
-    let secret_id = std::env::args().nth(1).ok_or("name the secret, or --check")?;
+    let secrets = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+    let secret_id = std::env::args()
+        .nth(1)
+        .ok_or("name the secret, or --check")?;
     if secret_id == "--check" {
         return check(&secrets).await;
     }
@@ -58,7 +61,10 @@ async fn check(secrets: &Client) -> Result<(), BoxError> {
 
     // There is no secret yet, so there is no request.
     let missing = caller.token().await.map(|_| ());
-    assert!(matches!(missing, Err(TokenError::SecretUnavailable(_))), "{missing:?}");
+    assert!(
+        matches!(missing, Err(TokenError::SecretUnavailable(_))),
+        "{missing:?}"
+    );
     assert_eq!(issuer.requests(Endpoint::Token), 0);
 
     let create = secrets.create_secret().name("client-secret");
@@ -73,7 +79,11 @@ async fn check(secrets: &Client) -> Result<(), BoxError> {
     issuer.remove_secret("caller", "the-old-secret");
     clock.advance(Duration::from_secs(60 * 60));
     caller.token().await?;
-    assert_eq!(issuer.requests(Endpoint::Token), 3, "the old secret once more, then the new one");
+    assert_eq!(
+        issuer.requests(Endpoint::Token),
+        3,
+        "the old secret once more, then the new one"
+    );
     println!("the secret was fetched, rotated and fetched again");
     Ok(())
 }

@@ -51,7 +51,8 @@ fn is_missing(error: &SdkError<GetSecretValueError>) -> bool {
 impl FetchSecrets for SecretsManager {
     async fn fetch_secrets(&self) -> Result<ClientSecrets, SecretUnavailable> {
         let current = self.version("AWSCURRENT").await?;
-        let current = current.ok_or(SecretUnavailable::new("Secrets Manager has no such secret"))?;
+        let current =
+            current.ok_or(SecretUnavailable::new("Secrets Manager has no such secret"))?;
         let secrets = ClientSecrets::new(current);
         Ok(match self.version("AWSPENDING").await? {
             Some(pending) => secrets.with_next(pending),

@@ -48,8 +48,8 @@ enum Naming {
     Loopback,
 }
 
-/// Why a local issuer did not start.
-#[derive(Debug, thiserror::Error)]
+/// Why a local issuer did not start. `Debug` writes the same sentence as `Display`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The port cannot be had, or there is no more thread.
@@ -58,6 +58,13 @@ pub enum StartError {
     /// The pool id has no form that Cognito uses.
     #[error(transparent)]
     PoolId(#[from] ConfigError),
+}
+
+/// As `Display`.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl LocalIssuerBuilder {

@@ -8,9 +8,8 @@ mod report;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION};
-use serde_json::Value;
+use serde::Serialize;
 use tower_service::Service;
 
 pub use self::report::{RouteFinding, RouteReport};
@@ -150,7 +149,7 @@ impl RouteMatrix {
         self.route(method, path, Access::Scopes(policy))
     }
 
-    /// The operations of an OpenAPI 3 document, with what their `security` says: the scopes of all
+    /// The operations of an OpenAPI 3 document (a JSON value, or the type of a crate that writes one), with what their `security` says: the scopes of all
     /// requirements of an alternative together. Without `security`, an operation has the document's;
     /// where neither has any, or one alternative is empty, it is public.
     ///
@@ -158,8 +157,12 @@ impl RouteMatrix {
     ///
     /// If the document has no `paths`, or a scope in it is one that no token can carry.
     #[track_caller]
-    pub fn openapi(mut self, document: &Value) -> Self {
-        for (method, path, access) in openapi::operations(document) {
+    pub fn openapi(mut self, document: &impl Serialize) -> Self {
+        let document = match serde_json::to_value(document) {
+            Ok(document) => document,
+            Err(error) => panic!("the OpenAPI document cannot be written as JSON: {error}"),
+        };
+        for (method, path, access) in openapi::operations(&document) {
             self = self.route(method, &path, access);
         }
         self
@@ -241,7 +244,7 @@ impl RouteMatrix {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn run_with<S, B, R>(self, service: S, body: impl Fn(Bytes) -> B) -> RouteReport
+    pub async fn run_with<S, B, R>(self, service: S, body: impl Fn(Vec<u8>) -> B) -> RouteReport
     where
         S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug> + Clone,
     {

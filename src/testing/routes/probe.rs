@@ -2,7 +2,6 @@
 
 use std::{fmt, future::poll_fn};
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, TE},
@@ -97,17 +96,17 @@ impl<S: Clone, F> Probe<S, F> {
     pub(super) async fn call<B, R>(&self, request: Request<()>) -> Seen
     where
         S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug>,
-        F: Fn(Bytes) -> B,
+        F: Fn(Vec<u8>) -> B,
     {
         let (mut head, ()) = request.into_parts();
         let route = format!("{} {}", head.method, head.uri);
-        let mut body = Bytes::new();
+        let mut body = Vec::new();
         if self.protocol == Protocol::Grpc {
             let grpc = HeaderValue::from_static("application/grpc");
             head.headers.insert(CONTENT_TYPE, grpc);
             head.headers
                 .insert(TE, HeaderValue::from_static("trailers"));
-            body = Bytes::from_static(EMPTY_MESSAGE);
+            body = EMPTY_MESSAGE.to_vec();
         }
         let request = Request::from_parts(head, (self.body)(body));
         let mut service = self.service.clone();

@@ -261,17 +261,31 @@ impl Claims {
     ///
     /// # Examples
     ///
+    /// A string that has escapes in the token cannot be borrowed from it, and Cognito has written `/` as `\/` for years. So borrow
+    /// as a [`Cow`](std::borrow::Cow), which serde does where it is told to, or take a `String`; `&str` works until the first
+    /// slash. [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes) writes such tokens in
+    /// tests.
+    ///
     /// ```
+    /// use std::borrow::Cow;
+    ///
     /// use serde::Deserialize;
-    /// use tower_cognito::{Claims, claims::CustomClaimsError};
+    /// use tower_cognito::{Claims, claims::CustomClaimsError, testing::TestPool};
     ///
     /// #[derive(Deserialize)]
     /// struct Tenant<'a> {
-    ///     tenant_id: &'a str,
+    ///     #[serde(borrow)]
+    ///     tenant_id: Cow<'a, str>,
     /// }
     ///
-    /// fn tenant(claims: &Claims) -> Result<&str, CustomClaimsError> {
+    /// fn tenant(claims: &Claims) -> Result<Cow<'_, str>, CustomClaimsError> {
     ///     Ok(claims.custom::<Tenant>()?.tenant_id)
+    /// }
+    ///
+    /// let pool = TestPool::new();
+    /// let token = pool.token().claim("tenant_id", "acme/eu");
+    /// for token in [token.clone(), token.with_escaped_slashes()] {
+    ///     assert_eq!(tenant(&pool.claims(&token)).unwrap(), "acme/eu");
     /// }
     /// ```
     pub fn custom<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CustomClaimsError> {

@@ -19,10 +19,10 @@ use crate::{
 /// The work that a payload may cost before its signature has verified. A step takes up to some 20
 /// nanoseconds.
 ///
-/// It is about five times what the longest token takes that Cognito writes by itself (a user's in
-/// 100 groups). A pre token generation trigger can write more, which is why longer payloads are
+/// It is twice what the longest token takes that Cognito writes by itself (a user's in 100
+/// groups). A pre token generation trigger can write more, which is why longer payloads are
 /// not rejected, but read after the signature.
-const STEPS_BEFORE_SIGNATURE: Steps = Steps::AtMost(512);
+const STEPS_BEFORE_SIGNATURE: Steps = Steps::AtMost(256);
 
 /// Where the issuer of a long payload is looked for, at most.
 const MAX_ISSUER_CANDIDATES: usize = 100;

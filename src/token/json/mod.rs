@@ -1,8 +1,7 @@
 //! JSON, read strictly.
 //!
 //! A token is read by [`Reader`], which costs next to nothing until the signature has verified.
-//! What comes from a server that we asked (key sets, token responses) is read by serde through
-//! [`object`].
+//! What comes from a server that we asked (key sets, token responses) is read by serde.
 
 mod borrowed;
 mod reader;
@@ -11,6 +10,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "client")]
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -24,6 +24,7 @@ pub(crate) use self::{
 /// A derived `Deserialize` rejects a second member of a name it reads, however the name is escaped,
 /// and rejects trailing text, comments, NaN and a byte order mark. It would also read a struct from
 /// an array, which this does not.
+#[cfg(feature = "client")]
 pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     let is_object = text.trim_ascii_start().starts_with('{');
     is_object.then(|| serde_json::from_str(text).ok()).flatten()

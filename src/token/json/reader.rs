@@ -37,6 +37,10 @@ pub(crate) enum Value {
 }
 
 /// Reads one text, from its start.
+///
+/// What is done for every member is inlined, and what is not takes the reader by value, so that its
+/// position stays in a register: through memory, each step would wait for the one before.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -79,6 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn value(&mut self) -> Result<Value, Stop> {
         let first = self.next();
         let start = self.at;
@@ -94,18 +99,19 @@ impl<'a> Reader<'a> {
                 Ok(Value::Number(self.span_from(start)))
             }
             Some(b'[') => {
-                self.skip_value()?;
+                *self = self.after_value()?;
                 Ok(Value::List(self.span_from(start)))
             }
             _ => {
-                self.skip_value()?;
+                *self = self.after_value()?;
                 Ok(Value::Other)
             }
         }
     }
 
     /// Checks a value of any kind, however deep, and steps over it.
-    fn skip_value(&mut self) -> Result<(), Stop> {
+    #[inline(never)]
+    fn after_value(mut self) -> Result<Self, Stop> {
         let mut open = OpenContainers::default();
         loop {
             self.step()?;
@@ -138,7 +144,7 @@ impl<'a> Reader<'a> {
             // A value has ended. What follows belongs to the container that it is in.
             loop {
                 let Some(container) = open.innermost() else {
-                    return Ok(());
+                    return Ok(self);
                 };
                 let next = self.next();
                 self.at += 1;
@@ -156,6 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A member's name and the colon after it.
+    #[inline(always)]
     fn name(&mut self) -> Result<JsonString, Stop> {
         self.step()?;
         self.expect(b'"')?;
@@ -165,6 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The rest of a string whose opening quote has been read.
+    #[inline(always)]
     fn string(&mut self) -> Result<JsonString, Stop> {
         let start = self.at;
         let mut escaped = false;
@@ -179,7 +187,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.escape()?;
+                    *self = self.after_escape()?;
                 }
                 // The end of the text, or a control character (RFC 8259 §7).
                 _ => return Err(Stop::Malformed),
@@ -188,6 +196,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Eight characters at a time: this is where a reader spends its time on a good token.
+    #[inline(always)]
     fn skip_plain_characters(&mut self) {
         let mut rest = self.text.get(self.at..).unwrap_or_default();
         while let Some((word, after)) = rest.split_first_chunk() {
@@ -207,22 +216,24 @@ impl<'a> Reader<'a> {
 
     /// What follows a backslash. Whether two escapes make a pair of surrogates is looked at where a
     /// string is used.
-    fn escape(&mut self) -> Result<(), Stop> {
+    #[inline(never)]
+    fn after_escape(mut self) -> Result<Self, Stop> {
         self.step()?;
         match self.bump() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(self),
             Some(b'u') => {
                 let digits = self.text.get(self.at..self.at + 4);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
                     return Err(Stop::Malformed);
                 }
                 self.at += 4;
-                Ok(())
+                Ok(self)
             }
             _ => Err(Stop::Malformed),
         }
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<(), Stop> {
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -248,6 +259,7 @@ impl<'a> Reader<'a> {
     }
 
     /// At least one digit.
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), Stop> {
         let start = self.at;
         let mut rest = self.text.get(start..).unwrap_or_default();
@@ -274,6 +286,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), Stop> {
         if self.next_is(byte) {
             Ok(())
@@ -283,6 +296,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the next byte that is not white space is this one. If so, it is stepped over.
+    #[inline(always)]
     fn next_is(&mut self, byte: u8) -> bool {
         let is = self.next() == Some(byte);
         self.at += usize::from(is);
@@ -290,26 +304,31 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is not white space, which is not stepped over.
+    #[inline(always)]
     fn next(&mut self) -> Option<u8> {
-        loop {
-            let byte = self.peek();
-            if !matches!(byte, Some(b' ' | b'\n' | b'\t' | b'\r')) {
-                return byte;
-            }
-            self.at += 1;
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
+        let byte = self.peek();
+        if !byte.is_some_and(|byte| is_space(&byte)) {
+            return byte;
         }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| is_space(byte)).count();
+        self.peek()
     }
 
+    #[inline(always)]
     fn bump(&mut self) -> Option<u8> {
         let byte = self.peek();
         self.at += 1;
         byte
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
+    #[inline(always)]
     fn step(&mut self) -> Result<(), Stop> {
         if let Steps::AtMost(steps) = &mut self.steps {
             *steps = steps.checked_sub(1).ok_or(Stop::OutOfSteps)?;

@@ -113,12 +113,17 @@ impl Header {
                 _ => None,
             };
             let mut buffer = [0; 4];
-            let twice = match name.of(text).short(&mut buffer) {
-                Some("alg") => algorithm.replace(string.ok_or(Stop::Malformed)?).is_some(),
-                Some("kid") => kid.replace(string.ok_or(Stop::Malformed)?).is_some(),
-                Some("crit") => std::mem::replace(&mut extensions[0], true),
-                Some("b64") => std::mem::replace(&mut extensions[1], true),
-                Some("zip") => std::mem::replace(&mut extensions[2], true),
+            let name = name.of(text);
+            let name = match name.plain() {
+                Some(name) => name,
+                None => name.short(&mut buffer).unwrap_or_default().as_bytes(),
+            };
+            let twice = match name {
+                b"alg" => algorithm.replace(string.ok_or(Stop::Malformed)?).is_some(),
+                b"kid" => kid.replace(string.ok_or(Stop::Malformed)?).is_some(),
+                b"crit" => std::mem::replace(&mut extensions[0], true),
+                b"b64" => std::mem::replace(&mut extensions[1], true),
+                b"zip" => std::mem::replace(&mut extensions[2], true),
                 _ => false,
             };
             if twice { Err(Stop::Malformed) } else { Ok(()) }

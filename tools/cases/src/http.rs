@@ -50,19 +50,30 @@ fn schemes(t: &mut Table, token: &str) {
         Headers::new(),
     );
     for (name, value) in [
+        ("scheme_with_a_colon", format!("Bearer: {token}")),
+        ("scheme_with_a_tab", format!("Bearer\t{token}")),
+        ("scheme_with_an_equals_sign", format!("Bearer={token}")),
+        ("scheme_with_a_comma", format!("Bearer,{token}")),
+        ("scheme_with_nbsp", format!("Bearer\u{a0}{token}")),
+    ] {
+        t.refused(
+            name,
+            SCHEME,
+            "malformed_credentials",
+            "bearer",
+            HERE,
+            authorization(&value),
+        );
+    }
+    for (name, value) in [
         ("authorization_empty", String::new()),
         ("scheme_basic", "Basic dXNlcjpwYXNz".to_owned()),
         ("scheme_basic_with_the_token", format!("Basic {token}")),
         ("scheme_dpop", format!("DPoP {token}")),
         ("scheme_bearer2", format!("Bearer2 {token}")),
-        ("scheme_with_a_colon", format!("Bearer: {token}")),
-        ("scheme_with_a_tab", format!("Bearer\t{token}")),
-        ("scheme_with_an_equals_sign", format!("Bearer={token}")),
-        ("scheme_with_a_comma", format!("Bearer,{token}")),
         ("scheme_stuck_to_the_token", format!("Bearer{token}")),
         ("scheme_in_quotes", format!("\"Bearer\" {token}")),
         ("scheme_prefix", format!("Beare {token}")),
-        ("scheme_with_nbsp", format!("Bearer\u{a0}{token}")),
         ("scheme_latin_letter", format!("B\u{e9}arer {token}")),
         (
             "scheme_fullwidth",

@@ -1,0 +1,39 @@
+//! Notices the public keys of the test kit where they do not belong.
+
+/// The beginning of the moduli of the keys in `fixtures/keys/`, as a JWK Set writes them. Their private halves are in every copy of
+/// this crate.
+const MODULI: [&str; 3] = [
+    "v50VBOcWaWhJziTzGsqNYGvGkkrhgUTJ5VzQPVsbXFh",
+    "uKzTwxOww4boTDnwGnH0Q4r7_qcHy-hscERVhzwcW7Q",
+    "khJu_Xzoul8RcKk4cHn2V9F1OVoQrFdd2YYMMBQQ17d",
+];
+
+/// Warns of a release build that is configured to trust one of them. A debug build is a test or an example.
+pub(crate) fn warn_of(setting: &'static str, jwks: &str) {
+    if cfg!(not(debug_assertions)) && are_in(jwks) {
+        tracing::warn!(
+            setting,
+            "test keys configured in a release build: anyone can sign tokens with them"
+        );
+    }
+}
+
+fn are_in(jwks: &str) -> bool {
+    MODULI.iter().any(|modulus| jwks.contains(modulus))
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::{Key, TestPool};
+
+    #[test]
+    fn every_key_of_the_test_kit_is_noticed_and_no_other() {
+        let pool = TestPool::new();
+        for key in [Key::Access, Key::Id, Key::Unpublished] {
+            assert!(are_in(&pool.jwks_of([key])), "{key:?}");
+        }
+        let jwks = pool.jwks_of([Key::Access]);
+        assert!(!are_in(&jwks.replace("v50VBOcW", "w50VBOcW")));
+    }
+}
