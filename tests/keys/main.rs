@@ -12,6 +12,8 @@
 
 mod age;
 mod bad_replies;
+#[path = "../support/callsites.rs"]
+mod callsites;
 mod conditional;
 mod fallback;
 mod fetcher_sockets;

@@ -12,6 +12,8 @@
 mod answers;
 mod axum;
 mod axum_stack;
+#[path = "../support/callsites.rs"]
+mod callsites;
 #[path = "../support/fetching.rs"]
 mod fetching;
 mod nesting;

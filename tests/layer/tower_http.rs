@@ -460,6 +460,7 @@ async fn a_trace_with_header_fields_shows_no_token_inside_or_behind_a_sensitive_
         .with_writer(log.clone())
         .with_max_level(Level::TRACE)
         .finish();
+    crate::callsites::keep_enabled();
     let _guard = tracing::subscriber::set_default(subscriber);
     let trace = || {
         let span = DefaultMakeSpan::new()

@@ -9,6 +9,8 @@
 )]
 #![allow(unreachable_pub, reason = "a test program has no public items")]
 
+#[path = "../support/callsites.rs"]
+mod callsites;
 mod metrics;
 mod no_leak;
 #[path = "../support/recorded/mod.rs"]

@@ -273,6 +273,7 @@ async fn nothing_of_a_request_comes_out_again() {
         .with_ansi(false)
         .with_writer(shown.clone())
         .finish();
+    crate::callsites::keep_enabled();
     let _guard = tracing::subscriber::set_default(subscriber);
     let recorded = Recorded::new();
     let _recording = recorded.listen();
@@ -301,6 +302,7 @@ async fn a_span_that_asks_for_the_caller_learns_that_of_verified_tokens_and_noth
         .with_ansi(false)
         .with_writer(shown.clone())
         .finish();
+    crate::callsites::keep_enabled();
     let _guard = tracing::subscriber::set_default(subscriber);
     let caller = format!("request{{client_id=\"{MARK}-client\"}}");
     for attempt in attempts() {

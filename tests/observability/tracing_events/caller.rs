@@ -165,6 +165,7 @@ async fn the_name_is_escaped_by_the_subscriber() {
         .with_ansi(false)
         .with_writer(out.clone())
         .finish();
+    crate::callsites::keep_enabled();
     let _guard = tracing::subscriber::set_default(subscriber);
     let pool = TestPool::new();
     let service = ServiceBuilder::new()
