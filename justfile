@@ -38,7 +38,7 @@ compile-fail:
 
 # Lints, warnings as errors.
 clippy:
-    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy --workspace --exclude interleavings --all-targets --all-features -- -D warnings
 
 # The documentation, warnings as errors.
 doc:
@@ -68,9 +68,13 @@ other-features:
 no-fixture-keys:
     checks/no_fixture_keys.sh
 
+# The key source and the token cache under a model checker, which tries the orders that threads can run in.
+interleavings:
+    cargo test --quiet -p interleavings
+
 # The example packages and the tools: their tests; and what each example tells its reader to try works.
 examples:
-    cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail
+    cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail --exclude interleavings
     checks/examples.py
     cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
