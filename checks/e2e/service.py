@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-REASON = re.compile(r'bearer token .*reason="(\w+)"')
+REASON = re.compile(r'authentication decided .*reason="(\w+)"')
 
 
 class Service:

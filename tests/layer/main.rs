@@ -16,6 +16,7 @@ mod axum_stack;
 mod callsites;
 #[path = "../support/fetching.rs"]
 mod fetching;
+mod guards;
 mod nesting;
 mod refusals;
 mod require_claims;

@@ -6,7 +6,10 @@ pub(crate) mod divergences;
 pub(crate) mod replay;
 pub(crate) mod row;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -54,7 +57,12 @@ pub(crate) fn jwks(name: &str) -> Option<String> {
 }
 
 pub(crate) fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+    // The manifest is the crate's, or that of a tool below `tools/`.
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|directory| directory.join("fixtures"))
+        .find(|directory| directory.is_dir())
+        .unwrap()
 }
 
 fn read<T: DeserializeOwned>(file: &str) -> Vec<T> {
