@@ -41,7 +41,7 @@
 //!    is `access`, or [another accepted one](verifier::VerifierBuilder::token_uses); `client_id` is an
 //!    [allowed client](AllowedClients); `aud` is absent, names an [accepted audience](verifier::VerifierBuilder::accept_audience),
 //!    or names nothing but the token's own client; `cnf` is absent, since a bearer token proves no key or certificate.
-//! 6. `exp` is there and has not passed; `nbf` and `iat`, if there, are not in the future; all with
+//! 6. `exp` is there and has not passed; `nbf`, if there, is not in the future, and `iat` at most a day; all with
 //!    [leeway](verifier::VerifierBuilder::leeway). What cannot be read as a number is refused, never taken for absent.
 //! 7. The key that `kid` names is among the pool's. Only this step can touch the network.
 //! 8. The RSA signature verifies over the bytes that were received.
