@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the local issuer as a program, verifies its tokens with AWS's aws-jwt-verify (npm) and with PyJWT (PyPI), and lets the client
-# of the MCP SDK (PyPI) get one. Needs
+# Runs the local issuer as a program, verifies its tokens with AWS's aws-jwt-verify (npm) and with PyJWT (PyPI), and lets OAuth
+# clients get some: openid-client (npm), requests-oauthlib and the MCP SDK (PyPI), and oauth2 (crates.io). Needs
 # cargo, node with npm, and python3 with venv. What it installs goes into a temporary directory that it removes.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -17,15 +17,21 @@ finish() {
 }
 trap finish EXIT
 
-cp "$here"/package.json "$here"/package-lock.json "$here"/verify.js "$scratch"
+cp "$here"/package.json "$here"/package-lock.json "$here"/verify.js "$here"/oauth_client.js "$scratch"
 npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
+python3 -m venv "$scratch/oauth"
+"$scratch/oauth/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/oauth.txt"
 python3 -m venv "$scratch/mcp"
 "$scratch/mcp/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/mcp.txt"
 
-program="$(cargo build --quiet -p local-issuer --message-format=json |
-    sed -n 's/.*"name":"local-issuer".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+build() {
+    cargo build --quiet -p "$1" --message-format=json |
+        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+}
+program="$(build local-issuer)"
+oauth2_client="$(build oauth2-client)"
 
 # Once as a pool on AWS names itself, once under its own URL.
 run_with() {
@@ -49,5 +55,11 @@ run_with
 verify=("$scratch/venv/bin/python" "$here/verify.py")
 run_with
 run_with --issuer-on-loopback
+verify=("$scratch/oauth/bin/python" "$here/oauth_client.py")
+run_with
+verify=(node "$scratch/oauth_client.js")
+run_with
+verify=("$oauth2_client")
+run_with
 verify=("$scratch/mcp/bin/python" "$here/mcp_client.py")
 run_with --issuer-on-loopback --bind-resource
