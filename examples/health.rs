@@ -53,7 +53,8 @@ fn describe(status: &KeyStatus) -> Value {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = LocalIssuer::start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["test-client"])?).build()?;
     verifier.warm_up().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("curl -i http://{}/readyz; echo", listener.local_addr()?);

@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .client("shop", "secret", ["orders/post"])
         .start()?;
     let consumer = Consumer {
-        verifier: Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?,
+        verifier: Verifier::builder(issuer.user_pool(), AllowedClients::only(["shop"])?).build()?,
         required: ScopePolicy::all_of(["orders/post"])?,
     };
     println!(

@@ -75,7 +75,8 @@ pub(crate) fn app(layer: BearerAuthLayer, reasons: &Reasons) -> Result<Router, C
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = LocalIssuer::start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["test-client"])?).build()?;
     let layer = match env::args().nth(1).as_deref() {
         Some("--enforce") => verifier.layer(),
         _ => verifier.layer().report_only(),

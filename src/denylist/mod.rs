@@ -24,7 +24,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 //! let denylist = Denylist::builder(Duration::from_secs(60), |_| load()).spawn()?;
-//! let verifier = Verifier::builder(pool, AllowedClients::any())
+//! let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?)
 //!     .check(denylist.to_check())
 //!     .build()?;
 //! # let _ = verifier;

@@ -83,7 +83,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = LocalIssuer::builder()
         .client("prober", "secret", ["health/get"])
         .start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["prober"])?).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!(
         "grpcurl -plaintext -H \"authorization: Bearer $(curl -s -u prober:secret \

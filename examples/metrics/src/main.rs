@@ -60,7 +60,8 @@ async fn main() -> Result<(), BoxError> {
         .init();
     let handle = install_recorder()?;
     let issuer = LocalIssuer::start()?;
-    let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+    let verifier =
+        Verifier::builder(issuer.user_pool(), AllowedClients::only(["test-client"])?).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("curl -i {url}/profiles; curl -i {url}/metrics");
