@@ -166,6 +166,9 @@ pub(crate) fn cache_control(data: &[u8]) {
     }
 }
 
+/// Four times the longest token that a verifier takes by default.
+const LONGEST_PART: usize = 64 * 1024;
+
 /// Edits of a good token, four bytes each: what, where (two), and how. Only the token itself gets in.
 pub(crate) fn mutated_token(data: &[u8]) {
     let mut parts = TOKEN
@@ -187,6 +190,10 @@ pub(crate) fn mutated_token(data: &[u8]) {
                 .unwrap_or_else(|_| part.clone()),
         };
         let was_decoded = what & 1 == 1 && URL_SAFE_NO_PAD.decode(&*part).is_ok();
+        // Doubled at each edit it would take more memory than there is; a token is refused for its length long before.
+        if bytes.len() > LONGEST_PART {
+            return;
+        }
         let at = usize::from(u16::from_be_bytes([high, low])) % (bytes.len() + 1);
         match (what >> 1) & 7 {
             0 | 1 if at < bytes.len() => bytes[at] = how,
