@@ -136,7 +136,7 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod granted_scopes;
-mod guard;
+pub mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
@@ -145,9 +145,6 @@ pub mod keys;
 mod metrics;
 mod protected_url;
 pub mod rejection;
-pub mod require_claims;
-pub mod require_scopes;
-pub mod require_scopes_by_path;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
@@ -172,8 +169,7 @@ pub use self::{
 #[doc(inline)]
 pub use self::{
     bearer_auth::BearerAuthLayer,
-    require_claims::RequireClaimsLayer,
-    require_scopes::RequireScopesLayer,
+    guard::{RequireClaimsLayer, RequireScopesLayer},
     resource_metadata::ResourceMetadata,
     token::claims::{self, Claims, Principal, TokenUse},
     verifier::Verifier,

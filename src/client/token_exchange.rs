@@ -39,7 +39,7 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = LocalIssuer::builder()
 ///     .client("backend", "a-secret-for-this-test", ["orders/get"])
-///     .with_token_exchange()
+///     .token_exchange()
 ///     .start()?;
 /// let credentials =
 ///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test").build()?;
@@ -114,7 +114,7 @@ impl TokenExchange {
     ///
     /// # Errors
     ///
-    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::RequestRefused`].
+    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::InvalidRequest`].
     pub async fn token(&self, subject: &SubjectToken) -> Result<AccessToken, TokenError> {
         let request = ExchangeRequest {
             subject: subject.clone(),

@@ -13,9 +13,9 @@ pub use self::service::ResourceMetadataService;
 use crate::{
     bearer_auth::BearerAuthLayer,
     error::ConfigError,
+    guard::RequireScopesLayer,
     protected_url::{self, ProtectedUrl, Unencrypted},
     rejection::challenge::QuotableText,
-    require_scopes::RequireScopesLayer,
     scope::ScopePolicy,
     verifier::Verifier,
 };
@@ -136,13 +136,15 @@ impl ResourceMetadata {
     ///
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
     /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-    /// // Clients register themselves: what they may do is up to the audience and the scopes.
-    /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    /// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
     /// let resource = ResourceMetadata::new("https://mcp.example.com", &verifier)?.require_audience();
     /// # let _ = resource;
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Where clients register themselves, their ids cannot be listed, and [`AllowedClients::any`](crate::AllowedClients::any)
+    /// is what is left: then this demand and the scopes are all that keeps a stranger out.
     #[must_use]
     pub fn require_audience(self) -> Self {
         let shared = &*self.shared;

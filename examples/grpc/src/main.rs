@@ -17,8 +17,8 @@ use tonic_health::pb::{
     health_server::{Health, HealthServer},
 };
 use tower_cognito::{
-    AllowedClients, Claims, ConfigError, ScopePolicy, Verifier, rejection::Grpc,
-    require_scopes_by_path::RequireScopesByPathLayer, testing::LocalIssuer,
+    AllowedClients, Claims, ConfigError, ScopePolicy, Verifier, guard::RequireScopesByPathLayer,
+    rejection::Grpc, testing::LocalIssuer,
 };
 
 struct Service;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    error::ConfigError,
+    error::{ConfigError, debug_as_display},
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };
@@ -48,7 +48,7 @@ enum Naming {
     Loopback,
 }
 
-/// Why a local issuer did not start. `Debug` writes the same sentence as `Display`.
+/// Why a local issuer did not start.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -60,12 +60,7 @@ pub enum StartError {
     PoolId(#[from] ConfigError),
 }
 
-/// As `Display`.
-impl fmt::Debug for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(StartError);
 
 impl LocalIssuerBuilder {
     pub(super) fn new() -> Self {
@@ -138,8 +133,8 @@ impl LocalIssuerBuilder {
     }
 
     /// Writes every `/` in tokens as `\/`, as Cognito also does: see
-    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes). Off by default.
-    pub fn with_escaped_slashes(mut self) -> Self {
+    /// [`TokenBuilder::escape_slashes`](crate::testing::TokenBuilder::escape_slashes). Off by default.
+    pub fn escape_slashes(mut self) -> Self {
         self.behaviour.slashes = Slashes::Escaped;
         self
     }
@@ -163,7 +158,7 @@ impl LocalIssuerBuilder {
     /// `actor_token` was sent. Off by default, as at Cognito: then the client is refused as `unauthorized_client`.
     ///
     /// **This form is known from documents only.** It has not been compared with a response of Cognito.
-    pub fn with_token_exchange(mut self) -> Self {
+    pub fn token_exchange(mut self) -> Self {
         self.behaviour.token_exchange = true;
         self
     }

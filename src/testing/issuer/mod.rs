@@ -33,7 +33,7 @@ use crate::user_pool::UserPool;
 /// | --- | --- |
 /// | JWK Set | `/{pool}/.well-known/jwks.json` |
 /// | discovery | `/{pool}/.well-known/openid-configuration` |
-/// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
+/// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::token_exchange) | `/oauth2/token` |
 /// | user pools API: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on | `/` |
 ///
 /// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and it serves while
@@ -57,7 +57,8 @@ use crate::user_pool::UserPool;
 /// let issuer = LocalIssuer::builder()
 ///     .client("caller", "a-secret-for-this-test", ["profiles/get"])
 ///     .start()?;
-/// let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+/// let clients = AllowedClients::only(["caller"])?;
+/// let verifier = Verifier::builder(issuer.user_pool(), clients).build()?;
 ///
 /// // As a caller gets it.
 /// let reply = reqwest::Client::new()

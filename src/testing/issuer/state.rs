@@ -115,7 +115,7 @@ impl Shared {
             .expires_in(lifetime);
         match self.behaviour.slashes {
             Slashes::Plain => token,
-            Slashes::Escaped => token.with_escaped_slashes(),
+            Slashes::Escaped => token.escape_slashes(),
         }
     }
 

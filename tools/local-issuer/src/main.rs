@@ -214,9 +214,9 @@ impl Options {
         for switch in &self.switches {
             builder = match switch {
                 Switch::BindResource => builder.bind_resource(),
-                Switch::EscapedSlashes => builder.with_escaped_slashes(),
+                Switch::EscapedSlashes => builder.escape_slashes(),
                 Switch::NoCors => builder.without_cors(),
-                Switch::TokenExchange => builder.with_token_exchange(),
+                Switch::TokenExchange => builder.token_exchange(),
             };
         }
         Ok(builder.start()?)
