@@ -61,9 +61,12 @@ def prose_of(path, lines):
         elif path.suffix == ".rs":
             comment = RUST_COMMENT.search(STRING.sub('""', line))
             whole = line.lstrip().startswith("//")
+            if whole and line.lstrip("/! ").startswith("```"):
+                fenced = not fenced
+                continue
             table = whole and (line.lstrip("/! ").startswith("|") or "](" in line or "://" in line)
             text = " ".join(STRING.findall(line)) + " " + (comment.group(1) if comment else "")
-            yield number, text, COMMENT_WIDTH if whole and not table else None
+            yield number, text, COMMENT_WIDTH if whole and not table and not fenced else None
         elif path.suffix in {".py", ".sh", ".toml", ".mjs"} or path.name in {"justfile", "run"}:
             comment = HASH_COMMENT.search(line)
             yield number, (comment.group(1) if comment else "") + " " + " ".join(STRING.findall(line)), None
