@@ -11,14 +11,9 @@ fn root() -> &'static Path {
 }
 
 fn pages() -> Vec<PathBuf> {
-    let mut pages = [
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "examples/README.md",
-    ]
-    .map(|page| root().join(page))
-    .to_vec();
+    let mut pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|page| root().join(page))
+        .to_vec();
     for folder in ["docs", "docs/guide"] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
