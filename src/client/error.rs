@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::SecretUnavailable;
-use crate::error::{ConnectError, debug_as_display};
+use crate::{error::ConnectError, error_debug::debug_as_display};
 
 /// Why there is no token, and what to do about it.
 ///

@@ -4,7 +4,7 @@ use std::{env, fmt, fs::File, future::Future, io::Read, path::PathBuf, pin::Pin,
 
 use tokio::task::spawn_blocking;
 
-use crate::error::debug_as_display;
+use crate::error_debug::debug_as_display;
 
 /// More than a secret takes, and little enough for a wrong path not to matter.
 const MAX_FILE_BYTES: u64 = 64 * 1024;

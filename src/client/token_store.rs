@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     clock::{Clock, SystemClock},
-    error::debug_as_display,
+    error_debug::debug_as_display,
 };
 
 /// A store that the processes of a fleet share, such as Redis: one token request per lifetime for all of them. See

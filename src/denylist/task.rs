@@ -17,7 +17,7 @@ use tokio::{
 use super::{Shared, entries::DeniedCallers, snapshot::Snapshot};
 use crate::{
     clock::{Moment, jitter},
-    error::debug_as_display,
+    error_debug::debug_as_display,
     metrics,
 };
 

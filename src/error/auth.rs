@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{StepUp, debug_as_display};
-use crate::{rejection::kind::RejectionKind, scope::ScopePolicy};
+use super::{RejectionKind, StepUp};
+use crate::{error_debug::debug_as_display, scope::ScopePolicy};
 
 /// Why a request is refused.
 ///

@@ -1,6 +1,6 @@
 //! Why no connection could be made, for keys and tokens alike.
 
-use super::debug_as_display;
+use crate::error_debug::debug_as_display;
 
 /// Why no connection to an endpoint could be made. Each cause needs another remedy, and its text names it.
 ///

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ResponseFuture, future};
-use crate::{error::ConfigError, scope::ScopePolicy};
+use crate::{config_error::ConfigError, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///

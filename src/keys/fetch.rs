@@ -5,10 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use http::StatusCode;
 
 use super::key_set::KeySetError;
-use crate::{
-    error::{ConnectError, debug_as_display},
-    protected_url,
-};
+use crate::{error::ConnectError, error_debug::debug_as_display, protected_url};
 
 /// The largest JWK Set that is accepted, in bytes: what an ALB accepts.
 pub const MAX_JWKS_BYTES: usize = 150_000;

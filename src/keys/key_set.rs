@@ -8,8 +8,8 @@ use base64_simd::URL_SAFE_NO_PAD;
 use super::jwk::{Jwk, JwkSet};
 use crate::{
     crypto::{UnusableRsa, VerifyingKey},
-    error::debug_as_display,
-    token::json::JsonStr,
+    error_debug::debug_as_display,
+    json::JsonStr,
 };
 
 /// A set with more entries is refused whole. Cognito has two, and an ALB accepts ten.

@@ -12,7 +12,7 @@ use serde_json::json;
 pub use self::service::ResourceMetadataService;
 use crate::{
     bearer_auth::BearerAuthLayer,
-    error::ConfigError,
+    config_error::ConfigError,
     guard::RequireScopesLayer,
     protected_url::{self, ProtectedUrl, Unencrypted},
     rejection::challenge::QuotableText,

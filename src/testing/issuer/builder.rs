@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    error::{ConfigError, debug_as_display},
+    config_error::ConfigError,
+    error_debug::debug_as_display,
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };

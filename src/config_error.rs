@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::debug_as_display;
+use crate::error_debug::debug_as_display;
 
 /// A configuration that cannot be right. It quotes the input, and says what is accepted.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
