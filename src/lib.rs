@@ -130,6 +130,7 @@ pub mod bearer_auth;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
 pub mod clock;
+mod config_error;
 mod crypto;
 pub mod denylist;
 mod error;
@@ -141,6 +142,7 @@ mod guard;
 pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod http_client;
+mod json;
 pub mod keys;
 mod metrics;
 mod protected_url;
@@ -165,7 +167,8 @@ pub mod verifier;
 pub use self::extract::CustomClaims;
 pub use self::{
     allowed_clients::AllowedClients,
-    error::{AuthError, ConfigError, Denied, StepUp},
+    config_error::ConfigError,
+    error::{AuthError, Denied, StepUp},
     scope::ScopePolicy,
     user_pool::UserPool,
 };

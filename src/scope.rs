@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Which scopes a token must carry.
 ///

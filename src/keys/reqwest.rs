@@ -10,7 +10,7 @@ use http::{
 use super::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, MAX_JWKS_BYTES};
 use crate::{
     clock::Clock,
-    error::ConfigError,
+    config_error::ConfigError,
     http_client::{self, BodyError, HttpClient, SendError},
     protected_url::ProtectedUrl,
     response_headers,

@@ -366,7 +366,7 @@ impl RefreshState {
     pub(super) fn reading(&self, now: &Moment) -> KeySetReading {
         let snapshot = self.snapshot.as_ref();
         KeySetReading {
-            state: self.state(now),
+            states: self.state(now).among_all(),
             age: snapshot.and_then(|snapshot| snapshot.age(now)),
             confirmed_at: snapshot.and_then(|snapshot| snapshot.confirmed_at()),
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    error::ConfigError,
+    config_error::ConfigError,
     protected_url::{self, ProtectedUrl, Unencrypted},
 };
 

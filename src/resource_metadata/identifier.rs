@@ -1,7 +1,7 @@
 //! The identifier of a protected resource (RFC 9728 §1.2), and where its metadata is.
 
 use crate::{
-    error::ConfigError,
+    config_error::ConfigError,
     protected_url::{self, ProtectedUrl, Unencrypted},
     rejection::challenge::QuotableText,
 };

@@ -18,7 +18,7 @@ pub use self::{
     well_known::{WellKnown, WellKnownFuture, WellKnownLayer},
 };
 use crate::{
-    bearer_auth::BearerAuthLayer, error::ConfigError, require_scopes::RequireScopesLayer,
+    bearer_auth::BearerAuthLayer, config_error::ConfigError, require_scopes::RequireScopesLayer,
     scope::ScopePolicy, verifier::Verifier,
 };
 

@@ -1,7 +1,7 @@
 //! Which resources a token may be bound to (RFC 7519 §4.1.3, RFC 8707).
 
-use super::{claims::Audience, json::RawStr};
-use crate::{allowed_clients::MAX_CLIENT_ID_BYTES, error::ConfigError};
+use super::claims::Audience;
+use crate::{allowed_clients::MAX_CLIENT_ID_BYTES, config_error::ConfigError, json::RawStr};
 
 /// The names of this service in `aud`, and whether one of them must be there.
 #[derive(Clone, Debug)]

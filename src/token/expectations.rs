@@ -6,13 +6,13 @@ use crate::{
     allowed_clients::AllowedClients,
     error::AuthError,
     granted_scopes::GrantedScopes,
+    json::RawStr,
     token::{
         audience::ExpectedAudience,
-        claims::{Registration, Times, TokenUse},
-        json::RawStr,
+        claims::{Registration, Times},
         numeric_date::NumericDate,
+        token_use::TokenUse,
     },
-    user_pool::Confirmation,
 };
 
 /// How far `iat` may be in the future.
@@ -45,6 +45,15 @@ pub(crate) struct ExpectedPool {
     pub(crate) clients: AllowedClients,
     pub(crate) granted_scopes: GrantedScopes,
     pub(crate) confirmation: Confirmation,
+}
+
+/// What `cnf` means in the tokens of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// The token is bound to a key or certificate (RFC 7800).
+    Binds,
+    /// A claim of the pool's own that happens to have that name.
+    Ignored,
 }
 
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.

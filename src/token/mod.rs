@@ -4,7 +4,7 @@ pub(crate) mod audience;
 pub(crate) mod bearer;
 pub mod claims;
 pub(crate) mod expectations;
-pub(crate) mod json;
 pub(crate) mod jws;
 pub(crate) mod numeric_date;
 mod registered;
+pub(crate) mod token_use;

@@ -1,10 +1,12 @@
 //! Which members of a payload are read, and what they may look like (RFC 7519 §4.1, and Cognito's own).
 
-use super::claims::TokenUse;
-use crate::token::{
+use crate::{
     json::{self, JsonString, RawStr, Reader, Span, Steps, Stop, Value},
-    jws::{Keeping, VerifiedPayload},
-    numeric_date::NumericDate,
+    token::{
+        jws::{Keeping, VerifiedPayload},
+        numeric_date::NumericDate,
+        token_use::TokenUse,
+    },
 };
 
 /// The claims that decisions are made on, by where they are in the payload.

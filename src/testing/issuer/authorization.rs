@@ -5,10 +5,10 @@ use http::{HeaderValue, StatusCode, header::LOCATION};
 use super::{
     client::AppClient,
     code_grant::{self, CodeGrant},
+    form::{self, Form},
     reply::{self, Reply},
     resource,
     state::Shared,
-    token_endpoint::{Form, parse_form},
     token_error::TokenError,
 };
 
@@ -37,7 +37,7 @@ struct Request {
 
 impl Request {
     fn read(query: &str, shared: &Shared) -> Option<Self> {
-        let form = parse_form(query.as_bytes()).ok()?;
+        let form = form::parse(query.as_bytes()).ok()?;
         let client = shared
             .state()
             .clients

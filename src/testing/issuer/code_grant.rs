@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::{client::random_secret, state::Shared, token_endpoint::Form, token_error::TokenError};
+use super::{client::random_secret, form::Form, state::Shared, token_error::TokenError};
 use crate::crypto::signing;
 
 /// As long as Cognito's.

@@ -2,12 +2,15 @@
 
 mod api;
 mod authorization;
+mod body;
 mod builder;
 mod client;
 mod code_grant;
 mod cors;
 mod credentials;
 mod endpoint;
+mod endpoint_switch;
+mod form;
 mod outage;
 mod registration;
 mod reply;
@@ -25,7 +28,8 @@ use http::StatusCode;
 pub use self::{
     builder::{LocalIssuerBuilder, StartError},
     client::random_secret,
-    endpoint::{Endpoint, EndpointSwitch},
+    endpoint::Endpoint,
+    endpoint_switch::EndpointSwitch,
 };
 use self::{client::AppClient, outage::Outage, server::Server, state::Shared};
 use super::token::TokenBuilder;

@@ -1,17 +1,16 @@
 //! Dynamic client registration (RFC 7591), open to anyone.
 
 use http::{HeaderValue, Request, StatusCode, Uri, header::CACHE_CONTROL};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    body,
     client::{AppClient, random_secret},
     cors,
     reply::{self, Reply},
     state::Shared,
-    token_endpoint::MAX_BODY_BYTES,
 };
 use crate::protected_url::{ProtectedUrl, Unencrypted};
 
@@ -44,13 +43,15 @@ impl RegistrationError {
 }
 
 pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
-    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
-    let (status, document) = match body.await.map(|body| register(&body.to_bytes(), shared)) {
-        Ok(Ok(registered)) => (StatusCode::CREATED, registered),
-        Ok(Err(error)) => (StatusCode::BAD_REQUEST, refusal(&error)),
-        Err(_) => (
+    let registered = match body::read(request.into_body()).await {
+        Some(body) => register(&body, shared),
+        None => Err(RegistrationError::InvalidClientMetadata),
+    };
+    let (status, document) = match registered {
+        Ok(registered) => (StatusCode::CREATED, registered),
+        Err(error) => (
             StatusCode::BAD_REQUEST,
-            refusal(&RegistrationError::InvalidClientMetadata),
+            json!({ "error": error.code() }).to_string(),
         ),
     };
     let mut reply = reply::json(status, "application/json", document);
@@ -61,10 +62,6 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Repl
         cors::allow_any_origin(&mut reply);
     }
     reply
-}
-
-fn refusal(error: &RegistrationError) -> String {
-    json!({ "error": error.code() }).to_string()
 }
 
 fn register(body: &[u8], shared: &Shared) -> Result<String, RegistrationError> {

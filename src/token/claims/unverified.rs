@@ -8,9 +8,9 @@ use super::{Claims, Members, Unread, Verified};
 use crate::{
     crypto::VerifyingKey,
     error::AuthError,
+    json::{self, JsonString, Steps},
     token::{
         expectations::{Accepted, Expectations, PoolIndex},
-        json::{self, JsonString, Steps},
         jws::CompactJws,
         numeric_date::NumericDate,
     },
