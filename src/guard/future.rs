@@ -37,7 +37,7 @@ where
         Ok(()) => None,
         Err(refused) => match OuterLayer::enforcement(request.extensions()) {
             Enforcement::Enforce => {
-                let mut response = PendingRefusal::response(
+                let mut response = PendingRefusal::response_inside(
                     refused,
                     Some(request.uri().path()),
                     OuterLayer::find(request.extensions()),

@@ -51,7 +51,12 @@ pub(crate) enum Outside {
 impl PendingRefusal {
     /// The response that stands in until a layer forms the refusal. `path` is for the log, and `None`
     /// where the place that refuses does not know it.
-    pub(crate) fn response<B: Default>(
+    pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
+        Self::response_inside(error, path, Outside::Unknown)
+    }
+
+    /// The same, from a place that looked for a layer outside it.
+    pub(crate) fn response_inside<B: Default>(
         error: AuthError,
         path: Option<&str>,
         layer: Outside,
@@ -137,7 +142,7 @@ impl PendingRefusal {
 /// ```
 impl<B: Default> From<AuthError> for Response<B> {
     fn from(error: AuthError) -> Self {
-        PendingRefusal::response(error, None, Outside::Unknown)
+        PendingRefusal::response(error, None)
     }
 }
 
