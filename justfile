@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -152,3 +152,11 @@ interop:
 # The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
 fleet:
     checks/fleet/run.sh
+
+# The gRPC example, called by a client that others wrote.
+grpc:
+    checks/grpc/run.sh
+
+# The Lambda example in an emulator of Lambda. Needs cargo-lambda.
+lambda:
+    checks/lambda/example.sh
