@@ -92,7 +92,7 @@ fn cnf_is_ignored_in_the_tokens_of_the_pool_that_says_so() {
 #[test]
 fn each_pool_grants_the_scopes_of_its_own_resource_servers() {
     let pools = three_pools();
-    let granted = ["a/read", "b/read", "c/read"];
+    let granted = ["a/read", "b/read", "c/read", "openid"];
     for order in ORDERS {
         let verifier = verifier(&pools[0], order, |index| {
             let server = ["a", "b", "c"][index];
