@@ -346,3 +346,31 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
     }
     assert_eq!(cases, (4 + 16 + 64) * 5 * 2);
 }
+
+#[tokio::test]
+async fn of_report_only_layers_the_outermost_that_refuses_is_reported() {
+    let pool = TestPool::new();
+    let revoking = pool
+        .verifier_builder()
+        .check(|_| Err(Denied::revoked()))
+        .build()
+        .unwrap();
+    let passes = || pool.verifier().layer().report_only();
+    let revokes = || revoking.layer().report_only();
+    let demands = || passes().require(policy("a"));
+    let token = [pool.token().authorization()];
+    // The inner one first.
+    for (layers, reason) in [
+        ([demands(), passes(), revokes()], Some("revoked")),
+        ([revokes(), passes(), demands()], Some("insufficient_scope")),
+        ([demands(), revokes(), passes()], Some("revoked")),
+        ([passes(), revokes(), demands()], Some("insufficient_scope")),
+        ([revokes(), passes(), passes()], Some("revoked")),
+        ([passes(), passes(), passes()], None),
+    ] {
+        let response = send(layers, "/open", &token).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
+        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+    }
+}
