@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{error::ConfigError, token::json::RawStr};
+use crate::{config_error::ConfigError, json::RawStr};
 
 /// Cognito's pattern is `[\w+]+` of 1 to 128.
 pub(crate) const MAX_CLIENT_ID_BYTES: usize = 128;

@@ -1,6 +1,6 @@
 //! AWS regions, and the partitions whose Cognito host names are documented.
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 
 /// A group of AWS regions with its own host names. Only those that Cognito's documentation gives hosts
 /// for: a guessed host would trust, or send a secret to, whoever owns it.

@@ -1,6 +1,6 @@
 //! Which scopes the tokens of a pool can grant.
 
-use crate::{error::ConfigError, scope};
+use crate::{config_error::ConfigError, scope};
 
 /// The resource servers whose scopes a pool is in charge of.
 #[derive(Clone, Debug)]

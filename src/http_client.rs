@@ -6,10 +6,7 @@ use http::{Method, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect::Policy, retry};
 
-use crate::{
-    error::{ConfigError, ConnectError},
-    protected_url::ProtectedUrl,
-};
+use crate::{config_error::ConfigError, error::ConnectError, protected_url::ProtectedUrl};
 
 /// Makes requests to one URL, with reqwest and rustls.
 ///

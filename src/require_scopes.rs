@@ -43,7 +43,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use crate::guard::GuardedFuture;
-use crate::{error::ConfigError, guard, scope::ScopePolicy};
+use crate::{config_error::ConfigError, guard, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///

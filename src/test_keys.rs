@@ -18,22 +18,6 @@ pub(crate) fn warn_of(setting: &'static str, jwks: &str) {
     }
 }
 
-fn are_in(jwks: &str) -> bool {
+pub(crate) fn are_in(jwks: &str) -> bool {
     MODULI.iter().any(|modulus| jwks.contains(modulus))
-}
-
-#[cfg(all(test, feature = "testing"))]
-mod tests {
-    use super::*;
-    use crate::testing::{Key, TestPool};
-
-    #[test]
-    fn every_key_of_the_test_kit_is_noticed_and_no_other() {
-        let pool = TestPool::new();
-        for key in [Key::Access, Key::Id, Key::Unpublished] {
-            assert!(are_in(&pool.jwks_of([key])), "{key:?}");
-        }
-        let jwks = pool.jwks_of([Key::Access]);
-        assert!(!are_in(&jwks.replace("v50VBOcW", "w50VBOcW")));
-    }
 }

@@ -4,11 +4,12 @@ use http::Uri;
 
 use crate::{
     aws_region::Partition,
-    error::ConfigError,
+    config_error::ConfigError,
     granted_scopes::{GrantedScopes, checked_resource_server},
     keys::KeySet,
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
     test_keys,
+    token::expectations::Confirmation,
 };
 
 /// A Cognito user pool as a token issuer: the issuers it may write into tokens, where its keys are, and what its tokens may
@@ -71,15 +72,6 @@ pub(crate) enum PoolKeys {
     Pinned(KeySet),
     /// Fetched, with something to begin with.
     Seeded(KeySet),
-}
-
-/// What `cnf` means in the tokens of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Confirmation {
-    /// The token is bound to a key or certificate (RFC 7800).
-    Binds,
-    /// A claim of the pool's own that happens to have that name.
-    Ignored,
 }
 
 impl UserPool {

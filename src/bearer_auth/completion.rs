@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::{Request, Response};
 
 use super::{
+    finding::Finding,
     outer_layer::Enforcement,
-    report::{Finding, report},
+    report::report,
     report_only::ReportOnlyVerdict,
     rules::{Passed, Rules},
     verdict::Verdict,

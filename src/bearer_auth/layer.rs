@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use super::{BearerAuth, Verdict, outer_layer::Enforcement, rules::Rules};
 use crate::{
-    error::ConfigError,
+    config_error::ConfigError,
     rejection::{
         BearerChallenge,
         challenge::{ChallengeParameters, QuotableText},
@@ -52,10 +52,11 @@ pub struct BearerAuthLayer<R = BearerChallenge> {
     rules: Arc<Rules<R>>,
 }
 
-impl BearerAuthLayer {
-    pub(crate) fn new(verifier: Verifier) -> Self {
-        Self {
-            rules: Arc::new(Rules::new(verifier)),
+impl Verifier {
+    /// A layer that lets in requests with a token that this verifier accepts.
+    pub fn layer(&self) -> BearerAuthLayer {
+        BearerAuthLayer {
+            rules: Arc::new(Rules::new(self.clone())),
         }
     }
 }

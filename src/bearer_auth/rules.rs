@@ -5,9 +5,10 @@ use std::time::Duration;
 use http::{Request, Response};
 
 use super::{
+    finding::Finding,
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
-    report::{Finding, report},
+    report::report,
     report_only::ReportOnlyVerdict,
     verdict::{Observers, Verdict},
 };

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{outer_layer::Enforcement, report::Finding};
+use super::{finding::Finding, outer_layer::Enforcement};
 use crate::{error::AuthError, token::claims::Claims};
 
 /// What a layer decided about a request, or a guard, an extractor or a handler inside it: the argument of

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use super::{
     TokenError,
+    exchange_request::{ExchangeRequest, Target},
     request_token::{BoxedTokenRequest, RequestToken, TokenRequest},
     scopes::Scopes,
     secret::ClientSecret,
-    token_exchange::{ExchangeRequest, Target},
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
     clock::Clock,
-    error::ConfigError,
+    config_error::ConfigError,
     http_client::{self, HttpClient},
     protected_url::ProtectedUrl,
     response_headers,

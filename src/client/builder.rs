@@ -18,8 +18,8 @@ use super::{
 use crate::{
     allowed_clients::checked_client_id,
     clock::{Clock, SystemClock, jitter},
+    config_error::ConfigError,
     crypto::sealing::{SealingKey, digest_of},
-    error::ConfigError,
     metrics,
     protected_url::Unencrypted,
 };

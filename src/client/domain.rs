@@ -1,6 +1,6 @@
 //! The token URL of a Cognito domain, where its form is known.
 
-use crate::{aws_region::Partition, error::ConfigError};
+use crate::{aws_region::Partition, config_error::ConfigError};
 
 /// `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` in GovCloud, where every prefix domain has
 /// that form.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::{ClientCredentials, CloneBody, NoRetry, SendBearer, origin::Origin};
-use crate::{error::ConfigError, protected_url::Unencrypted};
+use crate::{config_error::ConfigError, protected_url::Unencrypted};
 
 /// Puts the token of [`ClientCredentials`] on outgoing requests; made by [`ClientCredentials::layer`].
 ///

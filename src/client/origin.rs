@@ -3,7 +3,7 @@
 use http::{Uri, uri::Scheme};
 
 use crate::{
-    error::ConfigError,
+    config_error::ConfigError,
     protected_url::{Unencrypted, UrlProblem, has_user_info, is_loopback, without_secrets},
 };
 

@@ -3,8 +3,9 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use super::{
-    AccessToken, TokenError, scopes::Scopes, secret::ClientSecret, secrets::Secrets,
-    shared_tokens::SharedTokens, token_exchange::ExchangeRequest, token_response::TokenResponse,
+    AccessToken, TokenError, exchange_request::ExchangeRequest, scopes::Scopes,
+    secret::ClientSecret, secrets::Secrets, shared_tokens::SharedTokens,
+    token_response::TokenResponse,
 };
 
 /// What is asked of the token endpoint.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 
 /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
 ///

@@ -6,7 +6,7 @@ use super::{
     secret::ClientSecret,
     secret_source::{ClientSecrets, SecretSource, SecretUnavailable},
 };
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Where the secrets come from, and those that are known.
 pub(super) struct Secrets {

@@ -10,14 +10,15 @@ use serde_json::json;
 
 use super::{
     TokenError,
+    exchange_request::{ExchangeRequest, SubjectTokenKind, Target},
     request_token::{BoxedTokenRequest, RequestToken, TokenRequest},
     secret::{ClientAuthentication, ClientSecret},
-    token_exchange::{ExchangeRequest, SubjectTokenKind, Target},
     token_response::{self, MAX_REPLY_BYTES, TokenResponse},
 };
 use crate::{
     clock::Clock,
-    error::{ConfigError, ConnectError},
+    config_error::ConfigError,
+    error::ConnectError,
     http_client::{self, BodyError, HttpClient, Request, SendError},
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
     response_headers,

@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     AccessToken, ClientCredentials, TokenError,
+    exchange_request::{ExchangeRequest, ObtainToken, ObtainedToken, SubjectToken, Target},
     request_token::TokenRequest,
     scopes::Scopes,
     source::{Settings, TokenSource},
 };
-use crate::{crypto::sealing::digest_of, error::ConfigError, token::audience::is_audience};
+use crate::{config_error::ConfigError, token::audience::is_audience};
 
 const DEFAULT_CAPACITY: u64 = 10_000;
 /// A subject that does not call for so long costs one more request.
@@ -60,42 +61,7 @@ pub struct TokenExchange {
     source: Arc<TokenSource>,
     target: Option<Target>,
     scopes: Scopes,
-    actor: Option<ClientCredentials>,
-}
-
-/// A token that the caller acts on behalf of. Its `Debug` form does not show it.
-#[derive(Clone)]
-pub struct SubjectToken {
-    pub(super) token: Arc<str>,
-    pub(super) kind: SubjectTokenKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SubjectTokenKind {
-    AccessToken,
-    IdToken,
-}
-
-/// The downstream service that the new token is for.
-#[derive(Clone, Debug)]
-pub(super) enum Target {
-    Audience(Arc<str>),
-    Resource(Arc<str>),
-}
-
-/// What is asked for on behalf of one subject.
-pub(super) struct ExchangeRequest {
-    subject: SubjectToken,
-    target: Option<Target>,
-    scopes: Scopes,
-    actor: Actor,
-}
-
-#[derive(Clone)]
-enum Actor {
-    None,
-    Credentials(ClientCredentials),
-    Token(AccessToken),
+    actor: Option<Arc<dyn ObtainToken>>,
 }
 
 impl TokenExchange {
@@ -116,12 +82,12 @@ impl TokenExchange {
     ///
     /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::RequestRefused`].
     pub async fn token(&self, subject: &SubjectToken) -> Result<AccessToken, TokenError> {
-        let request = ExchangeRequest {
-            subject: subject.clone(),
-            target: self.target.clone(),
-            scopes: self.scopes.clone(),
-            actor: self.actor.clone().map_or(Actor::None, Actor::Credentials),
-        };
+        let request = ExchangeRequest::new(
+            subject.clone(),
+            self.target.clone(),
+            self.scopes.clone(),
+            self.actor.clone(),
+        );
         self.source
             .token(&TokenRequest::Exchange(Arc::new(request)))
             .await
@@ -207,7 +173,9 @@ impl TokenExchangeBuilder {
             source: Arc::new(source),
             target: self.target?,
             scopes: self.scopes?,
-            actor: self.actor,
+            actor: self
+                .actor
+                .map(|actor| Arc::new(actor) as Arc<dyn ObtainToken>),
         })
     }
 }
@@ -222,81 +190,9 @@ fn checked_target(target: &str) -> Result<Arc<str>, ConfigError> {
     }
 }
 
-impl SubjectToken {
-    /// An access token: what a caller presented to this service.
-    pub fn access_token(token: impl Into<Arc<str>>) -> Self {
-        Self {
-            token: token.into(),
-            kind: SubjectTokenKind::AccessToken,
-        }
-    }
-
-    /// An ID token.
-    pub fn id_token(token: impl Into<Arc<str>>) -> Self {
-        Self {
-            token: token.into(),
-            kind: SubjectTokenKind::IdToken,
-        }
-    }
-}
-
-impl SubjectTokenKind {
-    /// RFC 8693 §3.
-    pub(super) const fn urn(self) -> &'static str {
-        match self {
-            Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
-            Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
-        }
-    }
-
-    /// `TokenTypeIdentifierType` of AWS's service model.
-    pub(super) const fn in_the_api(self) -> &'static str {
-        match self {
-            Self::AccessToken => "ACCESS_TOKEN",
-            Self::IdToken => "ID_TOKEN",
-        }
-    }
-}
-
-impl ExchangeRequest {
-    pub(super) const fn subject(&self) -> &SubjectToken {
-        &self.subject
-    }
-
-    pub(super) const fn target(&self) -> Option<&Target> {
-        self.target.as_ref()
-    }
-
-    pub(super) const fn scopes(&self) -> &Scopes {
-        &self.scopes
-    }
-
-    /// The actor's token, once it was obtained.
-    pub(super) const fn actor_token(&self) -> Option<&AccessToken> {
-        match &self.actor {
-            Actor::Token(token) => Some(token),
-            Actor::None | Actor::Credentials(_) => None,
-        }
-    }
-
-    pub(super) async fn with_actor_token(self: &Arc<Self>) -> Result<Arc<Self>, TokenError> {
-        let Actor::Credentials(actor) = &self.actor else {
-            return Ok(Arc::clone(self));
-        };
-        Ok(Arc::new(Self {
-            subject: self.subject.clone(),
-            target: self.target.clone(),
-            scopes: self.scopes.clone(),
-            actor: Actor::Token(actor.token().await?),
-        }))
-    }
-
-    /// Names the subject. Everything else is the same for all that is held in one place.
-    pub(super) fn digest(&self) -> [u8; 32] {
-        digest_of(&[
-            self.subject.kind.urn().as_bytes(),
-            self.subject.token.as_bytes(),
-        ])
+impl ObtainToken for ClientCredentials {
+    fn obtain_token(&self) -> ObtainedToken<'_> {
+        Box::pin(self.token())
     }
 }
 
@@ -306,7 +202,7 @@ impl fmt::Debug for TokenExchange {
             .field("client_id", &self.source.client_id())
             .field("target", &self.target)
             .field("scopes", &self.scopes.as_str())
-            .field("actor", &self.actor)
+            .field("has_actor", &self.actor.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -320,19 +216,5 @@ impl fmt::Debug for TokenExchangeBuilder {
             .field("actor", &self.actor)
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SubjectToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubjectToken")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ExchangeRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExchangeRequest").finish_non_exhaustive()
     }
 }

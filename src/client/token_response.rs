@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::TokenError;
-use crate::token::json;
+use crate::json;
 
 /// The largest reply that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;

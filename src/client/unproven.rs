@@ -11,8 +11,11 @@
 //! | input for the pre token generation trigger | [`with_client_metadata`] | `aws_client_metadata`, "The token issuer endpoint" |
 //! | a token on behalf of a user or service | [`TokenExchange`] | RFC 8693; "Exchanging tokens for downstream services", `GetDerivedToken` |
 
-pub use super::token_exchange::{SubjectToken, TokenExchange, TokenExchangeBuilder};
 use super::{ClientCredentialsBuilder, SecretSource, builder::Issuer, domain};
+pub use super::{
+    exchange_request::SubjectToken,
+    token_exchange::{TokenExchange, TokenExchangeBuilder},
+};
 
 /// Begins the configuration of a client that gets its tokens from the user pools API of this region (`GetClientToken`), not from
 /// a domain.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    error::ConfigError,
+    config_error::ConfigError,
     metrics,
 };
 

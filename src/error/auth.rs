@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::StepUp;
-use crate::{rejection::kind::RejectionKind, scope::ScopePolicy};
+use super::{RejectionKind, StepUp};
+use crate::scope::ScopePolicy;
 
 /// Why a request is refused.
 ///

@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{AuthError, ConfigError};
+use super::AuthError;
+use crate::config_error::ConfigError;
 
 /// Why the service's own rule denies a token that verified: what a [`RequireClaimsLayer`](crate::RequireClaimsLayer) or a
 /// [check of the verifier](crate::verifier::VerifierBuilder) returns.

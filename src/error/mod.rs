@@ -1,13 +1,13 @@
-//! The kinds of error: a configuration that cannot be right, a connection that cannot be made, and a request that is refused.
+//! The errors of a running service: a request that is refused, and a connection that cannot be made.
 
 mod auth;
-mod config;
 mod connect;
 mod denied;
+mod rejection_kind;
 
+pub(crate) use self::rejection_kind::RejectionKind;
 pub use self::{
     auth::AuthError,
-    config::ConfigError,
     connect::ConnectError,
     denied::{Denied, StepUp},
 };

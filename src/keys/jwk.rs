@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::token::json::JsonStr;
+use crate::json::JsonStr;
 
 /// A JWK, as far as it is read. `null` counts as absent.
 #[derive(Default)]

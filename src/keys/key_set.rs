@@ -8,7 +8,7 @@ use base64_simd::URL_SAFE_NO_PAD;
 use super::jwk::{Jwk, JwkSet};
 use crate::{
     crypto::{UnusableRsa, VerifyingKey},
-    token::json::JsonStr,
+    json::JsonStr,
 };
 
 /// A set with more entries is refused whole. Cognito has two, and an ALB accepts ten.

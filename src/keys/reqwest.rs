@@ -7,10 +7,13 @@ use http::{
     header::{ACCEPT, ETAG, IF_NONE_MATCH},
 };
 
-use super::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, MAX_JWKS_BYTES};
+use super::{
+    fetch::{FetchError, FetchJwks, JwksRequest, JwksResponse, MAX_JWKS_BYTES},
+    key_set::KeySetError,
+};
 use crate::{
     clock::Clock,
-    error::ConfigError,
+    config_error::ConfigError,
     http_client::{self, BodyError, HttpClient, SendError},
     protected_url::ProtectedUrl,
     response_headers,

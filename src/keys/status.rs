@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{FetchError, SkippedKey};
+use super::{fetch::FetchError, key_set::SkippedKey};
 
 /// The state of a verifier's keys. What each means for a request is told on the crate page, under *Key freshness*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,6 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    #[cfg(any(test, feature = "metrics"))]
     pub(crate) const ALL: [Self; 6] = [
         Self::Degraded,
         Self::Due,
@@ -51,6 +50,11 @@ impl KeyState {
             Self::Fresh => "fresh",
             Self::Pinned => "pinned",
         }
+    }
+
+    /// The label of each state, and whether it is this one.
+    pub(super) fn among_all(self) -> [(&'static str, bool); 6] {
+        Self::ALL.map(|state| (state.label(), state == self))
     }
 
     /// How far from well this is, to find the worst of several.

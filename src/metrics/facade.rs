@@ -10,7 +10,7 @@ use metrics::{
 };
 
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
-use crate::{error::AuthError, keys::KeyState};
+use crate::error::AuthError;
 
 /// Says what each metric means and in which unit it is. A recorder that is installed later does not hear of it.
 pub(crate) fn describe() {
@@ -185,13 +185,13 @@ pub(crate) fn token_requested(client_id: &str, outcome: &'static str, duration: 
 /// A key set was looked at. What there is none of (the age of keys that never came) is not set, rather than set to a number
 /// that says something else.
 pub(crate) fn key_set(jwks_url: &str, reading: KeySetReading) {
-    for state in KeyState::ALL {
+    for (state, is_current) in reading.states {
         gauge!(
             "tower_cognito_key_set_state",
             "jwks_url" => jwks_url.to_owned(),
-            "state" => state.label()
+            "state" => state
         )
-        .set(if state == reading.state { 1.0 } else { 0.0 });
+        .set(if is_current { 1.0 } else { 0.0 });
     }
     if let Some(age) = reading.age {
         gauge!("tower_cognito_key_set_age_seconds", "jwks_url" => jwks_url.to_owned()).set(age);

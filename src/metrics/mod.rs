@@ -17,7 +17,6 @@ mod facade;
 use std::time::{Duration, SystemTime};
 
 pub(crate) use self::facade::*;
-use crate::keys::KeyState;
 
 /// What a layer or a guard found, as labels. Each is one of a few constants.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,8 @@ pub(crate) struct FetchLabels<'a> {
 /// How a key set is at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySetReading {
-    pub(crate) state: KeyState,
+    /// The label of each state, and whether the keys are in it.
+    pub(crate) states: [(&'static str, bool); 6],
     pub(crate) age: Option<Duration>,
     /// When the endpoint was asked for what it then confirmed.
     pub(crate) confirmed_at: Option<SystemTime>,

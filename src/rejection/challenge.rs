@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::HeaderValue;
 
 use crate::{
-    error::{AuthError, ConfigError},
-    rejection::kind::RejectionKind,
+    config_error::ConfigError,
+    error::{AuthError, RejectionKind},
     scope::ScopePolicy,
 };
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::CONTENT_TYPE};
 
 use super::{BearerChallenge, Rejection, RejectionResponse};
-use crate::{error::AuthError, rejection::kind::RejectionKind};
+use crate::error::{AuthError, RejectionKind};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -5,7 +5,6 @@
 
 pub(crate) mod challenge;
 mod grpc;
-pub(crate) mod kind;
 pub(crate) mod missing_layer;
 mod pending;
 mod problem_json;

@@ -6,7 +6,7 @@ use http::{
 };
 
 use super::{Rejection, RejectionResponse};
-use crate::rejection::kind::RejectionKind;
+use crate::error::RejectionKind;
 
 /// Answers with the status, the challenge, and a problem document that says the same (RFC 9457).
 ///

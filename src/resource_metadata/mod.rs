@@ -12,7 +12,7 @@ use serde_json::json;
 pub use self::service::ResourceMetadataService;
 use crate::{
     bearer_auth::BearerAuthLayer,
-    error::ConfigError,
+    config_error::ConfigError,
     protected_url::{self, ProtectedUrl, Unencrypted},
     rejection::challenge::QuotableText,
     require_scopes::RequireScopesLayer,

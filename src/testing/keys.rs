@@ -136,3 +136,22 @@ pub(super) fn jwks<'a>(keys: impl IntoIterator<Item = &'a Arc<NamedKey>>) -> Str
     let keys = keys.into_iter().map(|key| key.jwk()).collect::<Vec<_>>();
     json!({ "keys": keys }).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_keys::are_in;
+
+    #[test]
+    fn every_key_of_the_test_kit_is_noticed_and_no_other() {
+        let SigningKeys {
+            access,
+            id,
+            unpublished,
+        } = SigningKeys::fixtures();
+        for key in [&access, &id, &unpublished] {
+            assert!(are_in(&jwks([key])), "{}", key.kid());
+        }
+        assert!(!are_in(&jwks([&access]).replace("v50VBOcW", "w50VBOcW")));
+    }
+}

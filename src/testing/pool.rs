@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     allowed_clients::AllowedClients,
-    error::ConfigError,
+    config_error::ConfigError,
     token::claims::{Claims, TokenUse},
     user_pool::UserPool,
     verifier::{Verifier, VerifierBuilder},

@@ -6,13 +6,13 @@ use crate::{
     allowed_clients::AllowedClients,
     error::AuthError,
     granted_scopes::GrantedScopes,
+    json::RawStr,
     token::{
         audience::ExpectedAudience,
-        claims::{Registration, Times, TokenUse},
-        json::RawStr,
+        members::{Members, Times},
         numeric_date::NumericDate,
+        token_use::TokenUse,
     },
-    user_pool::Confirmation,
 };
 
 /// How far `iat` may be in the future.
@@ -47,6 +47,15 @@ pub(crate) struct ExpectedPool {
     pub(crate) confirmation: Confirmation,
 }
 
+/// What `cnf` means in the tokens of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// The token is bound to a key or certificate (RFC 7800).
+    Binds,
+    /// A claim of the pool's own that happens to have that name.
+    Ignored,
+}
+
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.
 #[derive(Clone, Copy)]
 pub(crate) struct ExpectedDates {
@@ -63,27 +72,29 @@ impl Expectations {
     /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
     /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
     /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and [`SenderConstrained`](AuthError::SenderConstrained).
-    pub(crate) fn check(
+    pub(super) fn check(
         &self,
-        claims: &Registration<'_>,
+        members: &Members,
+        payload: &[u8],
         now: NumericDate,
     ) -> Result<Accepted<'_>, AuthError> {
-        self.dates.check(&claims.times, now)?;
+        self.dates.check(&members.times, now)?;
         let (index, pool) = self
-            .pool(claims.issuer)
+            .pool(members.issuer.of(payload))
             .ok_or(AuthError::IssuerNotAllowed)?;
-        let token_use = claims
+        let token_use = members
             .token_use
             .filter(|token_use| self.token_uses.contains(token_use))
             .ok_or(AuthError::TokenUseNotAllowed)?;
-        let client_id = claims.client_id.ok_or(AuthError::MalformedClaims)?;
+        let client_id = members.client_id.ok_or(AuthError::MalformedClaims)?;
+        let client_id = client_id.of(payload);
         if !pool.clients.allows(client_id) {
             return Err(AuthError::ClientNotAllowed);
         }
-        if !self.audience.allows(claims.audience, client_id) {
+        if !self.audience.allows(members.audiences(payload), client_id) {
             return Err(AuthError::AudienceNotAllowed);
         }
-        if claims.has_cnf && pool.confirmation == Confirmation::Binds {
+        if members.has_cnf && pool.confirmation == Confirmation::Binds {
             return Err(AuthError::SenderConstrained);
         }
         Ok(Accepted {

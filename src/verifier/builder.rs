@@ -6,7 +6,8 @@ use super::{Check, PerPool, Shared, Verifier};
 use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
-    error::{ConfigError, Denied},
+    config_error::ConfigError,
+    error::Denied,
     keys::{DynFetchJwks, FetchJwks, KeyEndpoint, KeyEndpoints, KeySource, KeySourceConfig, Keys},
     metrics,
     protected_url::ProtectedUrl,

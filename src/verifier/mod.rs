@@ -14,7 +14,6 @@ use self::token_cache::{VerifiedToken, VerifiedTokens};
 pub use self::{builder::VerifierBuilder, token_cache::TokenCache};
 use crate::{
     allowed_clients::AllowedClients,
-    bearer_auth::BearerAuthLayer,
     clock::{Clock, Moment},
     error::{AuthError, Denied},
     keys::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Waited, Waiting},
@@ -80,11 +79,6 @@ impl Verifier {
     /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::add_pool`] adds others.
     pub fn builder(pool: UserPool, clients: AllowedClients) -> VerifierBuilder {
         VerifierBuilder::new(pool, clients)
-    }
-
-    /// A layer that lets in requests with a token that this verifier accepts.
-    pub fn layer(&self) -> BearerAuthLayer {
-        BearerAuthLayer::new(self.clone())
     }
 
     /// Verifies a compact token, without `Bearer`.

@@ -165,8 +165,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        json::Span,
         testing::{TestPool, TokenBuilder},
-        token::json::Span,
     };
 
     fn verified() -> (Vec<u8>, VerifiedToken) {

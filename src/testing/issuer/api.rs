@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderValue, Request, StatusCode, header::CONTENT_TYPE};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
+    body,
     client::AppClient,
     reply::{self, Reply},
     state::Shared,
-    token_endpoint::MAX_BODY_BYTES,
     token_exchange::{Exchange, Presented},
 };
 use crate::testing::token::random_uuid;
@@ -94,11 +93,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<String, E
     if header(CONTENT_TYPE.as_str()) != Some(CONTENT) {
         return Err(Exception::UnknownOperation);
     }
-    let body = Limited::new(body, MAX_BODY_BYTES)
-        .collect()
-        .await
-        .map_err(|_| Exception::InvalidParameter)?
-        .to_bytes();
+    let body = body::read(body).await.ok_or(Exception::InvalidParameter)?;
     match header("x-amz-target").and_then(|target| target.strip_prefix(TARGET)) {
         Some("GetClientToken") => get_client_token(read(&body)?, shared),
         Some("GetDerivedToken") => get_derived_token(read(&body)?, shared),

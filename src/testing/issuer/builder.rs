@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    error::ConfigError,
+    config_error::ConfigError,
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 
-use super::{client::AppClient, token_endpoint::Form, token_error::TokenError};
+use super::{client::AppClient, form::Form, token_error::TokenError};
 
 /// Credentials as they were sent. It has no `Debug`: it holds a secret.
 pub(super) struct Credentials {

@@ -1,10 +1,4 @@
-//! The endpoints, and the switches of each.
-
-use std::{fmt, time::Duration};
-
-use http::StatusCode;
-
-use super::{outage::Outage, state::Shared};
+//! The endpoints.
 
 /// An endpoint of a [`LocalIssuer`](super::LocalIssuer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,58 +16,4 @@ pub enum Endpoint {
 
 impl Endpoint {
     pub(super) const ALL: [Self; 4] = [Self::Api, Self::Discovery, Self::Jwks, Self::Token];
-}
-
-/// The outage switches of one endpoint: each is on until [`recover`](Self::recover), or until another one is.
-pub struct EndpointSwitch<'i> {
-    shared: &'i Shared,
-    endpoint: Endpoint,
-}
-
-impl<'i> EndpointSwitch<'i> {
-    pub(super) const fn new(shared: &'i Shared, endpoint: Endpoint) -> Self {
-        Self { shared, endpoint }
-    }
-
-    /// Answers with this status and an empty body.
-    pub fn fail_with(&self, status: StatusCode) {
-        self.set(Outage::Status(status));
-    }
-
-    /// Answers with 429 and this `Retry-After`, in whole seconds.
-    pub fn throttle(&self, retry_after: Duration) {
-        self.set(Outage::Throttled(retry_after));
-    }
-
-    /// Takes requests and never answers.
-    pub fn hang(&self) {
-        self.set(Outage::Hanging);
-    }
-
-    /// Answers correctly, but sends the body one byte a second.
-    pub fn drip(&self) {
-        self.set(Outage::Dripping);
-    }
-
-    /// Closes the connection when a request has come.
-    pub fn close(&self) {
-        self.set(Outage::Closing);
-    }
-
-    /// Ends the outage. A request that hangs or drips goes on doing so.
-    pub fn recover(&self) {
-        self.set(Outage::None);
-    }
-
-    fn set(&self, outage: Outage) {
-        self.shared.state().at_mut(self.endpoint).outage = outage;
-    }
-}
-
-impl fmt::Debug for EndpointSwitch<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EndpointSwitch")
-            .field(&self.endpoint)
-            .finish()
-    }
 }

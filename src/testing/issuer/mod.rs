@@ -1,10 +1,13 @@
 //! A user pool that answers over HTTP on loopback.
 
 mod api;
+mod body;
 mod builder;
 mod client;
 mod credentials;
 mod endpoint;
+mod endpoint_switch;
+mod form;
 mod outage;
 mod reply;
 mod resource;
@@ -21,7 +24,8 @@ use http::StatusCode;
 pub use self::{
     builder::{LocalIssuerBuilder, StartError},
     client::random_secret,
-    endpoint::{Endpoint, EndpointSwitch},
+    endpoint::Endpoint,
+    endpoint_switch::EndpointSwitch,
 };
 use self::{client::AppClient, outage::Outage, server::Server, state::Shared};
 use super::token::TokenBuilder;

@@ -1,8 +1,6 @@
 //! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and token exchange where it is
 //! turned on.
 
-use std::collections::BTreeMap;
-
 use http::{
     HeaderValue, Request, StatusCode,
     header::{
@@ -10,13 +8,14 @@ use http::{
         AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
     },
 };
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
 use super::{
+    body,
     client::AppClient,
     credentials::Credentials,
+    form::{self, Form},
     reply::{self, Reply},
     resource::{self, ResourceParameter},
     state::Shared,
@@ -25,11 +24,7 @@ use super::{
 };
 use crate::testing::token::random_uuid;
 
-pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 const JSON: &str = "application/json;charset=UTF-8";
-
-/// The parameters of a request.
-pub(super) type Form = BTreeMap<String, String>;
 
 pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let mut reply = match issue(request, shared).await {
@@ -70,15 +65,11 @@ pub(super) fn preflight() -> Reply {
 
 async fn issue(request: Request<Incoming>, shared: &Shared) -> Result<String, TokenError> {
     let (parts, body) = request.into_parts();
-    if !is_form(parts.headers.get(CONTENT_TYPE)) {
+    if !form::is_form(parts.headers.get(CONTENT_TYPE)) {
         return Err(TokenError::InvalidRequest);
     }
-    let body = Limited::new(body, MAX_BODY_BYTES)
-        .collect()
-        .await
-        .map_err(|_| TokenError::InvalidRequest)?
-        .to_bytes();
-    let form = parse_form(&body)?;
+    let body = body::read(body).await.ok_or(TokenError::InvalidRequest)?;
+    let form = form::parse(&body)?;
     let credentials = Credentials::read(parts.headers.get(AUTHORIZATION), &form)?;
     let (client_id, client) = {
         let state = shared.state();
@@ -127,27 +118,4 @@ fn client_credentials(
         "token_type": "Bearer",
     })
     .to_string())
-}
-
-fn is_form(content_type: Option<&HeaderValue>) -> bool {
-    content_type
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| {
-            essence
-                .trim_ascii()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        })
-}
-
-/// A parameter must not come twice (RFC 6749 §3.2).
-fn parse_form(body: &[u8]) -> Result<Form, TokenError> {
-    let mut form = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(body) {
-        let repeated = form.insert(name.into_owned(), value.into_owned());
-        if repeated.is_some() {
-            return Err(TokenError::InvalidRequest);
-        }
-    }
-    Ok(form)
 }

@@ -8,10 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    client::AppClient,
-    resource,
-    state::Shared,
-    token_endpoint::{Form, MAX_BODY_BYTES},
+    body::MAX_BODY_BYTES, client::AppClient, form::Form, resource, state::Shared,
     token_error::TokenError,
 };
 use crate::{

@@ -1,20 +1,23 @@
 //! Claims: what a handler may rely on (RFC 7519 §4).
 
 mod actor;
+mod custom;
+mod principal;
 mod unverified;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::Deserialize;
 
-pub use self::actor::Actor;
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
-pub(crate) use super::registered::{Audience, Registration, Times};
-use super::registered::{Members, Registered, Unread};
+pub use self::{actor::Actor, custom::CustomClaimsError, principal::Principal};
+pub use super::token_use::TokenUse;
+use super::{members::Times, registered::Registered};
 use crate::{
     error::AuthError,
+    json::Span,
     scope::ScopePolicy,
-    token::{json::Span, jws::VerifiedPayload, numeric_date::NumericDate},
+    token::{jws::VerifiedPayload, numeric_date::NumericDate},
 };
 
 /// The claims of a verified token.
@@ -243,13 +246,9 @@ impl Claims {
     /// # }
     /// ```
     pub fn actor(&self) -> Result<Option<Actor>, CustomClaimsError> {
-        match self.custom::<actor::Delegation>() {
-            Ok(delegation) => Ok(delegation.act),
-            Err(error) => Err(CustomClaimsError {
-                wanted: "Actor",
-                ..error
-            }),
-        }
+        self.custom::<actor::Delegation>()
+            .map(|delegation| delegation.act)
+            .map_err(|error| error.naming("Actor"))
     }
 
     /// The whole verified payload, read as a type of the service's own: for claims that a pre token generation trigger
@@ -289,10 +288,7 @@ impl Claims {
     /// }
     /// ```
     pub fn custom<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CustomClaimsError> {
-        serde_json::from_str(self.0.payload.as_str()).map_err(|error| CustomClaimsError {
-            wanted: std::any::type_name::<T>(),
-            detail: error.to_string().into(),
-        })
+        custom::read(self.0.payload.as_str())
     }
 
     /// For the checks that are repeated when the token is seen again.
@@ -322,56 +318,5 @@ impl Claims {
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims").finish_non_exhaustive()
-    }
-}
-
-/// Who a token speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Principal<'a> {
-    /// An app client on its own behalf, by the client-credentials flow: `sub` is its id and there is no user name.
-    Client(&'a str),
-    /// A user.
-    User {
-        /// `sub`.
-        subject: Option<&'a str>,
-        /// `username` or `cognito:username`.
-        username: Option<&'a str>,
-    },
-}
-
-/// Which of the two kinds of Cognito token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TokenUse {
-    /// An access token: what callers present to a service.
-    Access,
-    /// An ID token: for the app client that the user signed in to. It carries no scopes.
-    Id,
-}
-
-/// The verified payload does not have the shape that was asked for.
-///
-/// `Display` and `Debug` name only the type, because serde's own message may quote a claim;
-/// [`detail`](Self::detail) has it.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the verified claims do not have the shape of {wanted}")]
-pub struct CustomClaimsError {
-    wanted: &'static str,
-    detail: Box<str>,
-}
-
-impl CustomClaimsError {
-    /// What is missing or of another type. It may quote a value of the token: keep it out of logs that people share.
-    #[must_use]
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
-impl fmt::Debug for CustomClaimsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CustomClaimsError")
-            .field("wanted", &self.wanted)
-            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use memchr::memchr;
 use crate::{
     crypto::{MAX_SIGNATURE_BYTES, VerifyingKey},
     error::AuthError,
-    token::json::{JsonString, Reader, Span, Steps, Stop, Value, unescape_onto},
+    json::{JsonString, Reader, Span, Steps, Stop, Value, unescape_onto},
 };
 
 /// A `kid` longer than this names no key of ours.

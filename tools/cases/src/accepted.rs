@@ -1,8 +1,9 @@
 //! What Cognito issues today, and what it may issue tomorrow: all of it must get in.
 
 use crate::{
-    table::{At, HERE, NOW, Table, profile},
-    token::{CLIENT, ISSUER, Token, encode, good, user},
+    constants::{CLIENT, ISSUER, NOW},
+    table::{At, HERE, Table, profile},
+    token::{Token, encode, good, user},
 };
 
 const SHAPE: &str = "AWS developer guide, Understanding the access token";

@@ -2,8 +2,9 @@
 
 use crate::{
     accepted::id_token,
+    constants::CLIENT,
     table::{HERE, Table, profile},
-    token::{CLIENT, Key, good, user},
+    token::{Key, good, user},
 };
 
 const TWIN: &str = "client_credentials";

@@ -1,8 +1,9 @@
 //! `iss`: one string, byte-equal to an accepted issuer. RFC 8725 §3.8, RFC 7519 §4.1.1.
 
 use crate::{
+    constants::{CLIENT, ISSUER},
     table::{At, HERE, Table, profile},
-    token::{CLIENT, ISSUER, good},
+    token::good,
 };
 
 const RULE: &str = "RFC 8725 §3.8; CVE-2025-30144; CVE-2024-53861";

@@ -13,6 +13,7 @@
 
 mod accepted;
 mod claims;
+mod constants;
 mod header;
 mod http;
 mod issuer;

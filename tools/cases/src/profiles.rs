@@ -1,8 +1,8 @@
 //! The configurations that the cases meet.
 
 use crate::{
+    constants::{CLIENT, ISSUER},
     row::{Pool, Profile},
-    token::{CLIENT, ISSUER},
 };
 
 pub(crate) fn named(name: &str) -> Profile {

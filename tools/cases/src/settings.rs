@@ -2,7 +2,8 @@
 
 use crate::{
     accepted::sized,
-    table::{At, HERE, Headers, NOW, Table, authorization, bearer, profile},
+    constants::NOW,
+    table::{At, HERE, Headers, Table, authorization, bearer, profile},
     token::{Key, good},
 };
 

@@ -1,13 +1,11 @@
 //! Cases on their way into a file, and the answer that each reason gets.
 
 use crate::{
+    constants::NOW,
     profiles,
     row::{Case, Expected, FieldValue, Profile, RequestLine},
     token::Token,
 };
-
-/// The time of most cases: 2025-01-01T00:00:00Z.
-pub(crate) const NOW: i64 = 1_735_689_600;
 
 pub(crate) type Headers = Vec<(String, FieldValue)>;
 

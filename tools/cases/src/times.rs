@@ -1,7 +1,8 @@
 //! `exp`, `nbf`, `iat`: RFC 7519 §2, §4.1.4-4.1.6.
 
 use crate::{
-    table::{At, HERE, NOW, Table, profile},
+    constants::NOW,
+    table::{At, HERE, Table, profile},
     token::good,
 };
 

@@ -5,10 +5,7 @@ use std::sync::LazyLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 
-use crate::table::NOW;
-
-pub(crate) const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestOnly1";
-pub(crate) const CLIENT: &str = "1example23456789";
+use crate::constants::{CLIENT, ISSUER, NOW};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
