@@ -1,10 +1,14 @@
-//! The long pages: how to operate, observe and test a guarded service.
+//! How to build, operate, observe and test a guarded service.
 //!
 //! This module exists in the documentation only. How to call a guarded service is on the page of
 #![cfg_attr(feature = "client", doc = "[`client`](crate::client).")]
 #![cfg_attr(not(feature = "client"), doc = "`client`.")]
 
 // A page whose examples need a feature has no examples without it.
+#[doc = include_str!("../docs/guide/cookbook.md")]
+#[cfg(any(not(doctest), all(feature = "axum", feature = "testing")))]
+pub mod cookbook {}
+
 #[doc = include_str!("../docs/guide/keys.md")]
 #[doc = include_str!("../docs/guide/fleet.md")]
 #[cfg(any(not(doctest), feature = "testing"))]
@@ -17,3 +21,6 @@ pub mod observability {}
 #[doc = include_str!("../docs/guide/testing.md")]
 #[cfg(any(not(doctest), feature = "testing"))]
 pub mod testing {}
+
+#[doc = include_str!("../docs/guide/troubleshooting.md")]
+pub mod troubleshooting {}

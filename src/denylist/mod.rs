@@ -45,7 +45,7 @@
 //!
 //! **An empty list is a list.** A store that was restarted without its data answers correctly that
 //! nothing is denied. Keep a marker in it (a version, for example), and return an error when the
-//! marker is missing. `examples/denylist_redis` does so, and shows it with a real server.
+//! marker is missing. `examples/denylist-redis` does so, and shows it with a real server.
 //!
 //! # How soon an entry takes effect
 //!

@@ -1,9 +1,9 @@
 //! The caller's token on a call to the next service.
 //!
 //! Only for a service that trusts the same pool and is run by the same people: it can do with the
-//! token whatever the caller can do. Otherwise call with a token of your own (feature `client`).
+//! token whatever the caller can do. Otherwise call with your own token (feature `client`).
 //!
-//! The token goes to one origin. A path that leads elsewhere is an error, and a redirect is returned,
+//! The token goes to one origin. A path that leads elsewhere is an error. A redirect is returned,
 //! not followed.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};

@@ -33,7 +33,7 @@ pub struct CallerLimits {
 impl CallerLimits {
     /// `max_callers` bounds the memory.
     pub fn new(quota: Quota, max_callers: u64) -> Self {
-        // The default policy does not admit every new key, and a caller that is not admitted has no limit.
+        // The default policy does not admit every new key: such a caller would have no limit.
         let callers = Cache::builder().eviction_policy(EvictionPolicy::lru());
         let callers = callers.max_capacity(max_callers).build();
         Self { quota, callers }
