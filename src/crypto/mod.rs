@@ -84,6 +84,7 @@ fn is_odd(number: &[u8]) -> bool {
 #[cfg(feature = "testing")]
 pub(crate) mod signing {
     use aws_lc_rs::{
+        digest::{SHA256, digest},
         rand::{self, SystemRandom},
         rsa::KeySize,
         signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents},
@@ -119,6 +120,11 @@ pub(crate) mod signing {
                 .ok()?;
             Some(signature)
         }
+    }
+
+    /// SHA-256, for PKCE.
+    pub(crate) fn sha256(message: &[u8]) -> impl AsRef<[u8]> {
+        digest(&SHA256, message)
     }
 
     /// Bytes that nobody can guess, or `None` if the system has none (which it has).
