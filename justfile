@@ -149,6 +149,10 @@ interop-exchange:
 interop:
     checks/interop/other_issuers/run.sh
 
+# The MCP server of examples/mcp with the SDKs of the MCP project and its conformance suite. Not in CI: it downloads a Node of 180 MB.
+interop-mcp:
+    checks/interop/mcp/run.sh
+
 # The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
 fleet:
     checks/fleet/run.sh
