@@ -40,7 +40,7 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = LocalIssuer::builder()
 ///     .client("backend", "a-secret-for-this-test", ["orders/get"])
-///     .token_exchange()
+///     .with_token_exchange()
 ///     .start()?;
 /// let credentials =
 ///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test").build()?;

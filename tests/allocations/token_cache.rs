@@ -62,7 +62,7 @@ fn the_token_cache_keeps_what_it_was_given_whatever_the_tokens_look_like() {
             Box::new(|_| {
                 pool.token()
                     .scopes(numbered("https://api.example.com/a/", 50))
-                    .escape_slashes()
+                    .with_escaped_slashes()
             }),
         ),
         (
@@ -75,7 +75,7 @@ fn the_token_cache_keeps_what_it_was_given_whatever_the_tokens_look_like() {
                 pool.token()
                     .user("u")
                     .groups(numbered("a/b/c/", 500))
-                    .escape_slashes()
+                    .with_escaped_slashes()
             }),
         ),
         (

@@ -32,7 +32,7 @@ impl World {
         let issuer = LocalIssuer::builder()
             .client("backend", SECRET, ["orders/get", "profiles/get"])
             .clock(clock.clone())
-            .token_exchange()
+            .with_token_exchange()
             .start()
             .unwrap();
         let credentials = ClientCredentials::builder(issuer.token_url(), "backend", SECRET)

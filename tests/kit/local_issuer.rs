@@ -533,7 +533,7 @@ async fn slashes_are_escaped_where_it_was_asked_for() {
     for escaped in [false, true] {
         let builder = LocalIssuer::builder().client("caller", SECRET, ["profiles/get"]);
         let issuer = match escaped {
-            true => builder.escape_slashes(),
+            true => builder.with_escaped_slashes(),
             false => builder,
         };
         let issuer = issuer.start().unwrap();
@@ -557,7 +557,7 @@ mod token_exchange {
     fn exchanging() -> LocalIssuer {
         LocalIssuer::builder()
             .client("backend", SECRET, ["profiles/get", "orders/get"])
-            .token_exchange()
+            .with_token_exchange()
             .start()
             .unwrap()
     }

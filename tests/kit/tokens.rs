@@ -401,7 +401,7 @@ fn escaped_slashes_change_the_bytes_and_not_the_meaning() {
         String::from_utf8(payload.unwrap()).unwrap()
     };
     let plain = pool.token().scopes(["profiles/get"]).header("x", "a/b");
-    let escaped = plain.clone().escape_slashes();
+    let escaped = plain.clone().with_escaped_slashes();
     assert!(payload_text(&plain).contains(r#""scope":"profiles/get""#));
     assert!(payload_text(&escaped).contains(r#""scope":"profiles\/get""#));
     assert!(payload_text(&escaped).contains(r#""iss":"https:\/\/"#));
@@ -414,7 +414,10 @@ fn escaped_slashes_change_the_bytes_and_not_the_meaning() {
                 .has_scope("profiles/get")
         );
     }
-    let raw = pool.token().raw_payload("{\"a\":\"/\"}").escape_slashes();
+    let raw = pool
+        .token()
+        .raw_payload("{\"a\":\"/\"}")
+        .with_escaped_slashes();
     assert_eq!(payload_text(&raw), r#"{"a":"/"}"#);
 }
 

@@ -137,8 +137,8 @@ impl LocalIssuerBuilder {
     }
 
     /// Writes every `/` in tokens as `\/`, as Cognito also does: see
-    /// [`TokenBuilder::escape_slashes`](crate::testing::TokenBuilder::escape_slashes). Off by default.
-    pub fn escape_slashes(mut self) -> Self {
+    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes). Off by default.
+    pub fn with_escaped_slashes(mut self) -> Self {
         self.behaviour.slashes = Slashes::Escaped;
         self
     }
@@ -223,7 +223,7 @@ impl LocalIssuerBuilder {
     /// `actor_token` was sent. Off by default, as at Cognito: then the client is refused as `unauthorized_client`.
     ///
     /// **This form is known from documents only.** It has not been compared with a response of Cognito.
-    pub fn token_exchange(mut self) -> Self {
+    pub fn with_token_exchange(mut self) -> Self {
         self.behaviour.token_exchange = true;
         self
     }

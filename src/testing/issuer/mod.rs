@@ -6,6 +6,7 @@ mod body;
 mod builder;
 mod client;
 mod code_grant;
+mod codes;
 mod cors;
 mod credentials;
 mod endpoint;
@@ -41,7 +42,7 @@ use crate::user_pool::UserPool;
 /// | --- | --- |
 /// | JWK Set | `/{pool}/.well-known/jwks.json` |
 /// | discovery | `/{pool}/.well-known/openid-configuration` |
-/// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::token_exchange) | `/oauth2/token` |
+/// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
 /// | user pools API: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on | `/` |
 /// | authorization, if a user is [signed in](LocalIssuerBuilder::sign_in_as) | `/oauth2/authorize` |
 /// | registration, if it is [open](LocalIssuerBuilder::open_registration) | `/oauth2/register` |

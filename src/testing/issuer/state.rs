@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    client::AppClient, code_grant::Codes, endpoint::Endpoint, outage::Outage,
+    client::AppClient, codes::Codes, endpoint::Endpoint, outage::Outage,
     resource::ResourceParameter,
 };
 use crate::{
@@ -135,7 +135,7 @@ impl Shared {
             .expires_in(lifetime);
         match self.behaviour.slashes {
             Slashes::Plain => token,
-            Slashes::Escaped => token.escape_slashes(),
+            Slashes::Escaped => token.with_escaped_slashes(),
         }
     }
 

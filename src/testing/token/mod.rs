@@ -237,12 +237,12 @@ impl TokenBuilder {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), AuthError> {
     /// let pool = TestPool::new();
-    /// let token = pool.token().scopes(["profiles/get"]).escape_slashes().build();
+    /// let token = pool.token().scopes(["profiles/get"]).with_escaped_slashes().build();
     /// assert!(pool.verifier().verify(&token).await?.has_scope("profiles/get"));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn escape_slashes(mut self) -> Self {
+    pub fn with_escaped_slashes(mut self) -> Self {
         self.slashes = Slashes::Escaped;
         self
     }

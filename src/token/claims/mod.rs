@@ -270,7 +270,7 @@ impl Claims {
     ///
     /// A string that has escapes in the token cannot be borrowed from it, and Cognito has written `/` as `\/` for years. So borrow
     /// as a [`Cow`](std::borrow::Cow), which serde does where it is told to, or take a `String`; `&str` works until the first
-    /// slash. [`TokenBuilder::escape_slashes`](crate::testing::TokenBuilder::escape_slashes) writes such tokens in
+    /// slash. [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes) writes such tokens in
     /// tests.
     ///
     /// ```
@@ -291,7 +291,7 @@ impl Claims {
     ///
     /// let pool = TestPool::new();
     /// let token = pool.token().claim("tenant_id", "acme/eu");
-    /// for token in [token.clone(), token.escape_slashes()] {
+    /// for token in [token.clone(), token.with_escaped_slashes()] {
     ///     assert_eq!(tenant(&pool.claims(&token)).unwrap(), "acme/eu");
     /// }
     /// ```
