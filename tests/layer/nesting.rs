@@ -331,7 +331,7 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
                         .find_map(|kind| sent.refused(kind.demands_token()).0)
                         .or(guard);
                     let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-                    let found = verdict.refused().map(AuthError::reason);
+                    let found = verdict.error().map(AuthError::reason);
                     assert_eq!(found, reported, "{case}");
                 }
                 if status == 200 {
@@ -371,6 +371,6 @@ async fn of_report_only_layers_the_outermost_that_refuses_is_reported() {
         let response = send(layers, "/open", &token).await;
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+        assert_eq!(verdict.error().map(AuthError::reason), reason);
     }
 }
