@@ -9,8 +9,8 @@
 //! | `client` | an app client that is denied | |
 //! | `token` | a revoked `jti` | `expires`, the table's TTL attribute: the token's `exp` |
 //!
-//! A change writes its entry and `ADD value 1` in one `TransactWriteItems`. What the TTL deletes has
-//! expired, so it needs no new version.
+//! A change writes its entry and `ADD value 1` in one `TransactWriteItems`. What the TTL deletes
+//! has expired, so it needs no new version.
 //!
 //! The process needs `dynamodb:GetItem` and `dynamodb:Query` on the table. A poll that finds no
 //! change reads one item, strongly consistent: one read unit.
@@ -24,8 +24,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A denylist that is loaded from this table.
 ///
-/// `max_age` is the longest outage of DynamoDB that the service survives, and the longest time that a
-/// revoked token works during one.
+/// `max_age` is the longest outage of DynamoDB that the service survives, and the longest time that
+/// a revoked token works during one.
 pub fn denylist(client: &Client, table: &str, max_age: Duration) -> DenylistBuilder {
     let (client, table): (Client, Arc<str>) = (client.clone(), table.into());
     Denylist::builder(max_age, move |current| {

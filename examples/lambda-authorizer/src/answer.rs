@@ -56,8 +56,8 @@ struct Statement {
 }
 
 impl Answer {
-    /// Everything that the token may call, not only what it calls now: API Gateway caches the policy
-    /// for the token and applies it to each route.
+    /// Everything that the token may call, not only what it calls now: API Gateway caches the
+    /// policy for the token and applies it to each route.
     pub(crate) fn policy(claims: Option<&Claims>, routes: &Routes, method_arn: &str) -> Self {
         let stage = stage_of(method_arn);
         let allowed: Vec<_> = claims
@@ -116,8 +116,8 @@ fn stage_of(method_arn: &str) -> &str {
 pub(crate) enum Failure {
     /// 401. API Gateway recognises the message.
     Unauthorized,
-    /// 500, which the gateway response `AUTHORIZER_FAILURE` of a REST API can turn into 503. It is not
-    /// cached; a policy that denies would be.
+    /// 500, which the gateway response `AUTHORIZER_FAILURE` of a REST API can turn into 503. It is
+    /// not cached; a policy that denies would be.
     Unavailable,
 }
 

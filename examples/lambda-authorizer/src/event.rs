@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde::Deserialize;
 
-/// The members that decide, of the three kinds of event. It has no `Debug`, because it holds a token.
+/// The members that decide, of the three kinds of event. No `Debug`, because it holds a token.
 #[derive(Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(crate) enum Event {
