@@ -34,7 +34,7 @@
 //! ```
 //!
 //! A guard belongs inside of a layer. Where that must not be a matter of order, put the whole layer on the route: the one that
-//! `verifier.layer().require(policy)` makes needs nothing outside of it.
+//! `verifier.layer().require(policy)` makes needs nothing outside it.
 
 use std::task::{Context, Poll};
 

@@ -1,7 +1,7 @@
-//! A guard for a service with routes of its own: which scopes each of its paths demands.
+//! A guard for a service that does its own routing: which scopes each of its paths demands.
 //!
 //! A router has a place for a guard at each route. A tonic service has none: all its methods are one
-//! service. This guard stands in front of it and knows what each method demands, by its path,
+//! service. This guard wraps it and knows what each method demands, by its path,
 //! `/package.Service/Method`.
 //!
 //! ```

@@ -36,13 +36,13 @@ struct Unformed {
 }
 
 impl PendingRefusal {
-    /// The response that stands in until a layer forms the refusal. `path` is for the log, and
+    /// The placeholder until a layer builds the response. `path` is for the log, and
     /// `None` where the place that refuses does not know it.
     pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
         let pending = Self {
             unformed: Arc::new(Unformed {
                 path: path.map(Box::from),
-                // Whoever finds out that there is no layer reports it.
+                // The code that finds the layer missing reports it.
                 formed: AtomicBool::new(error == AuthError::MissingLayer),
             }),
             scopes: None,

@@ -52,7 +52,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// [`accept_audience`](crate::verifier::VerifierBuilder::accept_audience). Tokens that are bound to none are accepted, unless
 /// [`require_audience`](Self::require_audience) says otherwise.
 ///
-/// A clone shares the scopes, so it can be handed to every part of a program that adds routes. The document is written anew
+/// A clone shares the scopes, so it can be passed to every part of a program that adds routes. The document is written again
 /// for each request and so knows of guards that were made after [`service`](Self::service).
 ///
 /// # Examples
@@ -103,7 +103,7 @@ impl ResourceMetadata {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidResource`] if it is no https URL (or http on a loopback address), or has a query, a fragment or a user
+    /// [`ConfigError::InvalidResource`] if it is not an https URL (or http on a loopback address), or has a query, a fragment or a user
     /// name.
     pub fn new(resource: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let invalid = || ConfigError::InvalidResource {
@@ -168,7 +168,7 @@ impl ResourceMetadata {
 
     /// The verifier's layer, whose challenges name the document.
     ///
-    /// Scopes for everything beneath go through [`enforce`](Self::enforce):
+    /// Scopes for everything below it go through [`enforce`](Self::enforce):
     /// `resource.layer().require(resource.enforce(policy))`.
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared

@@ -23,7 +23,7 @@ use super::ResourceMetadata;
 /// | any other method | 405 with `Allow` |
 ///
 /// It does not look at the path: the router decides where it is, [`ResourceMetadata::path`] says where it belongs. Scripts in a
-/// browser can read it if a CORS layer stands outside of it.
+/// browser can read it if a CORS layer wraps it.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadataService {
     metadata: ResourceMetadata,

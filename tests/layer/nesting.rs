@@ -67,7 +67,7 @@ async fn a_report_only_layer_inside_switches_nothing_off() {
         assert_eq!(found, expected, "{path}");
     }
 
-    // Outside of an optional layer the guard enforces as well, and the refusal has the outer layer's realm.
+    // Outside an optional layer the guard enforces as well, and the refusal has the outer layer's realm.
     let outer = pool.verifier().layer().optional().realm("outer").unwrap();
     let inner = trial().realm("trial").unwrap();
     let response = send([inner, outer], "/guarded", &[]).await;

@@ -41,7 +41,7 @@ enum KeyOrigin {
     Generated,
 }
 
-/// What stands in `iss`.
+/// The value of `iss`.
 #[derive(Clone, Copy)]
 enum Naming {
     Aws,
@@ -52,7 +52,7 @@ enum Naming {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The port cannot be had, or there is no more thread.
+    /// The port is unavailable, or no thread could be started.
     #[error("the local issuer cannot listen on loopback: {0}")]
     Io(#[from] io::Error),
     /// The pool id has no form that Cognito uses.

@@ -40,7 +40,7 @@ use crate::user_pool::UserPool;
 /// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
 /// | user pools API: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on | `/` |
 ///
-/// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and it serves while
+/// It has its own thread and runtime, so it works in any kind of test and in a program without tokio, and it serves while
 /// the test's tokio time is paused. The test's own time-outs pass at once then, unless it
 /// [holds the time](super::hold_paused_time) while it waits. When the issuer is dropped, its port is closed and its thread has
 /// ended.
@@ -64,15 +64,15 @@ use crate::user_pool::UserPool;
 /// let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
 ///
 /// // As a caller gets it.
-/// let reply = reqwest::Client::new()
+/// let response = reqwest::Client::new()
 ///     .post(issuer.token_url())
 ///     .basic_auth("caller", Some("a-secret-for-this-test"))
 ///     .header("content-type", "application/x-www-form-urlencoded")
 ///     .body("grant_type=client_credentials&scope=profiles/get")
 ///     .send()
 ///     .await?;
-/// let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
-/// let token = reply["access_token"].as_str().unwrap_or_default();
+/// let response: serde_json::Value = serde_json::from_slice(&response.bytes().await?)?;
+/// let token = response["access_token"].as_str().unwrap_or_default();
 /// assert!(verifier.verify(token).await?.has_scope("profiles/get"));
 ///
 /// // Or in one line, for any user and client.
@@ -102,7 +102,7 @@ impl LocalIssuer {
         LocalIssuerBuilder::new()
     }
 
-    /// What a verifier is told to trust: this issuer's name, and its keys on loopback.
+    /// The pool for a verifier: this issuer's name, and its keys on loopback.
     #[must_use]
     pub fn user_pool(&self) -> UserPool {
         self.shared.user_pool.clone()
@@ -114,7 +114,7 @@ impl LocalIssuer {
         &self.shared.base_url
     }
 
-    /// What stands in `iss`: the pool's URL on AWS, unless the issuer was built with
+    /// The value of `iss`: the pool's URL on AWS, unless the issuer was built with
     /// [`issuer_on_loopback`](LocalIssuerBuilder::issuer_on_loopback).
     #[must_use]
     pub fn issuer(&self) -> &str {

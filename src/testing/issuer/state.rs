@@ -119,7 +119,7 @@ impl Shared {
         }
     }
 
-    /// Generates outside of the lock: requests go on meanwhile.
+    /// Generates outside the lock: requests go on meanwhile.
     pub(super) fn rotate(&self) -> String {
         let fresh = SigningKeys::generate();
         let kid = fresh.access.kid().to_owned();
