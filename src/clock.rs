@@ -138,3 +138,20 @@ impl Moment {
         start.plus(by)
     }
 }
+
+/// A span of time that begins at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay {
+    pub(crate) from: Moment,
+    pub(crate) length: Duration,
+}
+
+impl Delay {
+    pub(crate) fn remaining(&self, now: &Moment) -> Duration {
+        self.length.saturating_sub(now.since(&self.from))
+    }
+
+    pub(crate) fn is_over(&self, now: &Moment) -> bool {
+        self.remaining(now).is_zero()
+    }
+}

@@ -33,21 +33,25 @@
 //   │ source: KeySource::step          locks          │
 //   │  ┌───────────────────────────────────────────┐  │
 //   │  │ state: RefreshState                       │  │   policy        view, kid → decision
-//   │  │   snapshot · slot · last look · failures ─┼──┼─▶ back_off      failures → delays
+//   │  │   snapshot · slot · history · unknown ────┼──┼─▶ back_off      failures → delays
 //   │  └───────────────────┬───────────────────────┘  │   unknown_kids  budget, missing, withdrawn
 //   │                      ▼ Effects   publishes, then unlocks
 //   └──────────────────────┬──────────────────────────┘
 //                          ▼
-//     wake who waits · report · gauges · spawn the attempt ──▶ fetch ──▶ attempt_ended
+//     wake who waits · report · gauges · spawn the attempt ──▶ endpoints, fetch ──▶ attempt_ended
 //
 // One slot, because two fetches at once could only disagree. Degraded apart from due, because an outage is to be seen before it
 // hurts. Expired apart from empty only for the operator: both mean that nothing can be verified.
 
+mod attempt;
 mod back_off;
+mod endpoints;
 mod fetch;
 mod jwk;
 mod key_set;
+mod outcome;
 mod policy;
+mod quiet;
 mod report;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
@@ -57,15 +61,16 @@ mod state;
 mod status;
 mod sync;
 mod unknown_kids;
+mod waiting;
 
 pub(crate) use self::{
+    endpoints::{KeyEndpoint, KeyEndpoints},
     fetch::DynFetchJwks,
     key_set::KeySet,
+    outcome::FoundKey,
     snapshot::Generation,
-    source::{
-        KeyEndpoint, KeyEndpoints, KeySource, KeySourceConfig, Keys, Lookup, Waited, Waiting,
-    },
-    state::FoundKey,
+    source::{KeySource, KeySourceConfig, Keys, Lookup},
+    waiting::{Waited, Waiting},
 };
 pub use self::{
     fetch::{FetchError, FetchJwks, JwksRequest, JwksResponse, MAX_JWKS_BYTES},

@@ -7,7 +7,10 @@ use http::{
     header::{ACCEPT, ETAG, IF_NONE_MATCH},
 };
 
-use super::{FetchError, FetchJwks, JwksRequest, JwksResponse, KeySetError, MAX_JWKS_BYTES};
+use super::{
+    fetch::{FetchError, FetchJwks, JwksRequest, JwksResponse, MAX_JWKS_BYTES},
+    key_set::KeySetError,
+};
 use crate::{
     clock::Clock,
     config_error::ConfigError,

@@ -3,23 +3,25 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, atomic::Ordering},
-    time::{Duration, SystemTime},
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use super::{
-    fetch::{DynFetchJwks, FetchError, JwksRequest},
+    attempt::{AttemptEnd, AttemptNumber, AttemptOrder, AttemptResult},
+    endpoints::KeyEndpoints,
+    fetch::FetchError,
     key_set::KeySet,
+    outcome::{Effects, FoundKey, KeyProgress, WaitRecord},
+    quiet::Quiet,
     snapshot::{Fetched, Generation, Kind, Snapshot},
-    state::{
-        AttemptEnd, AttemptNumber, AttemptOrder, AttemptResult, AttemptStart, Effects, FoundKey,
-        KeyProgress, RefreshSettings, RefreshState, WaitRecord,
-    },
+    state::{RefreshSettings, RefreshState},
     status::{KeyState, KeyStatus},
-    sync::{self, AtomicU64, Mutex},
+    sync::{self, Mutex},
+    waiting::{Waited, Waiting},
 };
 use crate::{
     clock::{Clock, Moment, jitter},
@@ -56,17 +58,6 @@ pub(crate) struct KeySourceConfig {
     pub(crate) fetch_timeout: Duration,
 }
 
-pub(crate) struct KeyEndpoints {
-    pub(crate) first: KeyEndpoint,
-    /// Asked when the first fails.
-    pub(crate) fallback: Option<KeyEndpoint>,
-}
-
-pub(crate) struct KeyEndpoint {
-    pub(crate) url: ProtectedUrl,
-    pub(crate) fetcher: Arc<dyn DynFetchJwks>,
-}
-
 /// What a key source starts with.
 pub(crate) enum Keys {
     None,
@@ -79,22 +70,6 @@ pub(crate) enum Lookup {
     Found(FoundKey),
     /// Only a fetch can tell. It has been started.
     Wait(Waiting),
-}
-
-/// A request that waits for a fetch: bounded in time and, if strangers can cause it, in number.
-pub(crate) struct Waiting {
-    record: WaitRecord,
-    ended: watch::Receiver<AttemptNumber>,
-    longest: Duration,
-    deadline: Option<sync::Deadline>,
-    place: Option<OwnedSemaphorePermit>,
-}
-
-/// A request that has waited. Only a wait makes one, so a lookup that takes it cannot be the first.
-pub(crate) struct Waited {
-    record: WaitRecord,
-    deadline: Option<sync::Deadline>,
-    place: Option<OwnedSemaphorePermit>,
 }
 
 impl KeySource {
@@ -318,46 +293,6 @@ impl KeySource {
             sync::spawn(RunningAttempt::new(Arc::clone(self), order).run());
         }
     }
-
-    /// Asks the first URL and, if that fails, the second.
-    async fn fetch(&self, start: &AttemptStart) -> Result<Fetched, FetchError> {
-        let Some(KeyEndpoints { first, fallback }) = &self.config.endpoints else {
-            return Err(FetchError::NoRuntime);
-        };
-        let longest = self.config.fetch_timeout;
-        let condition = start.condition.as_deref();
-        let etag =
-            condition.and_then(|snapshot| snapshot.etag(&start.at, self.config.expire_after));
-        let Some(fallback) = fallback else {
-            return first.fetch(etag, condition, longest).await;
-        };
-        match first.fetch(etag, condition, longest / 2).await {
-            Ok(fetched) => Ok(fetched),
-            Err(error) => match fallback.fetch(None, None, longest / 2).await {
-                Ok(mut fetched) => {
-                    fetched.first_url_failed = Some(error);
-                    Ok(fetched)
-                }
-                Err(_) => Err(error),
-            },
-        }
-    }
-}
-
-impl KeyEndpoint {
-    async fn fetch(
-        &self,
-        etag: Option<&str>,
-        condition: Option<&Snapshot>,
-        longest: Duration,
-    ) -> Result<Fetched, FetchError> {
-        let mut request = JwksRequest::new(self.url.as_str());
-        request.etag = etag;
-        match sync::within(longest, self.fetcher.fetch_boxed(request)).await {
-            Some(response) => Fetched::read(response?, condition),
-            None => Err(FetchError::Timeout),
-        }
-    }
 }
 
 /// An attempt that has the slot. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
@@ -385,9 +320,12 @@ impl RunningAttempt {
         let start = self.source.step(&now, |state| {
             (state.attempt_started(number, &now), Effects::default())
         });
-        if let Some(start) = start {
+        let config = &self.source.config;
+        // Pinned keys have no endpoints, and no attempts.
+        if let (Some(start), Some(endpoints)) = (start, &config.endpoints) {
             self.started_at = Some(start.at);
-            self.result = Some(self.source.fetch(&start).await);
+            let fetch = endpoints.fetch(&start, config.expire_after, config.fetch_timeout);
+            self.result = Some(fetch.await);
         }
     }
 }
@@ -410,66 +348,6 @@ impl Drop for RunningAttempt {
         self.source
             .step(&now, |state| ((), state.attempt_ended(end, jitter(), &now)));
     }
-}
-
-impl Waiting {
-    /// Returns when the fetch has ended or `fetch_timeout` has passed. Without a runtime to wait in it returns at once.
-    pub(crate) async fn wait(mut self) -> Waited {
-        let attempt = self.record.attempt;
-        let is_over = if sync::has_runtime() {
-            let deadline = *self
-                .deadline
-                .get_or_insert_with(|| sync::deadline(self.longest));
-            // A source that is gone needs no handling: the lookup that follows has the answer.
-            sync::wait_until(deadline, self.ended.wait_for(|ended| *ended >= attempt)).await
-        } else {
-            false
-        };
-        self.record.gave_up = !is_over;
-        Waited {
-            record: self.record,
-            deadline: self.deadline,
-            place: self.place,
-        }
-    }
-}
-
-/// Until when no refresh could be started: lets a request whose key is due for a refresh pass without the lock. In nanoseconds
-/// of each clock, because the monotonic one may stand still while the machine sleeps. Written under the lock.
-#[derive(Default)]
-struct Quiet {
-    monotonic: AtomicU64,
-    wall: AtomicU64,
-}
-
-impl Quiet {
-    fn holds(&self, now: &Moment) -> bool {
-        monotonic_nanos(now) < self.monotonic.load(Ordering::Relaxed)
-            && wall_nanos(now) < self.wall.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, until: &Moment) {
-        self.monotonic
-            .store(monotonic_nanos(until), Ordering::Relaxed);
-        self.wall.store(wall_nanos(until), Ordering::Relaxed);
-    }
-}
-
-fn monotonic_nanos(moment: &Moment) -> u64 {
-    nanos(moment.monotonic)
-}
-
-fn wall_nanos(moment: &Moment) -> u64 {
-    nanos(
-        moment
-            .wall
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default(),
-    )
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for KeySource {

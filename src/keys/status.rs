@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{FetchError, SkippedKey};
+use super::{fetch::FetchError, key_set::SkippedKey};
 
 /// The state of a verifier's keys. The crate page says what each means for a request, under *Key freshness*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

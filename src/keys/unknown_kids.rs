@@ -55,10 +55,6 @@ impl UnknownKids {
         }
     }
 
-    pub(super) const fn interval(&self) -> Duration {
-        self.interval
-    }
-
     /// How long until an unknown kid may cause a fetch. Zero means now.
     pub(super) fn fetch_allowed_in(&self, now: &Moment) -> Duration {
         let budget = self.refilled(now);
