@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet planted-faults
 
 # Formatting.
 fmt:
@@ -152,3 +152,16 @@ interop:
 # The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
 fleet:
     checks/fleet/run.sh
+
+# Each of some seventy faults, planted in a copy of the sources, is noticed by the test that is named for it. `just planted-faults WORD` plants some.
+planted-faults *WORDS:
+    checks/planted_faults/run.py {{WORDS}}
+
+# The documentation as docs.rs builds it. The pages are in target/docs-rs/doc.
+docs-rs:
+    checks/docs_rs.sh
+
+# The workflows of the forge. Needs zizmor, and actionlint for half of it.
+workflows:
+    checks/workflows.sh
+    checks/release.sh

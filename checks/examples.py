@@ -20,6 +20,7 @@ EXPECTED = {
     "report_only_rollout": [200, 200],
     "service_to_service": [200],
     "example-hyper": [200],
+    "example-mcp": [401],
     "example-metrics": [401, 200],
     "example-openapi": [200],
 }
@@ -28,7 +29,7 @@ EXPECTED = {
 def build():
     """The path of each program, by its name."""
     paths = {}
-    for selection in (["--examples"], ["-p", "example-hyper", "-p", "example-metrics", "-p", "example-openapi", "--bins"]):
+    for selection in (["--examples"], ["-p", "example-hyper", "-p", "example-mcp", "-p", "example-metrics", "-p", "example-openapi", "--bins"]):
         command = ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", *selection]
         said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
         for line in said.splitlines():

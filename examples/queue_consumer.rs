@@ -4,8 +4,7 @@
 //! the keys are unavailable goes back into the queue: its token may be valid. Tokens are verified when the message is
 //! received, so they must outlive the time that messages wait.
 //!
-//! `cargo run --example queue_consumer` reads messages from standard input, one `ORDER TOKEN` a line, until Ctrl-D, and
-//! prints a line to try.
+//! `cargo run --example queue_consumer` reads lines of `ORDER TOKEN` until Ctrl-D, and prints a command that makes one.
 
 use std::time::Duration;
 
@@ -42,11 +41,10 @@ impl Consumer {
     pub(crate) async fn consume(&self, message: &Message) -> Fate {
         let verified = self.verifier.verify(&message.token).await;
         match verified.and_then(|claims| claims.require(&self.required).map(|()| claims)) {
-            Ok(claims) => {
-                // The work for the caller goes here.
-                let caller = claims.client_id().to_owned();
-                Fate::Done { caller }
-            }
+            // The work for the caller goes here.
+            Ok(claims) => Fate::Done {
+                caller: claims.client_id().to_owned(),
+            },
             Err(error) => match error.retry_after() {
                 // The keys are unavailable; the token may be valid.
                 Some(after) => Fate::Requeued { after },
@@ -74,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in std::io::stdin().lines() {
         let line = line?;
         let (order, token) = line.split_once(' ').unwrap_or((&line, ""));
-        let (order, token) = (order.to_owned(), token.to_owned());
+        let [order, token] = [order, token].map(str::to_owned);
         let message = Message { order, token };
         println!("{}: {:?}", message.order, consumer.consume(&message).await);
     }

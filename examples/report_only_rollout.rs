@@ -9,7 +9,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -26,19 +26,10 @@ use tower_cognito::{
 };
 
 /// How often each reason occurred. In a service this is a counter with a label.
-#[derive(Clone, Default)]
-pub(crate) struct Reasons(Arc<Mutex<BTreeMap<&'static str, usize>>>);
+pub(crate) type Reasons = Arc<Mutex<BTreeMap<&'static str, usize>>>;
 
-impl Reasons {
-    fn count(&self, reason: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(reason).or_default() += 1;
-    }
-
-    pub(crate) fn snapshot(&self) -> BTreeMap<&'static str, usize> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.clone()
-    }
+fn counts(reasons: &Reasons) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+    reasons.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Wraps the layer. A report-only layer adds a `ReportOnlyVerdict` to every response, an enforcing one an `AuthError` to
@@ -49,7 +40,8 @@ async fn count_reasons(State(reasons): State<Reasons>, request: Request, next: N
     let reported = extensions.get::<ReportOnlyVerdict>();
     let rejected = reported.and_then(ReportOnlyVerdict::refused);
     let error = rejected.or_else(|| extensions.get::<AuthError>());
-    reasons.count(error.map_or("accepted", AuthError::reason));
+    let reason = error.map_or("accepted", AuthError::reason);
+    *counts(&reasons).entry(reason).or_default() += 1;
     response
 }
 
@@ -61,14 +53,12 @@ pub(crate) fn app(layer: BearerAuthLayer, reasons: &Reasons) -> Result<Router, C
     });
     // Inside a report-only layer, a guard only reports as well.
     let guard = RequireScopesLayer::all_of(["orders/get"])?;
+    let shown = get(async |State(reasons): State<Reasons>| Json(counts(&reasons).clone()));
     Ok(Router::new()
         .route("/orders", orders.route_layer(guard))
         .route_layer(layer)
         .layer(from_fn_with_state(reasons.clone(), count_reasons))
-        .route(
-            "/reasons",
-            get(async |State(reasons): State<Reasons>| Json(reasons.snapshot())),
-        )
+        .route("/reasons", shown)
         .with_state(reasons.clone()))
 }
 

@@ -120,6 +120,16 @@ pub enum ConfigError {
         /// What is wrong with it: a fixed text.
         problem: &'static str,
     },
+    /// A member of a resource's metadata that clients could not use (RFC 9728 §2).
+    #[error("{given:?} cannot be the {member} of a resource's metadata: {accepted} is accepted")]
+    InvalidMetadata {
+        /// The member.
+        member: &'static str,
+        /// What was given, without what may be a secret: user name and password, query, fragment.
+        given: String,
+        /// What is accepted.
+        accepted: &'static str,
+    },
     /// An origin that tokens must not be sent to, or that is none.
     #[error("{given:?} is not accepted as an origin for tokens: {problem}")]
     InvalidOrigin {

@@ -167,6 +167,7 @@ pub mod guide;
 mod http_client;
 mod json;
 pub mod keys;
+pub mod late_refusal;
 mod metrics;
 mod protected_url;
 pub mod rejection;

@@ -27,6 +27,7 @@ program="${CARGO_TARGET_DIR:-target}/debug/$package"
 log="$(mktemp)"
 processes=()
 finish() {
+    # The function first, which would complain of the missing emulator.
     for process in "${processes[@]}"; do
         kill "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
@@ -39,7 +40,7 @@ port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
 # The emulator only: it would compile and start the function in its own way, and later.
 cargo-lambda lambda watch --only-lambda-apis --invoke-address 127.0.0.1 --invoke-port "$port" >"$log" 2>&1 &
 emulator=$!
-processes+=("$emulator")
+processes=("$emulator")
 for _ in $(seq 300); do
     (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     kill -0 "$emulator" || { cat "$log" >&2; exit 1; }
@@ -48,7 +49,7 @@ done
 
 AWS_LAMBDA_RUNTIME_API="http://127.0.0.1:$port/.rt/$package" AWS_LAMBDA_FUNCTION_NAME="$package" \
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128 AWS_LAMBDA_FUNCTION_VERSION=1 "$program" &
-processes+=("$!")
+processes=("$!" "$emulator")
 
 export LAMBDA_URL="http://127.0.0.1:$port/lambda-url/$package"
 export LAMBDA_INVOKE_URL="http://127.0.0.1:$port/2015-03-31/functions/$package/invocations"

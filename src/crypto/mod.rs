@@ -84,6 +84,7 @@ fn is_odd(number: &[u8]) -> bool {
 #[cfg(feature = "testing")]
 pub(crate) mod signing {
     use aws_lc_rs::{
+        digest::{SHA256, digest},
         rand::{self, SystemRandom},
         rsa::KeySize,
         signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents},
@@ -121,7 +122,12 @@ pub(crate) mod signing {
         }
     }
 
-    /// Unpredictable bytes, or `None` if the system has none (which it has).
+    /// SHA-256, for PKCE.
+    pub(crate) fn sha256(message: &[u8]) -> impl AsRef<[u8]> {
+        digest(&SHA256, message)
+    }
+
+    /// Bytes that nobody can guess, or `None` if the system has none (which it has).
     pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
         let mut bytes = [0; N];
         rand::fill(&mut bytes).ok()?;

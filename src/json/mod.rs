@@ -4,8 +4,11 @@
 //! What comes from a server that we asked (key sets, token responses) is read by serde.
 
 mod borrowed;
+mod containers;
 mod reader;
+mod steps;
 mod text;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +18,8 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     borrowed::JsonStr,
-    reader::{Reader, Steps, Stop, Value, elements, string_after_name},
+    reader::{Reader, Value, elements, string_after_name},
+    steps::{Steps, Stop},
     text::{JsonString, RawStr, Span, unescape_onto},
 };
 

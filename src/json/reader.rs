@@ -4,27 +4,12 @@
 //! token takes no memory before its signature is known to be good. Strings are returned as they
 //! are written; [`RawStr`](super::RawStr) reads through their escapes.
 
-use super::text::{JsonString, Span};
-
-/// How much work reading may be.
-///
-/// A value, a member's name and an escape take a step each. Everything else (the characters of a
-/// string, digits, white space) takes about a nanosecond for a few bytes, whatever they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Steps {
-    /// So many steps, no allocation, and no value inside more than 128 others.
-    AtMost(u32),
-    Any,
-}
-
-/// Why reading stopped before the end of the document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The text is not JSON, or not of the form that was asked for.
-    Malformed,
-    /// There is more to read than [`Steps`] permit. The text may be good.
-    OutOfSteps,
-}
+use super::{
+    containers::{Container, OpenContainers},
+    steps::{Steps, Stop},
+    text::{JsonString, Span},
+    words::{all_digits, special_characters},
+};
 
 /// A value, by where it is. The inside of a list or object has been checked, and is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -389,75 +374,4 @@ impl Iterator for Elements<'_> {
         self.at = reader.at + 1;
         element
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Container {
-    List,
-    Object,
-}
-
-/// The containers that a value is in, a bit for each.
-#[derive(Default)]
-struct OpenContainers {
-    depth: u32,
-    /// Of the innermost ones: up to 128, the last bit for the innermost.
-    are_lists: u128,
-    /// Of those around them, 128 each.
-    around: Vec<u128>,
-}
-
-impl OpenContainers {
-    fn push(&mut self, container: Container, steps: Steps) -> Result<(), Stop> {
-        if self.depth > 0 && self.depth.is_multiple_of(u128::BITS) {
-            if steps != Steps::Any {
-                return Err(Stop::OutOfSteps);
-            }
-            self.around.push(self.are_lists);
-        }
-        self.depth += 1;
-        self.are_lists = self.are_lists << 1 | u128::from(container == Container::List);
-        Ok(())
-    }
-
-    fn pop(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-        self.are_lists >>= 1;
-        if self.depth.is_multiple_of(u128::BITS)
-            && let Some(around) = self.around.pop()
-        {
-            self.are_lists = around;
-        }
-    }
-
-    const fn innermost(&self) -> Option<Container> {
-        match (self.depth, self.are_lists & 1) {
-            (0, _) => None,
-            (_, 1) => Some(Container::List),
-            _ => Some(Container::Object),
-        }
-    }
-}
-
-/// The high bit of each byte that is a quote, a backslash or a control character.
-///
-/// Bits above the lowest one that is set may be wrong, because a subtraction borrows from the byte
-/// above; the lowest one is right.
-const fn special_characters(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let is_quote = quote.wrapping_sub(ONES) & !quote;
-    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let is_control = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    (is_quote | is_backslash | is_control) & HIGH_BITS
-}
-
-/// Whether all eight bytes are digits: 0x30 to 0x39, which six more take to at most 0x3f.
-const fn all_digits(word: u64) -> bool {
-    const HIGH_HALVES: u64 = u64::from_le_bytes([0xf0; 8]);
-    const DIGITS: u64 = u64::from_le_bytes([0x30; 8]);
-    let six_more = word.wrapping_add(u64::from_le_bytes([6; 8]));
-    word & HIGH_HALVES == DIGITS && six_more & HIGH_HALVES == DIGITS
 }

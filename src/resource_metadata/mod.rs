@@ -1,27 +1,26 @@
 //! What a protected resource says of itself (RFC 9728): who issues its tokens, and which scopes there are.
 
+mod description;
+mod identifier;
 mod service;
+mod well_known;
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-pub use self::service::ResourceMetadataService;
-use crate::{
-    bearer_auth::BearerAuthLayer,
-    config_error::ConfigError,
-    protected_url::{self, ProtectedUrl, Unencrypted},
-    rejection::challenge::QuotableText,
-    require_scopes::RequireScopesLayer,
-    scope::ScopePolicy,
-    verifier::Verifier,
+use self::{description::Description, identifier::Identifier};
+pub use self::{
+    service::ResourceMetadataService,
+    well_known::{WellKnown, WellKnownFuture, WellKnownLayer},
 };
-
-/// RFC 9728 §3.1.
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+use crate::{
+    bearer_auth::BearerAuthLayer, config_error::ConfigError, require_scopes::RequireScopesLayer,
+    scope::ScopePolicy, verifier::Verifier,
+};
 
 /// The metadata of a protected resource (RFC 9728), which cannot differ from what is enforced: the layers of the service come
 /// from here, and whatever scopes they demand are in the document.
@@ -52,8 +51,25 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// [`accept_audience`](crate::verifier::VerifierBuilder::accept_audience). Tokens that are bound to none are accepted, unless
 /// [`require_audience`](Self::require_audience) says otherwise.
 ///
-/// A clone shares the scopes, so it can be passed to every part of a program that adds routes. The document is written again
-/// for each request and so knows of guards that were made after [`service`](Self::service).
+/// # Scopes
+///
+/// [`guard`](Self::guard) and [`enforce`](Self::enforce) list the scopes of what they make, so use them for every scope of the
+/// resource, those that a handler demands with [`Claims::require`](crate::Claims::require) included. A client that finds
+/// no `scopes_supported` here asks for those of the issuer's own discovery document, which for Cognito are `openid`, `email`,
+/// `phone` and `profile`, and gets a token that opens nothing.
+///
+/// A clone shares the scopes, so every part of a program that adds routes can have one. The document is written for each
+/// request, and so includes the scopes of guards that were made after [`service`](Self::service).
+///
+/// # Several resources
+///
+/// A process can have any number of resources, each with its own scopes and audience. Make a `ResourceMetadata` of each from
+/// one [`Verifier`]: they share its keys.
+///
+/// # Browsers
+///
+/// The document may be read by scripts of any origin. To let a script also see why the service itself rejected its request,
+/// have the CORS layer of the service expose `WWW-Authenticate`.
 ///
 /// # Examples
 ///
@@ -85,12 +101,10 @@ pub struct ResourceMetadata {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shared {
-    resource: Box<str>,
-    /// The document's URL, as challenges name it.
-    url: QuotableText,
-    path: Box<str>,
+    identifier: Identifier,
+    description: Description,
     /// It accepts tokens that are bound to the resource.
     verifier: Verifier,
     /// A std mutex: held for single insertions and for one walk, never across an await.
@@ -103,20 +117,13 @@ impl ResourceMetadata {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidResource`] if it is not an https URL (or http on a loopback address), or has a query, a fragment or a user
-    /// name.
+    /// [`ConfigError::InvalidResource`] if it is not an https URL (or http on a loopback address), or has a query, a fragment or a
+    /// user name.
     pub fn new(resource: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
-        let invalid = || ConfigError::InvalidResource {
-            given: protected_url::without_secrets(resource),
-        };
-        let (origin, path) = split_resource(resource).ok_or_else(invalid)?;
-        let path = format!("{WELL_KNOWN}{path}");
-        let url = QuotableText::resource_metadata(&format!("{origin}{path}"))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                resource: resource.into(),
-                url,
-                path: path.into(),
+                identifier: Identifier::parse(resource)?,
+                description: Description::default(),
                 verifier: verifier.with_audience(|audience| audience.accept(resource.to_owned())),
                 enforced: Arc::default(),
             }),
@@ -145,19 +152,78 @@ impl ResourceMetadata {
     /// ```
     #[must_use]
     pub fn require_audience(self) -> Self {
-        let shared = &*self.shared;
-        let resource = || shared.resource.clone().into();
-        Self {
-            shared: Arc::new(Shared {
-                resource: shared.resource.clone(),
-                url: shared.url.clone(),
-                path: shared.path.clone(),
-                verifier: shared
-                    .verifier
-                    .with_audience(|audience| audience.require(resource())),
-                enforced: Arc::clone(&shared.enforced),
-            }),
-        }
+        self.change(|shared| {
+            let resource = shared.identifier.resource.to_string();
+            shared.verifier = shared
+                .verifier
+                .with_audience(|audience| audience.require(resource));
+        })
+    }
+
+    /// The name of the resource for people (`resource_name`), which a client may show when it asks for their consent. None by
+    /// default.
+    ///
+    /// As [`require_audience`](Self::require_audience), this and the other descriptions hold for what is made from what they
+    /// return.
+    ///
+    /// ```
+    /// use tower_cognito::{AllowedClients, ResourceMetadata, UserPool, Verifier};
+    ///
+    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
+    /// # let pool = UserPool::new("eu-west-1_AbCdEf123")?;
+    /// # let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+    /// let resource = ResourceMetadata::new("https://api.example.com/orders", &verifier)?
+    ///     .resource_name("Orders")?
+    ///     .resource_documentation("https://example.com/docs/orders")?
+    ///     .resource_policy_uri("https://example.com/privacy")?
+    ///     .resource_tos_uri("https://example.com/terms")?;
+    /// assert!(resource.document().contains(r#""resource_name":"Orders""#));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidMetadata`] if it is empty, or has control characters.
+    pub fn resource_name(self, name: &str) -> Result<Self, ConfigError> {
+        let name = description::name(name)?;
+        Ok(self.change(|shared| shared.description.name = Some(name)))
+    }
+
+    /// A page for developers (`resource_documentation`). None by default.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidMetadata`] if it is not an https URL (or http on a loopback address).
+    pub fn resource_documentation(self, url: &str) -> Result<Self, ConfigError> {
+        let url = description::page("resource_documentation", url)?;
+        Ok(self.change(|shared| shared.description.documentation = Some(url)))
+    }
+
+    /// A page that says how clients may use the data (`resource_policy_uri`). None by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`resource_documentation`](Self::resource_documentation).
+    pub fn resource_policy_uri(self, url: &str) -> Result<Self, ConfigError> {
+        let url = description::page("resource_policy_uri", url)?;
+        Ok(self.change(|shared| shared.description.policy = Some(url)))
+    }
+
+    /// A page with the terms of service (`resource_tos_uri`). None by default.
+    ///
+    /// # Errors
+    ///
+    /// As [`resource_documentation`](Self::resource_documentation).
+    pub fn resource_tos_uri(self, url: &str) -> Result<Self, ConfigError> {
+        let url = description::page("resource_tos_uri", url)?;
+        Ok(self.change(|shared| shared.description.terms = Some(url)))
+    }
+
+    /// The resource identifier, as given.
+    #[must_use]
+    pub fn identifier(&self) -> &str {
+        &self.shared.identifier.resource
     }
 
     /// The verifier that the layers use: for tokens of this resource that come another way than in a request.
@@ -168,13 +234,13 @@ impl ResourceMetadata {
 
     /// The verifier's layer, whose challenges name the document.
     ///
-    /// Scopes for everything below it go through [`enforce`](Self::enforce):
+    /// Scopes for everything beneath go through [`enforce`](Self::enforce):
     /// `resource.layer().require(resource.enforce(policy))`.
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared
             .verifier
             .layer()
-            .with_resource_metadata(self.shared.url.clone())
+            .with_resource_metadata(self.shared.identifier.url.clone())
     }
 
     /// A guard for a route. The document lists its scopes.
@@ -192,31 +258,85 @@ impl ResourceMetadata {
     /// Where clients look for the document: the well-known path, with the resource's own path behind it (RFC 9728 §3.1).
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.shared.path
+        &self.shared.identifier.path
     }
 
     /// The document's URL, as challenges name it.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.shared.url.as_str()
+        self.shared.identifier.url.as_str()
     }
 
-    /// The document, as JSON.
+    /// The document, as JSON. A member without a value is left out (RFC 9728 §3.2).
     #[must_use]
     pub fn document(&self) -> String {
-        json!({
-            "resource": self.shared.resource,
-            "authorization_servers": self.shared.verifier.discoverable_issuers().collect::<Vec<_>>(),
-            "scopes_supported": *self.enforced(),
-            "bearer_methods_supported": ["header"],
-        })
-        .to_string()
+        let shared = &*self.shared;
+        let issuers = shared.verifier.discoverable_issuers().collect::<Vec<_>>();
+        let mut document = Map::from_iter([
+            ("resource".to_owned(), json!(shared.identifier.resource)),
+            ("authorization_servers".to_owned(), json!(issuers)),
+            ("bearer_methods_supported".to_owned(), json!(["header"])),
+        ]);
+        let scopes = self.enforced().clone();
+        if !scopes.is_empty() {
+            document.insert("scopes_supported".to_owned(), json!(scopes));
+        }
+        document.extend(shared.description.members());
+        Value::Object(document).to_string()
     }
 
-    /// A service that answers `GET` and `HEAD` with the document. It is to be reachable without a token.
+    /// A service that responds with the document: for a router whose paths are those of the whole host. It must be reachable
+    /// without a token.
+    ///
+    /// In a router that is nested under a path, use [`well_known_layer`](Self::well_known_layer) instead.
     #[must_use]
     pub fn service(&self) -> ResourceMetadataService {
         ResourceMetadataService::new(self.clone())
+    }
+
+    /// A layer that responds with the document at its [`path`](Self::path), and passes every other request on. It belongs
+    /// outside everything that routes, nests or authenticates.
+    ///
+    /// The well-known path begins at the root of the host, whatever path the resource has (RFC 9728 §3.1). A router that is
+    /// nested under `/api` cannot serve it: its own `/.well-known` is `/api/.well-known`, where no client looks.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # fn main() {
+    /// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_cognito::{ConfigError, ResourceMetadata, testing::TestPool};
+    ///
+    /// fn app(pool: &TestPool) -> Result<Router, ConfigError> {
+    ///     let resource = ResourceMetadata::new("https://example.com/api/orders", &pool.verifier())?;
+    ///     let orders = Router::new().route("/orders", get(|| async {})).route_layer(resource.layer());
+    ///     Ok(Router::new().nest("/api", orders).layer(resource.well_known_layer()))
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// for (path, status) in [
+    ///     ("/.well-known/oauth-protected-resource/api/orders", StatusCode::OK),
+    ///     ("/api/orders", StatusCode::UNAUTHORIZED),
+    /// ] {
+    ///     let request = Request::get(path).body(Body::empty()).unwrap();
+    ///     let response = app(&TestPool::new()).unwrap().oneshot(request).await.unwrap();
+    ///     assert_eq!(response.status(), status);
+    /// }
+    /// # });
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
+    pub fn well_known_layer(&self) -> WellKnownLayer {
+        WellKnownLayer::new(self.service())
+    }
+
+    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+        let mut shared = Arc::unwrap_or_clone(self.shared);
+        change(&mut shared);
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     fn enforced(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
@@ -224,74 +344,5 @@ impl ResourceMetadata {
             .enforced
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Origin and path. The path of a resource at the root is empty: a slash right behind the host is not part of the document's
-/// path.
-fn split_resource(resource: &str) -> Option<(&str, &str)> {
-    ProtectedUrl::parse(resource, Unencrypted::OnLoopback).ok()?;
-    if resource.contains(['?', '"', '\\']) {
-        return None;
-    }
-    let path_at = resource
-        .find("://")
-        .and_then(|scheme| Some(scheme + 3 + resource.get(scheme + 3..)?.find('/')?))
-        .unwrap_or(resource.len());
-    let (origin, path) = resource.split_at_checked(path_at)?;
-    Some((origin, if path == "/" { "" } else { path }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_well_known_part_stands_between_host_and_path() {
-        for (resource, origin, path) in [
-            ("https://api.example.com", "https://api.example.com", ""),
-            ("https://api.example.com/", "https://api.example.com", ""),
-            (
-                "https://api.example.com/orders",
-                "https://api.example.com",
-                "/orders",
-            ),
-            (
-                "https://api.example.com/a/b/",
-                "https://api.example.com",
-                "/a/b/",
-            ),
-            (
-                "https://api.example.com:8443/orders",
-                "https://api.example.com:8443",
-                "/orders",
-            ),
-            (
-                "http://127.0.0.1:8080/orders",
-                "http://127.0.0.1:8080",
-                "/orders",
-            ),
-            ("http://[::1]:8080", "http://[::1]:8080", ""),
-        ] {
-            assert_eq!(split_resource(resource), Some((origin, path)), "{resource}");
-        }
-        for resource in [
-            "",
-            "api.example.com",
-            "/orders",
-            "ftp://api.example.com",
-            "http://api.example.com",
-            "https://",
-            "https:///orders",
-            "https://user@api.example.com",
-            "https://api.example.com/#orders",
-            "https://api.example.com/?orders",
-            "https://api.example.com/\"",
-            "https://api.example.com/\\",
-            "https://api.example.com/ä",
-            "https://api.example.com/a b",
-        ] {
-            assert_eq!(split_resource(resource), None, "{resource}");
-        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     json::RawStr,
     token::{
         audience::ExpectedAudience,
-        claims::{Registration, Times},
+        members::{Members, Times},
         numeric_date::NumericDate,
         token_use::TokenUse,
     },
@@ -72,27 +72,29 @@ impl Expectations {
     /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
     /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
     /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and [`SenderConstrained`](AuthError::SenderConstrained).
-    pub(crate) fn check(
+    pub(super) fn check(
         &self,
-        claims: &Registration<'_>,
+        members: &Members,
+        payload: &[u8],
         now: NumericDate,
     ) -> Result<Accepted<'_>, AuthError> {
-        self.dates.check(&claims.times, now)?;
+        self.dates.check(&members.times, now)?;
         let (index, pool) = self
-            .pool(claims.issuer)
+            .pool(members.issuer.of(payload))
             .ok_or(AuthError::IssuerNotAllowed)?;
-        let token_use = claims
+        let token_use = members
             .token_use
             .filter(|token_use| self.token_uses.contains(token_use))
             .ok_or(AuthError::TokenUseNotAllowed)?;
-        let client_id = claims.client_id.ok_or(AuthError::MalformedClaims)?;
+        let client_id = members.client_id.ok_or(AuthError::MalformedClaims)?;
+        let client_id = client_id.of(payload);
         if !pool.clients.allows(client_id) {
             return Err(AuthError::ClientNotAllowed);
         }
-        if !self.audience.allows(claims.audience, client_id) {
+        if !self.audience.allows(members.audiences(payload), client_id) {
             return Err(AuthError::AudienceNotAllowed);
         }
-        if claims.has_cnf && pool.confirmation == Confirmation::Binds {
+        if members.has_cnf && pool.confirmation == Confirmation::Binds {
             return Err(AuthError::SenderConstrained);
         }
         Ok(Accepted {

@@ -5,6 +5,7 @@ pub(crate) mod bearer;
 pub mod claims;
 pub(crate) mod expectations;
 pub(crate) mod jws;
+pub(crate) mod members;
 pub(crate) mod numeric_date;
 mod registered;
 pub(crate) mod token_use;

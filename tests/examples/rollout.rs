@@ -35,12 +35,12 @@ async fn reasons_are_counted_before_and_after_rejections_begin() {
     let reasons = Reasons::default();
     let reporting = app(layer.clone().report_only(), &reasons).unwrap();
     assert_eq!(served(&reporting).await, [200, 200, 200, 200]);
-    assert_eq!(reasons.snapshot(), counted);
+    assert_eq!(*reasons.lock().unwrap(), counted);
 
     let reasons = Reasons::default();
     let enforcing = app(layer, &reasons).unwrap();
     assert_eq!(served(&enforcing).await, [200, 401, 403, 401]);
-    assert_eq!(reasons.snapshot(), counted);
+    assert_eq!(*reasons.lock().unwrap(), counted);
     let (_, shown) = get(&enforcing, "/reasons", None).await;
     assert!(shown.contains(r#""missing_token":1"#), "{shown}");
 }

@@ -262,3 +262,39 @@ async fn a_kid_that_names_two_different_keys_names_none() {
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert_eq!(rig.verifier.key_status().skipped(), []);
 }
+
+/// Whatever the order, and however often one of them comes: two keys under one name are none.
+#[tokio::test(start_paused = true)]
+async fn three_entries_of_one_name_are_one_key_only_if_they_are_the_same() {
+    let named = |key| {
+        let entry = entries([key]).remove(0);
+        with(entry, "kid", json!("test-only-access"))
+    };
+    let (a, b, c) = (Key::Access, Key::Unpublished, Key::Id);
+    for (keys, skipped) in [
+        ([a, a, a], 0),
+        ([a, a, b], 2),
+        ([a, b, a], 3),
+        ([b, a, a], 3),
+        ([b, a, b], 3),
+        ([b, b, a], 2),
+        ([a, b, b], 3),
+        ([a, b, c], 3),
+        ([b, a, c], 3),
+        ([b, c, a], 3),
+    ] {
+        let rig = Rig::new();
+        let other = entries([Key::Id]).remove(0);
+        let [first, second, third] = keys.map(named);
+        rig.fetcher.always(set(&[first, second, third, other]));
+        assert!(rig.verify(&rig.token_by(Key::Id)).await.is_ok());
+        let status = rig.verifier.key_status();
+        assert_eq!(status.skipped().len(), skipped, "{keys:?}");
+        assert_eq!(status.kids().count(), if skipped == 0 { 2 } else { 1 });
+        for key in [a, b, c] {
+            let token = rig.pool.token().signed_with(key).kid("test-only-access");
+            let accepted = rig.verify(&token.build()).await.is_ok();
+            assert_eq!(accepted, skipped == 0 && key == a, "{keys:?} {key:?}");
+        }
+    }
+}

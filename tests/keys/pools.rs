@@ -1,10 +1,14 @@
 //! Several pools: each has its keys, and pools behind one endpoint share them.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tower_cognito::{
-    AllowedClients, UserPool, Verifier,
-    keys::{ConnectError, FetchError, JwksResponse, KeyState},
+    AllowedClients, AuthError, UserPool, Verifier,
+    keys::{ConnectError, FetchError, FetchJwks, JwksRequest, JwksResponse, KeyState},
     testing::{Key, ScriptedFetcher, TestPool},
 };
 
@@ -143,4 +147,123 @@ async fn a_pool_whose_endpoint_is_down_does_not_make_the_service_unready() {
     fetcher.always_fail(FetchError::TooLarge);
     pool.clock().advance(24 * HOUR);
     assert!(!verifier.is_ready(), "all have expired");
+}
+
+/// The documents of several pools by their URL. A URL without one is down.
+#[derive(Clone, Default)]
+struct Endpoints(Arc<Mutex<HashMap<String, String>>>);
+
+impl Endpoints {
+    fn publish(&self, pool: &TestPool, document: String) {
+        let url = pool.user_pool().jwks_url().to_owned();
+        self.0.lock().unwrap().insert(url, document);
+    }
+
+    fn break_down(&self, pool: &TestPool) {
+        self.0.lock().unwrap().remove(pool.user_pool().jwks_url());
+    }
+}
+
+impl FetchJwks for Endpoints {
+    async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
+        let document = self.0.lock().unwrap().get(request.url).cloned();
+        document
+            .map(JwksResponse::document)
+            .ok_or(FetchError::Connect(ConnectError::Refused))
+    }
+}
+
+fn three_pools() -> ([TestPool; 3], Endpoints, Verifier) {
+    let pools = ["eu-west-1_A", "eu-west-1_B", "eu-west-1_C"];
+    let pools = pools.map(|id| TestPool::with_id(id).unwrap());
+    let endpoints = Endpoints::default();
+    let [first, second, third] = pools.each_ref().map(TestPool::user_pool);
+    let verifier = Verifier::builder(first, AllowedClients::any())
+        .add_pool(second, AllowedClients::any())
+        .add_pool(third, AllowedClients::any())
+        .fetcher(endpoints.clone())
+        .clock(pools[0].clock())
+        .build()
+        .unwrap();
+    (pools, endpoints, verifier)
+}
+
+/// The token cache keeps which pool a token is of, and a pool's generation of keys says nothing of another pool's.
+#[tokio::test(start_paused = true)]
+async fn a_seen_token_stops_working_when_its_own_pool_withdraws_its_key() {
+    for withdrawn in 0..3 {
+        let (pools, endpoints, verifier) = three_pools();
+        for pool in &pools {
+            endpoints.publish(pool, pool.jwks());
+        }
+        assert_eq!(bounded(verifier.warm_up()).await, Ok(()));
+        let tokens = pools
+            .each_ref()
+            .map(|pool| pool.token().expires_in(24 * HOUR).build());
+        for token in &tokens {
+            assert!(verifier.verify_cached(token).unwrap().is_ok());
+        }
+        let publish = [Key::Id, Key::Access].map(|key| pools[withdrawn].jwks_of([key]));
+        for (document, is_there) in publish.into_iter().zip([false, true]) {
+            endpoints.publish(&pools[withdrawn], document);
+            pools[0].clock().advance(HOUR);
+            for pool in &pools {
+                // Each of these makes its pool refresh.
+                let by_id = pool.token().expires_in(24 * HOUR).signed_with(Key::Id);
+                let _ = bounded(verifier.verify(&by_id.build())).await;
+            }
+            settle().await;
+            for (index, token) in tokens.iter().enumerate() {
+                let refused = bounded(verifier.verify(token)).await.err();
+                let expected = (index == withdrawn && !is_there).then_some(AuthError::UnknownKey);
+                assert_eq!(refused, expected, "{withdrawn} {index} {is_there}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_one_pool_does_not_sign_for_another_under_the_same_name() {
+    let (pools, endpoints, verifier) = three_pools();
+    let keys = [Key::Access, Key::Id, Key::Unpublished];
+    let names = ["test-only-access", "test-only-id", "test-only-unpublished"];
+    for (index, pool) in pools.iter().enumerate() {
+        let document = pool.jwks_of([keys[index]]).replace(names[index], "key");
+        endpoints.publish(pool, document);
+    }
+    for (index, pool) in pools.iter().enumerate() {
+        for (signer, key) in keys.into_iter().enumerate() {
+            let token = pool.token().signed_with(key).kid("key").build();
+            for _ in 0..2 {
+                let refused = bounded(verifier.verify(&token)).await.err();
+                let expected = (index != signer).then_some(AuthError::InvalidSignature);
+                assert_eq!(refused, expected, "{index} {signer}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_pool_is_down_its_own_callers_alone_get_503_and_it_is_the_worst() {
+    for down in 0..3 {
+        let (pools, endpoints, verifier) = three_pools();
+        for pool in &pools {
+            endpoints.publish(pool, pool.jwks());
+        }
+        endpoints.break_down(&pools[down]);
+        let outcome = bounded(verifier.warm_up()).await;
+        assert_eq!(
+            outcome,
+            Err(FetchError::Connect(ConnectError::Refused)),
+            "{down}"
+        );
+        assert!(verifier.is_ready());
+        assert_eq!(verifier.key_status(), verifier.key_statuses()[down]);
+        for (index, pool) in pools.iter().enumerate() {
+            let refused = bounded(verifier.verify(&pool.token().build())).await.err();
+            let is_503 = matches!(refused, Some(AuthError::KeysUnavailable { .. }));
+            assert_eq!(is_503, index == down, "{down} {index} {refused:?}");
+            assert_eq!(refused.is_some(), index == down, "{down} {index}");
+        }
+    }
 }

@@ -439,6 +439,39 @@ fn a_machine_without_ca_certificates_is_named_when_https_is_used() {
 
 #[test]
 fn a_machine_without_ca_certificates_can_use_plain_http() {
+    let url = format!("http://127.0.0.1:{}/jwks.json?hush", plain_endpoint());
+    assert_ok(&without_ca_certificates(Fetch::of(url)));
+}
+
+/// A request for a token carries the secret. No proxy variable sends it anywhere but to the endpoint on this machine.
+#[test]
+fn no_proxy_variable_leads_a_plain_request_on_this_machine_elsewhere() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let port = plain_endpoint();
+    for variables in [
+        &["HTTP_PROXY"][..],
+        &["http_proxy"],
+        &["ALL_PROXY"],
+        &["all_proxy"],
+        &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"],
+    ] {
+        for host in ["127.0.0.1", "localhost"] {
+            let fetch = Fetch::of(format!("http://{host}:{port}/jwks.json?hush"));
+            let fetch = variables
+                .iter()
+                .fold(fetch, |fetch, name| fetch.with(name, &proxy));
+            assert_ok(&fetch.run());
+            let came = listener.accept().map(|_| ());
+            let kind = came.map_err(|error| error.kind());
+            assert_eq!(kind, Err(std::io::ErrorKind::WouldBlock), "{variables:?}");
+        }
+    }
+}
+
+/// Serves keys and tokens without TLS.
+fn plain_endpoint() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -456,6 +489,5 @@ fn a_machine_without_ca_certificates_can_use_plain_http() {
             );
         }
     });
-    let url = format!("http://127.0.0.1:{port}/jwks.json?hush");
-    assert_ok(&without_ca_certificates(Fetch::of(url)));
+    port
 }

@@ -9,6 +9,7 @@
 )]
 #![allow(unreachable_pub, reason = "a test program has no public items")]
 
+mod authorization_server;
 mod grpc_routes;
 mod local_issuer;
 mod routes;

@@ -17,6 +17,7 @@ mod callsites;
 #[path = "../support/fetching.rs"]
 mod fetching;
 mod guards;
+mod late_refusal;
 mod nesting;
 mod refusals;
 mod require_claims;

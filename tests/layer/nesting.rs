@@ -189,3 +189,188 @@ async fn an_optional_layer_with_scopes_demands_them_and_so_a_token() {
     let response = send([layer().optional()], "/open", &[]).await;
     assert_eq!(response.status(), StatusCode::OK, "without scopes");
 }
+
+/// What a layer of a stack does without a good token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Enforcing,
+    Optional,
+    ReportOnly,
+    OptionalReportOnly,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind::Enforcing,
+    Kind::Optional,
+    Kind::ReportOnly,
+    Kind::OptionalReportOnly,
+];
+
+impl Kind {
+    fn layer(self, pool: &TestPool) -> BearerAuthLayer {
+        let layer = pool.verifier().layer();
+        match self {
+            Self::Enforcing => layer,
+            Self::Optional => layer.optional(),
+            Self::ReportOnly => layer.report_only(),
+            Self::OptionalReportOnly => layer.optional().report_only(),
+        }
+    }
+
+    const fn enforces(self) -> bool {
+        matches!(self, Self::Enforcing | Self::Optional)
+    }
+
+    const fn demands_token(self) -> bool {
+        matches!(self, Self::Enforcing | Self::ReportOnly)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Nothing,
+    Expired,
+    Twice,
+    WithoutScope,
+    WithScope,
+}
+
+impl Sent {
+    fn fields(self, pool: &TestPool) -> Vec<HeaderValue> {
+        let good = || pool.token().scopes(["admin/write"]).authorization();
+        match self {
+            Self::Nothing => vec![],
+            Self::Expired => vec![pool.token().expired().authorization()],
+            Self::Twice => vec![good(), good()],
+            Self::WithoutScope => vec![pool.token().authorization()],
+            Self::WithScope => vec![good()],
+        }
+    }
+
+    /// What keeps the request from passing a layer, and what keeps it from passing the guard.
+    const fn refused(self, demands_token: bool) -> (Option<&'static str>, Option<&'static str>) {
+        match self {
+            Self::Nothing if demands_token => (Some("missing_token"), Some("missing_token")),
+            Self::Nothing => (None, Some("missing_token")),
+            Self::Expired => (Some("expired"), Some("expired")),
+            Self::Twice => (Some("multiple_credentials"), Some("multiple_credentials")),
+            Self::WithoutScope => (None, Some("insufficient_scope")),
+            Self::WithScope => (None, None),
+        }
+    }
+}
+
+/// Every stack of one, two and three layers, the outer one first.
+fn stacks() -> Vec<Vec<Kind>> {
+    let one = KINDS.map(|kind| vec![kind]).to_vec();
+    let mut all = one.clone();
+    let mut last = one;
+    for _ in 0..2 {
+        last = last
+            .iter()
+            .flat_map(|stack| KINDS.map(|kind| [&stack[..], &[kind]].concat()))
+            .collect();
+        all.extend(last.clone());
+    }
+    all
+}
+
+/// The rule, without the steps by which the layers come to it: one layer that enforces is enough for everything inside and
+/// outside of it to count; where none does, everything passes, and the outermost finding is reported.
+#[tokio::test]
+async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
+    let pool = TestPool::new();
+    let mut cases = 0;
+    for stack in stacks() {
+        for sent in [
+            Sent::Nothing,
+            Sent::Expired,
+            Sent::Twice,
+            Sent::WithoutScope,
+            Sent::WithScope,
+        ] {
+            for path in ["/guarded", "/open"] {
+                let guard = (path == "/guarded").then(|| sent.refused(true).1).flatten();
+                let enforced = stack.iter().any(|kind| kind.enforces());
+                let by_layer = stack
+                    .iter()
+                    .filter(|kind| kind.enforces())
+                    .find_map(|kind| sent.refused(kind.demands_token()).0);
+                let refused = by_layer.or(guard.filter(|_| enforced));
+                let status = match refused {
+                    None => 200,
+                    Some("insufficient_scope") => 403,
+                    Some("multiple_credentials") => 400,
+                    Some(_) => 401,
+                };
+
+                let guard_layer = RequireScopesLayer::new(policy("admin/write"));
+                let seen = |claims: Option<axum::Extension<Claims>>| async move {
+                    if claims.is_some() { "claims" } else { "none" }
+                };
+                let mut app = Router::new()
+                    .route("/guarded", get(seen).route_layer(guard_layer))
+                    .route("/open", get(seen));
+                for kind in stack.iter().rev() {
+                    app = app.route_layer(kind.layer(&pool));
+                }
+                let mut request = Request::get(path).body(Body::empty()).unwrap();
+                for value in sent.fields(&pool) {
+                    request.headers_mut().append(AUTHORIZATION, value);
+                }
+                let response = app.oneshot(request).await.unwrap();
+                let case = format!("{stack:?} {sent:?} {path}");
+                assert_eq!(response.status(), status, "{case}");
+                if let Some(reason) = refused {
+                    let error = response.extensions().get::<AuthError>();
+                    assert_eq!(error.map(AuthError::reason), Some(reason), "{case}");
+                }
+                if !enforced {
+                    let reported = stack
+                        .iter()
+                        .find_map(|kind| sent.refused(kind.demands_token()).0)
+                        .or(guard);
+                    let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
+                    let found = verdict.refused().map(AuthError::reason);
+                    assert_eq!(found, reported, "{case}");
+                }
+                if status == 200 {
+                    let body = axum::body::to_bytes(response.into_body(), 16).await;
+                    let is_good = matches!(sent, Sent::WithoutScope | Sent::WithScope);
+                    let expected = if is_good { "claims" } else { "none" };
+                    assert_eq!(body.unwrap(), expected, "{case}");
+                }
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, (4 + 16 + 64) * 5 * 2);
+}
+
+#[tokio::test]
+async fn of_report_only_layers_the_outermost_that_refuses_is_reported() {
+    let pool = TestPool::new();
+    let revoking = pool
+        .verifier_builder()
+        .check(|_| Err(Denied::revoked()))
+        .build()
+        .unwrap();
+    let passes = || pool.verifier().layer().report_only();
+    let revokes = || revoking.layer().report_only();
+    let demands = || passes().require(policy("a"));
+    let token = [pool.token().authorization()];
+    // The inner one first.
+    for (layers, reason) in [
+        ([demands(), passes(), revokes()], Some("revoked")),
+        ([revokes(), passes(), demands()], Some("insufficient_scope")),
+        ([demands(), revokes(), passes()], Some("revoked")),
+        ([passes(), revokes(), demands()], Some("insufficient_scope")),
+        ([revokes(), passes(), passes()], Some("revoked")),
+        ([passes(), passes(), passes()], None),
+    ] {
+        let response = send(layers, "/open", &token).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
+        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+    }
+}

@@ -12,16 +12,22 @@ use axum::{
 };
 use http::{
     HeaderMap, Method, Request, Response, StatusCode,
-    header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+        ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
+        WWW_AUTHENTICATE,
+    },
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, Claims, ConfigError, ResourceMetadata, ScopePolicy, UserPool,
     Verifier,
     testing::{LocalIssuer, TestPool, TokenBuilder},
 };
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 const RESOURCE: &str = "https://api.example.com/orders";
 
@@ -49,7 +55,11 @@ fn the_document_says_what_is_enforced() {
     let pool = TestPool::new();
     let metadata = metadata(&pool);
     let of_no_guard = document(&metadata);
-    assert_eq!(of_no_guard["scopes_supported"], json!([]));
+    assert_eq!(
+        of_no_guard.get("scopes_supported"),
+        None,
+        "RFC 9728 §3.2: a member with no elements is left out"
+    );
 
     let elsewhere = metadata.clone();
     let _ = metadata.guard(all_of(["orders/post", "orders/get"]));
@@ -103,6 +113,62 @@ fn a_resource_that_nothing_could_be_found_under_is_refused_and_quoted() {
         metadata.url(),
         "https://api.example.com/.well-known/oauth-protected-resource"
     );
+}
+
+#[test]
+fn the_document_describes_the_resource_to_people() {
+    let plain = metadata(&TestPool::new());
+    let described = plain
+        .clone()
+        .resource_name("Bestellungen \"heute\"")
+        .and_then(|metadata| metadata.resource_documentation("https://example.com/docs#orders"))
+        .and_then(|metadata| metadata.resource_policy_uri("https://example.com/privacy?v=2"))
+        .and_then(|metadata| metadata.resource_tos_uri("http://127.0.0.1:8080/terms"))
+        .unwrap();
+    let mut expected = document(&plain);
+    for (member, value) in [
+        ("resource_name", "Bestellungen \"heute\""),
+        ("resource_documentation", "https://example.com/docs#orders"),
+        ("resource_policy_uri", "https://example.com/privacy?v=2"),
+        ("resource_tos_uri", "http://127.0.0.1:8080/terms"),
+    ] {
+        assert_eq!(expected.get(member), None, "none by default");
+        expected[member] = json!(value);
+    }
+    assert_eq!(document(&described), expected);
+    assert_eq!(described.identifier(), RESOURCE);
+}
+
+#[test]
+fn a_description_that_no_client_could_show_is_rejected_and_quoted() {
+    let describe = || metadata(&TestPool::new());
+    for name in ["", " ", "a\nb", "a\u{7f}"] {
+        let error = describe().resource_name(name).unwrap_err();
+        assert!(error.to_string().contains("resource_name"), "{error}");
+    }
+    for url in [
+        "",
+        "docs",
+        "/docs",
+        "http://example.com/docs",
+        "javascript:alert(1)",
+        "https://user:secret@example.com/",
+        "https://example.com/a b",
+        "https://example.com/#ä",
+    ] {
+        for (member, outcome) in [
+            (
+                "resource_documentation",
+                describe().resource_documentation(url),
+            ),
+            ("resource_policy_uri", describe().resource_policy_uri(url)),
+            ("resource_tos_uri", describe().resource_tos_uri(url)),
+        ] {
+            let error = outcome.unwrap_err();
+            assert!(error.to_string().contains(member), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
 }
 
 async fn status(metadata: &ResourceMetadata, token: &TokenBuilder) -> StatusCode {
@@ -193,28 +259,189 @@ async fn the_document_is_served_at_the_path_of_the_resource_and_nowhere_else() {
     let response = call(&app, Method::GET, path).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    let headers_of_get = response.headers().clone();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, metadata.document());
 
+    let of_get = headers_of_get;
     let response = call(&app, Method::HEAD, path).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
-    assert!(
-        response
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes()
-            .is_empty()
+    assert_eq!(response.headers(), &of_get, "RFC 9110 §9.3.2");
+    assert_eq!(
+        of_get[CONTENT_LENGTH],
+        metadata.document().len().to_string()
     );
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "");
 
     let response = call(&app, Method::POST, path).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(response.headers()[ALLOW], "GET, HEAD");
+    assert_eq!(response.headers()[ALLOW], "GET, HEAD, OPTIONS");
 
     let elsewhere = call(&app, Method::GET, "/.well-known/oauth-protected-resource").await;
     assert_eq!(elsewhere.status(), StatusCode::NOT_FOUND);
+}
+
+/// A router under `/api`, two resources in it, and the documents at the root of the host.
+#[tokio::test]
+async fn nested_resources_are_found_each_at_its_own_well_known_path() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let resource = |path: &str, scope: &str| {
+        let metadata =
+            ResourceMetadata::new(&format!("https://example.com/api{path}"), &verifier).unwrap();
+        let guard = metadata.guard(all_of([scope]));
+        let routes = Router::new()
+            .route(path, get(|| async {}).route_layer(guard))
+            .route_layer(metadata.layer());
+        (metadata, routes)
+    };
+    let (orders, orders_routes) = resource("/orders", "orders/get");
+    let (billing, billing_routes) = resource("/billing", "billing/get");
+    let app = Router::new()
+        .nest("/api", orders_routes.merge(billing_routes))
+        .layer(orders.well_known_layer())
+        .layer(billing.well_known_layer());
+
+    for (metadata, path, other, scope) in [
+        (&orders, "/api/orders", &billing, "orders/get"),
+        (&billing, "/api/billing", &orders, "billing/get"),
+    ] {
+        assert_eq!(
+            metadata.path(),
+            format!("/.well-known/oauth-protected-resource{path}")
+        );
+        let response = call(&app, Method::GET, metadata.path()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["resource"], metadata.identifier());
+        assert_eq!(document["scopes_supported"], json!([scope]));
+
+        let refused = call(&app, Method::GET, path).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            parameter(refused.headers(), "resource_metadata"),
+            Some(metadata.url())
+        );
+        for (aud, status) in [
+            (metadata.identifier(), StatusCode::OK),
+            (other.identifier(), StatusCode::UNAUTHORIZED),
+        ] {
+            let token = pool.token().scopes([scope]).claim("aud", aud);
+            let request = Request::get(path).header(AUTHORIZATION, token.authorization());
+            let request = request.body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path} {aud}");
+        }
+    }
+    let elsewhere = call(
+        &app,
+        Method::GET,
+        "/api/.well-known/oauth-protected-resource",
+    )
+    .await;
+    assert_eq!(elsewhere.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_layer_responds_at_its_path_only_and_to_every_method() {
+    let metadata = metadata(&TestPool::new());
+    let inner = service_fn(|_: Request<()>| async {
+        Ok::<_, std::convert::Infallible>(Response::new("inner".to_owned()))
+    });
+    let service = metadata.well_known_layer().layer(inner);
+    let path = metadata.path();
+    for (method, path, status, body) in [
+        (Method::GET, path, StatusCode::OK, metadata.document()),
+        (
+            Method::GET,
+            &format!("{path}?x"),
+            StatusCode::OK,
+            metadata.document(),
+        ),
+        (Method::HEAD, path, StatusCode::OK, String::new()),
+        (
+            Method::DELETE,
+            path,
+            StatusCode::METHOD_NOT_ALLOWED,
+            String::new(),
+        ),
+        (
+            Method::GET,
+            &format!("{path}/"),
+            StatusCode::OK,
+            "inner".to_owned(),
+        ),
+        (Method::GET, "/orders", StatusCode::OK, "inner".to_owned()),
+    ] {
+        let request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{method} {path}");
+        assert_eq!(*response.body(), body, "{method} {path}");
+    }
+}
+
+fn preflight(path: &str) -> Request<Body> {
+    Request::options(path)
+        .header(ORIGIN, "https://inspector.example")
+        .header(ACCESS_CONTROL_REQUEST_METHOD, "GET")
+        .header(ACCESS_CONTROL_REQUEST_HEADERS, "mcp-protocol-version")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// Browsers send the MCP client's `MCP-Protocol-Version` only after a preflight request.
+#[tokio::test]
+async fn scripts_of_any_origin_may_read_the_document() {
+    let metadata = metadata(&TestPool::new());
+    let app = routes(&metadata);
+    let response = app
+        .clone()
+        .oneshot(preflight(metadata.path()))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "*");
+    assert_eq!(
+        response.headers()[ACCESS_CONTROL_ALLOW_METHODS],
+        "GET, HEAD, OPTIONS"
+    );
+    let response = call(&app, Method::GET, metadata.path()).await;
+    assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+}
+
+/// As in the guide: one CORS layer for the service and its document.
+#[tokio::test]
+async fn a_cors_layer_outside_decides_which_origins_and_shows_scripts_the_challenge() {
+    let metadata = metadata(&TestPool::new());
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::exact(
+            "https://inspector.example".parse().unwrap(),
+        ))
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([WWW_AUTHENTICATE]);
+    let app = routes(&metadata).layer(cors);
+    let origins = |headers: &HeaderMap| {
+        let all = headers.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter();
+        all.map(|value| value.to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for path in [metadata.path(), "/orders"] {
+        let response = app.clone().oneshot(preflight(path)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let response = call(&app, Method::GET, path).await;
+        assert_eq!(origins(response.headers()), ["https://inspector.example"]);
+        assert_eq!(
+            response.headers()[ACCESS_CONTROL_EXPOSE_HEADERS],
+            "www-authenticate"
+        );
+    }
 }
 
 #[tokio::test]
@@ -253,6 +480,78 @@ async fn challenges_of_layer_and_guard_name_the_document() {
         Some(metadata.url())
     );
     assert_eq!(parameter(response.headers(), "scope"), Some("orders/get"));
+}
+
+/// What a client that steps up asks for: the scopes of this operation, those of the layer included, and none of other operations.
+#[tokio::test]
+async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
+    let pool = TestPool::new();
+    let metadata = metadata(&pool);
+    let delete = metadata.enforce(all_of(["orders/delete"]));
+    let in_handler = move |claims: Claims| async move { claims.require(&delete) };
+    let app = Router::new()
+        .route(
+            "/guarded",
+            get(|| async {}).route_layer(metadata.guard(all_of(["orders/get"]))),
+        )
+        .route("/in-handler", get(in_handler))
+        .route_layer(
+            metadata
+                .layer()
+                .require(metadata.enforce(all_of(["orders/use"]))),
+        );
+    let supported = ["orders/delete", "orders/get", "orders/use"];
+    assert_eq!(document(&metadata)["scopes_supported"], json!(supported));
+
+    for (path, scopes, status, named) in [
+        (
+            "/guarded",
+            &[][..],
+            StatusCode::FORBIDDEN,
+            Some("orders/use"),
+        ),
+        (
+            "/guarded",
+            &["orders/use"],
+            StatusCode::FORBIDDEN,
+            Some("orders/use orders/get"),
+        ),
+        (
+            "/guarded",
+            &["orders/use", "orders/get"],
+            StatusCode::OK,
+            None,
+        ),
+        (
+            "/in-handler",
+            &["orders/use"],
+            StatusCode::FORBIDDEN,
+            Some("orders/use orders/delete"),
+        ),
+        (
+            "/in-handler",
+            &["orders/use", "orders/delete"],
+            StatusCode::OK,
+            None,
+        ),
+    ] {
+        let token = pool.token().scopes(scopes);
+        let request = Request::get(path).header(AUTHORIZATION, token.authorization());
+        let request = request.body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let headers = response.headers();
+        assert_eq!(response.status(), status, "{path} {scopes:?}");
+        assert_eq!(parameter(headers, "scope"), named, "{path} {scopes:?}");
+        let error = named.map(|_| "insufficient_scope");
+        assert_eq!(parameter(headers, "error"), error);
+        assert_eq!(
+            parameter(headers, "resource_metadata"),
+            named.map(|_| metadata.url())
+        );
+    }
+    let without = call(&app, Method::GET, "/guarded").await;
+    assert_eq!(without.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(parameter(without.headers(), "scope"), Some("orders/use"));
 }
 
 /// As a client of the Model Context Protocol does: from a refused request to the metadata, to the issuer, to a token, to an

@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "a test program has no public items")]
 
 mod attacks;
+mod design;
 #[path = "../support/table/mod.rs"]
 mod table;
 mod testing;

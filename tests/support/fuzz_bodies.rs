@@ -4,42 +4,58 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
-// It is not part of the public API, and needs only `http` and `httpdate`.
+// These two are not part of the public API, and need only `http` and `httpdate`.
 #[path = "../../src/response_headers.rs"]
 mod response_headers;
+#[path = "../../src/client/www_authenticate.rs"]
+mod www_authenticate;
+
+#[path = "reference_verifier.rs"]
+mod reference_verifier;
+#[path = "structured_tokens.rs"]
+mod structured_tokens;
+
+pub(crate) use structured_tokens::structured_token;
 
 use std::{
     convert::Infallible,
     future::Future,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener},
     pin::pin,
-    sync::LazyLock,
+    sync::{Arc, LazyLock, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
-    HeaderMap, HeaderValue, Request, Response,
-    header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER},
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use serde_json::Value;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, AuthError, Claims, Verifier,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, ResourceMetadata, ScopePolicy, Verifier,
+    client::{AccessToken, ClientAuthentication, ClientCredentials, TokenError},
     testing::{ManualClock, TestPool},
 };
 use tower_layer::Layer;
 
 pub(crate) type Body = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Body); 6] = [
+pub(crate) const TARGETS: [(&str, Body); 10] = [
     ("authorization", authorization),
     ("cache_control", cache_control),
+    ("challenge", challenge),
     ("claims", claims),
     ("compact_jws", compact_jws),
     ("jwk_set", jwk_set),
     ("mutated_token", mutated_token),
+    ("resource_metadata", resource_metadata),
+    ("structured_token", structured_token),
+    ("token_response", token_response),
 ];
 
 static POOL: LazyLock<TestPool> = LazyLock::new(TestPool::new);
@@ -163,6 +179,257 @@ pub(crate) fn cache_control(data: &[u8]) {
     }
     if let Some(delay) = response_headers::retry_after(&headers, ManualClock::start()) {
         assert!(delay <= longest && (contains("gmt") || data.iter().any(u8::is_ascii_digit)));
+    }
+}
+
+/// A challenge of someone else's, and behind the first line break a realm and a scope of ours. What a layer writes must be what
+/// was configured, for a parser that only knows the grammar, and what the caller's half makes of it.
+pub(crate) fn challenge(data: &[u8]) {
+    let mut lines = data.splitn(3, |byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let foreign = line();
+    if let Ok(value) = HeaderValue::from_bytes(foreign) {
+        let mut response = Response::new(());
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        assert!(!www_authenticate::is_invalid_token(&response), "not a 401");
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        if www_authenticate::is_invalid_token(&response) {
+            let says = |word: &[u8]| {
+                // A quoted string may have a backslash before each of its bytes.
+                let plain = foreign.iter().filter(|byte| **byte != b'\\');
+                let plain = plain.map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+                plain.windows(word.len()).any(|window| window == word)
+            };
+            assert!(says(b"bearer") && says(b"error") && says(b"invalid_token"));
+        }
+    }
+
+    let (realm, scope) = (line(), line());
+    let (Ok(realm), Ok(scope)) = (std::str::from_utf8(realm), std::str::from_utf8(scope)) else {
+        return;
+    };
+    let mut layer = VERIFIER.layer();
+    let mut expected = Vec::new();
+    if let Ok(configured) = layer.clone().realm(realm) {
+        layer = configured;
+        expected.push(("realm", realm));
+    }
+    if let Ok(policy) = ScopePolicy::all_of([scope]) {
+        layer = layer.require(policy);
+        expected.push(("scope", scope));
+    }
+    let denied = expected.iter().any(|(name, _)| *name == "scope");
+    let without_token = answer(&layer, None);
+    let field = &without_token.headers()[WWW_AUTHENTICATE];
+    assert_eq!(parameters(field.as_bytes()), expected, "{field:?}");
+    assert!(!www_authenticate::is_invalid_token(&without_token));
+
+    let refused = answer(&layer, Some("Bearer a.b.c"));
+    let field = &refused.headers()[WWW_AUTHENTICATE];
+    let found = parameters(field.as_bytes());
+    let error = found.iter().find(|(name, _)| *name == "error");
+    assert_eq!(error, Some(&("error", "invalid_token")), "{field:?}");
+    assert_eq!(
+        found
+            .first()
+            .filter(|_| expected.len() > usize::from(denied)),
+        expected.first().filter(|(name, _)| *name == "realm")
+    );
+    assert!(www_authenticate::is_invalid_token(&refused), "{field:?}");
+}
+
+/// The parameters of a `Bearer` challenge in the one form that RFC 6750 §3 shows: quoted, and with commas between.
+fn parameters(field: &[u8]) -> Vec<(&str, &str)> {
+    let field = std::str::from_utf8(field).unwrap();
+    let Some(rest) = field.strip_prefix("Bearer") else {
+        panic!("another scheme: {field}");
+    };
+    let mut parameters = Vec::new();
+    let mut rest = rest.strip_prefix(' ').unwrap_or(rest);
+    while !rest.is_empty() {
+        let (name, behind) = rest.split_once("=\"").expect("a quoted value");
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        );
+        let (value, behind) = behind.split_once('"').expect("an end of the value");
+        assert!(!value.contains('\\'));
+        parameters.push((name, value));
+        rest = behind.strip_prefix(", ").unwrap_or(behind);
+        assert!(
+            behind.is_empty() || rest.len() + 2 == behind.len(),
+            "{field}"
+        );
+    }
+    parameters
+}
+
+/// The response of a guarded service that is there for the layer only.
+fn answer(layer: &BearerAuthLayer, authorization: Option<&'static str>) -> Response<String> {
+    let service = layer.layer(service_fn(async |_: Request<String>| {
+        Ok::<_, Infallible>(Response::new(String::new()))
+    }));
+    let mut request = Request::new(String::new());
+    if let Some(value) = authorization {
+        let value = HeaderValue::from_static(value);
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(response) = pin!(service.oneshot(request)).poll(&mut cx) else {
+        panic!("with pinned keys nothing is awaited");
+    };
+    response.unwrap()
+}
+
+/// The identifier of a resource. What is accepted has a metadata URL on the same origin, and is in the document as it is.
+pub(crate) fn resource_metadata(data: &[u8]) {
+    let Ok(resource) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(metadata) = ResourceMetadata::new(resource, &VERIFIER) else {
+        return;
+    };
+    let well_known = "/.well-known/oauth-protected-resource";
+    let (identifier, url) = [resource, metadata.url()]
+        .map(|text| text.parse::<http::Uri>().expect("it is a URL"))
+        .into();
+    assert_eq!(identifier.scheme(), url.scheme());
+    assert_eq!(identifier.authority(), url.authority());
+    assert_eq!(url.query(), None);
+    assert_eq!(url.path(), metadata.path());
+    assert!(metadata.path().starts_with(well_known));
+    // RFC 9728 §3.1: without the inserted part it is the identifier, but for a slash that ends the origin.
+    let back = metadata.url().replacen(well_known, "", 1);
+    assert!(back == resource || format!("{back}/") == resource, "{back}");
+    let is_loopback = ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|host| url.host().unwrap().to_lowercase().starts_with(host));
+    assert!(url.scheme_str() == Some("https") || is_loopback);
+
+    let document = serde_json::from_str::<Value>(&metadata.document()).unwrap();
+    assert_eq!(document["resource"], resource);
+    let refused = answer(&metadata.layer(), None);
+    let field = &refused.headers()[WWW_AUTHENTICATE];
+    let expected = [("resource_metadata", metadata.url())];
+    assert_eq!(parameters(field.as_bytes()), expected);
+}
+
+/// What a token endpoint sends: a byte for the status, a line for `Retry-After`, and the body. It goes over a connection on
+/// this machine, so that everything between the socket and the caller has a part in it.
+pub(crate) fn token_response(data: &[u8]) {
+    static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(Endpoint::start);
+    let Some((status, rest)) = data.split_first() else {
+        return;
+    };
+    let statuses = [
+        200, 200, 200, 200, 400, 401, 403, 429, 500, 503, 204, 301, 418, 404,
+    ];
+    let status: u16 = statuses[usize::from(*status) % statuses.len()];
+    let mut parts = rest.splitn(2, |byte| *byte == b'\n');
+    let retry_after = parts.next().unwrap_or_default();
+    let body = parts.next().unwrap_or_default();
+    let result = ENDPOINT.ask(status, retry_after, body);
+    let document = std::str::from_utf8(body).ok();
+    let document = document.and_then(|body| serde_json::from_str::<Value>(body).ok());
+    match result {
+        Ok(token) => {
+            assert_eq!(status, 200);
+            assert!(body.len() <= 256 * 1024);
+            // `Value` has to hold what is not read, such as a number beyond every float.
+            let Some(document) = document else {
+                return;
+            };
+            let kind = document["token_type"].as_str().unwrap();
+            assert!(kind.eq_ignore_ascii_case("bearer"));
+            let text = document["access_token"].as_str().unwrap();
+            assert_eq!(token.as_str(), text);
+            let value = token.header_value();
+            assert!(value.is_sensitive());
+            assert_eq!(value.as_bytes(), format!("Bearer {text}").as_bytes());
+            assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
+            // A day and no more, from a clock that stands still.
+            let lives = token.expires_at().duration_since(ManualClock::start());
+            assert!(lives.unwrap() <= Duration::from_secs(86_400));
+        }
+        Err(error) => {
+            // The other way round: what RFC 6749 §5.1 shows is accepted.
+            let text = document.as_ref().map(|document| &document["access_token"]);
+            let text = text.and_then(Value::as_str).unwrap_or_default();
+            let is_good = status == 200
+                && document
+                    .as_ref()
+                    .is_some_and(|document| document["token_type"] == "Bearer")
+                && !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let is_plain = is_good && body.iter().filter(|byte| **byte == b'"').count() == 8;
+            assert!(!is_plain, "{error:?}");
+            if let TokenError::Server { retry_after, .. } | TokenError::Throttled { retry_after } =
+                error
+            {
+                assert!(
+                    retry_after.is_none_or(|after| after <= Duration::from_secs(u32::MAX.into()))
+                );
+            }
+        }
+    }
+}
+
+/// A token endpoint that sends what it is told, and a client of it.
+struct Endpoint {
+    url: String,
+    next: Arc<Mutex<Vec<u8>>>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Endpoint {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("http://{}/oauth2/token", listener.local_addr().unwrap());
+        let next = Arc::new(Mutex::new(Vec::new()));
+        let to_send = Arc::clone(&next);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let Ok(mut connection) = connection else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                let mut buffer = [0; 4096];
+                // The body ends with the secret, which is sent last.
+                while !head.ends_with(b"scope=a") {
+                    match connection.read(&mut buffer) {
+                        Ok(0) | Err(_) => break,
+                        Ok(read) => head.extend_from_slice(&buffer[..read]),
+                    }
+                }
+                let _ = connection.write_all(&to_send.lock().unwrap());
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        Self { url, next, runtime }
+    }
+
+    fn ask(&self, status: u16, retry_after: &[u8], body: &[u8]) -> Result<AccessToken, TokenError> {
+        let mut reply =
+            format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+        if HeaderValue::from_bytes(retry_after).is_ok() {
+            reply.extend_from_slice(b"retry-after: ");
+            reply.extend_from_slice(retry_after);
+            reply.extend_from_slice(b"\r\n");
+        }
+        reply.extend_from_slice(b"\r\n");
+        reply.extend_from_slice(body);
+        *self.next.lock().unwrap() = reply;
+        // Another one for each, since a client keeps tokens and waits after failures.
+        let client = ClientCredentials::builder(&*self.url, "id", "secret")
+            .authentication(ClientAuthentication::Basic)
+            .scopes(["a"])
+            .clock(POOL.clock())
+            .build()
+            .unwrap();
+        self.runtime.block_on(client.token())
     }
 }
 

@@ -68,11 +68,100 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     ] {
         seeds.entry("cache_control").or_default().push(field.into());
     }
+    for challenge in [
+        "Bearer error=\"invalid_token\"\nrealm\na/b",
+        "Basic realm=\"a, b\", Bearer error = invalid_token\nprofiles API\n",
+        "bearer realm=\"a\\\", b\";error=\"invalid\\_token\"\n\nprofiles/get",
+        "Bearer \"error=invalid_token\"\nquote\"\nback\\slash",
+        "DPoP error=\"invalid_token\"\n\u{e4}\na b",
+        "Negotiate YII=, Bearer error=\"invalid_token\"",
+        "Bearer",
+        "Bearer realm=\"a\",, error=\"invalid_token\"",
+        "Bearer error_uri=\"invalid_token\"",
+        "Bearer realm=\"error=invalid_token\"",
+        "Bearer error_description=\"x error=invalid_token",
+        "Bearerx error=\"invalid_token\"",
+        "BEARER ERROR=\"Invalid_Token\"",
+        "\n\n",
+    ] {
+        seeds.entry("challenge").or_default().push(challenge.into());
+    }
+    for resource in [
+        "https://api.example.com",
+        "https://api.example.com/",
+        "https://api.example.com/orders",
+        "https://api.example.com/a//b/",
+        "https://api.example.com:8443/.well-known/oauth-protected-resource",
+        "HTTPS://API.example.com/a",
+        "http://127.0.0.1:8080/orders",
+        "http://[::1]:8080",
+        "http://localhost/%2e%2e/a",
+        "http://api.example.com",
+        "https://api.example.com/?a",
+        "https://api.example.com/\"",
+        "https://me:hush@api.example.com/",
+        "",
+    ] {
+        seeds
+            .entry("resource_metadata")
+            .or_default()
+            .push(resource.into());
+    }
+    for (status, body) in [
+        (
+            0,
+            r#"{"access_token":"abc","token_type":"Bearer","expires_in":3600}"#,
+        ),
+        (
+            0,
+            r#"{"access_token":"a.b-_~+/c==","token_type":"bearer","expires_in":"3600"}"#,
+        ),
+        (0, r#"{"token_type":"Bearer","access_token":"a b"}"#),
+        (
+            0,
+            r#"{"access_token":"abc","token_type":"Bearer","expires_in":1e400}"#,
+        ),
+        (
+            0,
+            r#"{"access_token":"abc","access_token":"def","token_type":"Bearer"}"#,
+        ),
+        (0, r#"{"access_token":"abc","token_type":"MAC"}"#),
+        (0, "[]"),
+        (0, ""),
+        (4, r#"{"error":"invalid_client"}"#),
+        (4, r#"{"error":"invalid_scope","error_description":"x"}"#),
+        (5, ""),
+        (7, "x"),
+        (9, "<html>"),
+        (10, ""),
+    ] {
+        for retry_after in ["", "120", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            let seed = [&[status], retry_after.as_bytes(), b"\n", body.as_bytes()].concat();
+            seeds.entry("token_response").or_default().push(seed);
+        }
+    }
     // No edit, and one of each kind in each part, written and decoded.
     let edits = (0..=255_u8).map(|what| vec![what, 0, 7, b'A']);
     seeds
         .entry("mutated_token")
         .or_default()
         .extend(edits.chain([vec![]]));
+    seeds.insert("structured_token", structured_token_seeds());
+    seeds
+}
+
+/// No edit at each length, and values of each name: see `structured_tokens`. Each costs a signature.
+fn structured_token_seeds() -> Vec<Vec<u8>> {
+    let lengths = (0..7).flat_map(|length| [length << 2, (length << 2) | 0x81]);
+    let mut seeds = lengths.map(|first| vec![first]).collect::<Vec<_>>();
+    for name in 0..20 {
+        for choice in (name % 4..77).step_by(4) {
+            seeds.push(vec![(name + choice / 4) & 3, name, choice, 7]);
+        }
+        for how in 0..4 {
+            // Of 250 members more.
+            seeds.push(vec![0x14 | how, name, 30, how]);
+        }
+    }
     seeds
 }

@@ -16,6 +16,7 @@ mod differential;
 mod fuzz_bodies;
 mod fuzz_seeds;
 mod policy;
+mod pools;
 mod properties;
 #[path = "../support/seeds.rs"]
 mod seeds;

@@ -3,53 +3,22 @@
 //! `cargo run -p example-grpc` serves until Ctrl-C and prints a `grpcurl` line to try. Any gRPC client can call it: the
 //! service is gRPC's health check, whose generated code comes with tonic-health, and reflection is on.
 
+mod service;
 #[cfg(test)]
 mod tests;
 
-use std::{error::Error, pin::Pin};
+use std::error::Error;
 
 use tokio::net::TcpListener;
-use tokio_stream::{Stream, once, wrappers::TcpListenerStream};
-use tonic::{Request, Response, Status, service::Routes, transport::Server};
-use tonic_health::pb::{
-    FILE_DESCRIPTOR_SET, HealthCheckRequest, HealthCheckResponse,
-    health_check_response::ServingStatus,
-    health_server::{Health, HealthServer},
-};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{service::Routes, transport::Server};
+use tonic_health::pb::{FILE_DESCRIPTOR_SET, health_server::HealthServer};
 use tower_cognito::{
-    AllowedClients, Claims, ConfigError, ScopePolicy, Verifier, rejection::Grpc,
+    AllowedClients, ConfigError, ScopePolicy, Verifier, rejection::Grpc,
     require_scopes_by_path::RequireScopesByPathLayer, testing::LocalIssuer,
 };
 
-struct Service;
-
-#[tonic::async_trait]
-impl Health for Service {
-    /// The claims are in the request's extensions, as in every other stack.
-    async fn check(
-        &self,
-        request: Request<HealthCheckRequest>,
-    ) -> Result<Response<HealthCheckResponse>, Status> {
-        let claims = request.extensions().get::<Claims>();
-        let claims = claims.ok_or_else(|| Status::internal("no claims"))?;
-        println!("called by {}", claims.client_id());
-        Ok(Response::new(serving()))
-    }
-
-    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
-
-    async fn watch(
-        &self,
-        _: Request<HealthCheckRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
-        Ok(Response::new(Box::pin(once(Ok(serving())))))
-    }
-}
-
-fn serving() -> HealthCheckResponse {
-    let status = ServingStatus::Serving.into();
-    HealthCheckResponse { status }
-}
+use self::service::Service;
 
 /// What each method needs. A test compares it with the services' descriptors; a method that is not
 /// listed is `PERMISSION_DENIED`.

@@ -64,11 +64,8 @@ impl Api {
     }
 
     pub(crate) fn document(&self, token_url: &str) -> OpenApi {
-        let scopes = Scopes::from_iter(
-            self.scopes
-                .iter()
-                .map(|scope| (scope.clone(), String::new())),
-        );
+        let scopes = self.scopes.iter();
+        let scopes = Scopes::from_iter(scopes.map(|scope| (scope.clone(), String::new())));
         let flow = Flow::ClientCredentials(ClientCredentials::new(token_url, scopes));
         let scheme = SecurityScheme::OAuth2(OAuth2::new([flow]));
         let mut document = OpenApi::new(

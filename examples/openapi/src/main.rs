@@ -6,19 +6,11 @@
 mod api;
 #[cfg(test)]
 mod tests;
+mod token_proxy;
 
 use std::error::Error;
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::{
-        HeaderMap, Response, StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE},
-    },
-    routing::post,
-};
+use axum::{Router, routing::post};
 use tokio::net::TcpListener;
 use tower_cognito::{AllowedClients, Claims, ScopePolicy, Verifier, testing::LocalIssuer};
 use utoipa::openapi::HttpMethod;
@@ -45,7 +37,10 @@ fn app(verifier: &Verifier, token_url: String) -> Result<Router, Box<dyn Error>>
     Ok(api
         .routes
         .route_layer(verifier.layer())
-        .route(TOKEN_PATH, post(token).with_state((http, token_url)))
+        .route(
+            TOKEN_PATH,
+            post(token_proxy::token).with_state((http, token_url)),
+        )
         .merge(page))
 }
 
@@ -55,22 +50,6 @@ async fn list(claims: Claims) -> String {
 
 async fn create(claims: Claims) -> String {
     format!("ordered by {}\n", claims.client_id())
-}
-
-/// Passes the form and the client's credentials on to the issuer.
-async fn token(
-    State((http, url)): State<(reqwest::Client, String)>,
-    headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response<Body>, StatusCode> {
-    let mut request = http.post(url).body(form);
-    for name in [AUTHORIZATION, CONTENT_TYPE] {
-        if let Some(value) = headers.get(&name) {
-            request = request.header(name, value);
-        }
-    }
-    let response = request.send().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    Ok(Response::from(response).map(Body::new))
 }
 
 #[tokio::main]

@@ -8,17 +8,15 @@
 //!
 //! `check.sh` runs it against an emulator of Secrets Manager and a local issuer.
 
+mod check;
 mod source;
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client;
 use source::SecretsManager;
-use tower_cognito::{
-    client::{ClientCredentials, SecretSource, TokenError},
-    testing::{Endpoint, LocalIssuer, ManualClock},
-};
+use tower_cognito::client::{ClientCredentials, SecretSource};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -29,7 +27,7 @@ async fn main() -> Result<(), BoxError> {
         .nth(1)
         .ok_or("name the secret, or --check")?;
     if secret_id == "--check" {
-        return check(&secrets).await;
+        return check::check(&secrets).await;
     }
     let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let credentials = ClientCredentials::builder(
@@ -40,50 +38,5 @@ async fn main() -> Result<(), BoxError> {
     .build()?;
     let token = credentials.token().await?;
     println!("a token until {:?}", token.expires_at());
-    Ok(())
-}
-
-/// A rotation, at the store that the environment names.
-async fn check(secrets: &Client) -> Result<(), BoxError> {
-    let clock = ManualClock::new();
-    let issuer = LocalIssuer::builder()
-        .client("caller", "the-old-secret", ["profiles/get"])
-        .clock(clock.clone())
-        .start()?;
-    let source = SecretsManager::new(secrets.clone(), "client-secret");
-    let caller = ClientCredentials::builder(
-        issuer.token_url(),
-        "caller",
-        SecretSource::fetched_by(source),
-    )
-    .clock(clock.clone())
-    .build()?;
-
-    // There is no secret yet, so there is no request.
-    let missing = caller.token().await.map(|_| ());
-    assert!(
-        matches!(missing, Err(TokenError::SecretUnavailable(_))),
-        "{missing:?}"
-    );
-    assert_eq!(issuer.requests(Endpoint::Token), 0);
-
-    let create = secrets.create_secret().name("client-secret");
-    create.secret_string("the-old-secret").send().await?;
-    clock.advance(Duration::from_secs(60));
-    caller.token().await?;
-
-    // The pool gets the new secret, then the store, and the old one goes.
-    issuer.add_secret("caller", "the-new-secret");
-    let put = secrets.put_secret_value().secret_id("client-secret");
-    put.secret_string("the-new-secret").send().await?;
-    issuer.remove_secret("caller", "the-old-secret");
-    clock.advance(Duration::from_secs(60 * 60));
-    caller.token().await?;
-    assert_eq!(
-        issuer.requests(Endpoint::Token),
-        3,
-        "the old secret once more, then the new one"
-    );
-    println!("the secret was fetched, rotated and fetched again");
     Ok(())
 }

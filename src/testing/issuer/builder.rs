@@ -79,7 +79,10 @@ impl LocalIssuerBuilder {
             naming: Naming::Aws,
             behaviour: Behaviour {
                 cors: true,
+                oauth_metadata: false,
+                registration: None,
                 resource: ResourceParameter::Refused,
+                signed_in: None,
                 slashes: Slashes::Plain,
                 token_exchange: false,
             },
@@ -148,6 +151,67 @@ impl LocalIssuerBuilder {
     /// MCP clients send `resource` with every request. By default such a request is refused as `invalid_request`, as by Cognito.
     pub fn bind_resource(mut self) -> Self {
         self.behaviour.resource = ResourceParameter::Bound;
+        self
+    }
+
+    /// Signs this user in: turns the authorization endpoint on, which asks nobody and redirects at once to the client with an
+    /// authorization code. The token endpoint gives a token of this user for the code, bound to the `resource` of the request
+    /// (RFC 8707), if there is one.
+    ///
+    /// It is for clients that get tokens of users, such as those of the Model Context Protocol. They need an issuer that
+    /// is where its name says ([`issuer_on_loopback`](Self::issuer_on_loopback)), and a client id: give them one with
+    /// [`user_client`](Self::user_client), or let them register themselves ([`open_registration`](Self::open_registration)).
+    ///
+    /// A code is good once, for 5 minutes. Clients without a secret must use PKCE, and its method must be `S256`. There are no
+    /// refresh tokens and no ID tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_cognito::testing::LocalIssuer;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = LocalIssuer::builder()
+    ///     .issuer_on_loopback()
+    ///     .sign_in_as("ada")
+    ///     .user_client("desktop", ["http://127.0.0.1:8765/callback"], ["notes/read"])
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sign_in_as(mut self, user: impl Into<String>) -> Self {
+        self.behaviour.signed_in = Some(user.into());
+        self
+    }
+
+    /// Registers a public app client, which signs users in: it has no secret, users are sent back to exactly these URIs, and
+    /// it may ask for these scopes. May be called several times. It does nothing without [`sign_in_as`](Self::sign_in_as).
+    pub fn user_client(
+        mut self,
+        id: impl Into<String>,
+        redirect_uris: impl IntoIterator<Item: AsRef<str>>,
+        scopes: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Self {
+        let client = AppClient::for_users(None, redirect_uris, scopes);
+        self.clients.insert(id.into(), client);
+        self
+    }
+
+    /// Turns dynamic client registration on, for anyone (RFC 7591): a client that registers itself signs users in, and may ask
+    /// for these scopes besides those of OpenID Connect. Discovery names the endpoint. Off by default, as at Cognito.
+    pub fn open_registration(mut self, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let scopes = scopes.into_iter();
+        self.behaviour.registration = Some(scopes.map(|scope| scope.as_ref().to_owned()).collect());
+        self
+    }
+
+    /// Also serves the discovery document where RFC 8414 has it, and adds what strict OAuth clients demand of it:
+    /// `code_challenge_methods_supported`, `grant_types_supported`, the authentication method `none`, and
+    /// `authorization_response_iss_parameter_supported`.
+    ///
+    /// Off by default: Cognito's document has none of these, and clients have to get on without.
+    pub fn with_oauth_metadata(mut self) -> Self {
+        self.behaviour.oauth_metadata = true;
         self
     }
 

@@ -8,44 +8,102 @@ const MAX_SECRETS: usize = 2;
 /// It has no `Debug`: it holds secrets.
 #[derive(Clone)]
 pub(super) struct AppClient {
-    secrets: Vec<String>,
+    authentication: Authentication,
     scopes: Vec<String>,
+    flow: Flow,
+}
+
+/// How the client proves who it is.
+#[derive(Clone)]
+enum Authentication {
+    Secrets(Vec<String>),
+    /// Not at all: PKCE ties its code to it.
+    Public,
+}
+
+/// Cognito lets a client have one of these only.
+#[derive(Clone)]
+enum Flow {
+    ClientCredentials,
+    AuthorizationCode { redirect_uris: Vec<String> },
 }
 
 impl AppClient {
     pub(super) fn new(secret: String, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
         Self {
-            secrets: vec![secret],
-            scopes: scopes
-                .into_iter()
-                .map(|scope| scope.as_ref().to_owned())
-                .collect(),
+            authentication: Authentication::Secrets(vec![secret]),
+            scopes: owned(scopes),
+            flow: Flow::ClientCredentials,
+        }
+    }
+
+    /// A client that signs users in. Without a secret it is public.
+    pub(super) fn for_users(
+        secret: Option<String>,
+        redirect_uris: impl IntoIterator<Item: AsRef<str>>,
+        scopes: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Self {
+        Self {
+            authentication: secret.map_or(Authentication::Public, |secret| {
+                Authentication::Secrets(vec![secret])
+            }),
+            scopes: owned(scopes),
+            flow: Flow::AuthorizationCode {
+                redirect_uris: owned(redirect_uris),
+            },
+        }
+    }
+
+    pub(super) const fn is_public(&self) -> bool {
+        matches!(self.authentication, Authentication::Public)
+    }
+
+    pub(super) const fn has_client_credentials(&self) -> bool {
+        matches!(self.flow, Flow::ClientCredentials)
+    }
+
+    /// Whether a user may be sent back there: only exact matches, as at Cognito.
+    pub(super) fn has_redirect_uri(&self, uri: &str) -> bool {
+        match &self.flow {
+            Flow::ClientCredentials => false,
+            Flow::AuthorizationCode { redirect_uris } => {
+                redirect_uris.iter().any(|known| known == uri)
+            }
         }
     }
 
     pub(super) fn add_secret(&mut self, secret: String) -> bool {
-        let has_room = self.secrets.len() < MAX_SECRETS;
+        let Authentication::Secrets(secrets) = &mut self.authentication else {
+            return false;
+        };
+        let has_room = secrets.len() < MAX_SECRETS;
         if has_room {
-            self.secrets.push(secret);
+            secrets.push(secret);
         }
         has_room
     }
 
     pub(super) fn remove_secret(&mut self, secret: &str) -> bool {
-        let before = self.secrets.len();
-        self.secrets.retain(|kept| kept != secret);
-        self.secrets.len() < before
+        let Authentication::Secrets(secrets) = &mut self.authentication else {
+            return false;
+        };
+        let before = secrets.len();
+        secrets.retain(|kept| kept != secret);
+        secrets.len() < before
     }
 
     pub(super) fn has_secret(&self, secret: &str) -> bool {
-        self.secrets.iter().any(|known| known == secret)
+        match &self.authentication {
+            Authentication::Secrets(secrets) => secrets.iter().any(|known| known == secret),
+            Authentication::Public => false,
+        }
     }
 
     pub(super) fn may_have(&self, scope: &str) -> bool {
         self.scopes.iter().any(|allowed| allowed == scope)
     }
 
-    /// What is granted for a request of these scopes: all that the client may have if nothing is named, and nothing at all if one
+    /// What is granted when this is asked for: all that the client may have if nothing is named, and nothing at all if one
     /// of the named scopes is not the client's.
     pub(super) fn grant(&self, asked: Option<&str>) -> Option<Vec<String>> {
         let mut granted = Vec::new();
@@ -69,7 +127,12 @@ impl AppClient {
     }
 }
 
-/// An unpredictable client secret: 51 letters and digits, as long as those of Cognito.
+fn owned(texts: impl IntoIterator<Item: AsRef<str>>) -> Vec<String> {
+    let texts = texts.into_iter();
+    texts.map(|text| text.as_ref().to_owned()).collect()
+}
+
+/// A client secret that nobody can guess: 51 letters and digits, as long as those of Cognito.
 ///
 /// # Examples
 ///

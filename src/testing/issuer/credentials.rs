@@ -1,4 +1,5 @@
-//! How a client says who it is: `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1).
+//! How a client says who it is: `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1), or its id alone where it is
+//! public (RFC 6749 §3.2.1).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use super::{client::AppClient, form::Form, token_error::TokenError};
 /// Credentials as they were sent. It has no `Debug`: it holds a secret.
 pub(super) struct Credentials {
     id: String,
-    secret: String,
+    /// `None` of a public client.
+    secret: Option<String>,
 }
 
 impl Credentials {
@@ -29,11 +31,10 @@ impl Credentials {
                     _ => Ok(basic),
                 }
             }
-            (None, Some(id), Some(secret)) => Ok(Self {
+            (None, Some(id), secret) => Ok(Self {
                 id: id.clone(),
-                secret: secret.clone(),
+                secret: secret.cloned(),
             }),
-            (None, Some(_), None) => Err(TokenError::InvalidClient),
             (None, None, _) => Err(TokenError::InvalidRequest),
         }
     }
@@ -47,7 +48,7 @@ impl Credentials {
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
         Some(Self {
             id: id.to_owned(),
-            secret: secret.to_owned(),
+            secret: Some(secret.to_owned()),
         })
     }
 
@@ -64,10 +65,13 @@ impl Credentials {
                 .get_key_value(id)
                 .map(|(id, client)| (id.as_str(), client))
         };
+        let Some(secret) = &self.secret else {
+            return id_and_client(&self.id).filter(|(_, client)| client.is_public());
+        };
         id_and_client(&self.id)
-            .filter(|(_, client)| client.has_secret(&self.secret))
+            .filter(|(_, client)| client.has_secret(secret))
             .or_else(|| {
-                let (id, secret) = (form_decoded(&self.id)?, form_decoded(&self.secret)?);
+                let (id, secret) = (form_decoded(&self.id)?, form_decoded(secret)?);
                 id_and_client(&id).filter(|(_, client)| client.has_secret(&secret))
             })
     }

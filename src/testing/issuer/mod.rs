@@ -1,14 +1,18 @@
 //! A user pool that answers over HTTP on loopback.
 
 mod api;
+mod authorization;
 mod body;
 mod builder;
 mod client;
+mod code_grant;
+mod cors;
 mod credentials;
 mod endpoint;
 mod endpoint_switch;
 mod form;
 mod outage;
+mod registration;
 mod reply;
 mod resource;
 mod server;
@@ -39,6 +43,9 @@ use crate::user_pool::UserPool;
 /// | discovery | `/{pool}/.well-known/openid-configuration` |
 /// | token endpoint, for client credentials, and token exchange if it is [turned on](LocalIssuerBuilder::with_token_exchange) | `/oauth2/token` |
 /// | user pools API: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on | `/` |
+/// | authorization, if a user is [signed in](LocalIssuerBuilder::sign_in_as) | `/oauth2/authorize` |
+/// | registration, if it is [open](LocalIssuerBuilder::open_registration) | `/oauth2/register` |
+/// | metadata of RFC 8414, if it is [turned on](LocalIssuerBuilder::with_oauth_metadata) | `/.well-known/oauth-authorization-server/{pool}` |
 ///
 /// It has its own thread and runtime, so it works in any kind of test and in a program without tokio, and it serves while
 /// the test's tokio time is paused. The test's own time-outs pass at once then, unless it

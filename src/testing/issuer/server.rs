@@ -14,8 +14,9 @@ use tokio::{
 };
 
 use super::{
-    api,
+    api, authorization, cors,
     endpoint::Endpoint,
+    registration,
     reply::{CloseConnection, Reply, empty, json},
     state::Shared,
     token_endpoint,
@@ -112,19 +113,31 @@ async fn serve_endpoint(endpoint: Endpoint, request: Request<Incoming>, shared: 
     match (endpoint, request.method()) {
         (Endpoint::Api, &Method::POST) => api::respond(request, shared).await,
         (Endpoint::Token, &Method::POST) => token_endpoint::respond(request, shared).await,
-        (Endpoint::Token, &Method::OPTIONS) if shared.behaviour.cors => token_endpoint::preflight(),
+        (Endpoint::Registration, &Method::POST) => registration::respond(request, shared).await,
+        (Endpoint::Token | Endpoint::Registration, &Method::OPTIONS) if shared.behaviour.cors => {
+            cors::preflight()
+        }
+        (Endpoint::Authorization, &Method::GET | &Method::HEAD) => {
+            authorization::respond(request.uri().query().unwrap_or_default(), shared)
+        }
         // hyper leaves the body of a response to `HEAD` out.
         (Endpoint::Jwks, &Method::GET | &Method::HEAD) => document(shared.state().jwks()),
-        (Endpoint::Discovery, &Method::GET | &Method::HEAD) => document(shared.discovery()),
+        (Endpoint::Discovery, &Method::GET | &Method::HEAD) => {
+            let mut reply = document(shared.discovery());
+            if shared.behaviour.oauth_metadata && shared.behaviour.cors {
+                cors::allow_any_origin(&mut reply);
+            }
+            reply
+        }
         _ => method_not_allowed(allowed_methods(endpoint, shared)),
     }
 }
 
 const fn allowed_methods(endpoint: Endpoint, shared: &Shared) -> &'static str {
     match endpoint {
-        Endpoint::Token if shared.behaviour.cors => "OPTIONS, POST",
-        Endpoint::Api | Endpoint::Token => "POST",
-        Endpoint::Jwks | Endpoint::Discovery => "GET, HEAD",
+        Endpoint::Token | Endpoint::Registration if shared.behaviour.cors => "OPTIONS, POST",
+        Endpoint::Api | Endpoint::Token | Endpoint::Registration => "POST",
+        Endpoint::Authorization | Endpoint::Jwks | Endpoint::Discovery => "GET, HEAD",
     }
 }
 

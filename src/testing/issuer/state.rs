@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{client::AppClient, endpoint::Endpoint, outage::Outage, resource::ResourceParameter};
+use super::{
+    client::AppClient, code_grant::Codes, endpoint::Endpoint, outage::Outage,
+    resource::ResourceParameter,
+};
 use crate::{
     clock::Clock,
     testing::{
@@ -19,6 +22,8 @@ use crate::{
 };
 
 pub(super) const API_PATH: &str = "/";
+pub(super) const AUTHORIZATION_PATH: &str = "/oauth2/authorize";
+pub(super) const REGISTRATION_PATH: &str = "/oauth2/register";
 pub(super) const TOKEN_PATH: &str = "/oauth2/token";
 
 pub(super) struct Shared {
@@ -33,10 +38,15 @@ pub(super) struct Shared {
 }
 
 /// Where servers differ.
-#[derive(Clone, Copy)]
 pub(super) struct Behaviour {
     pub(super) cors: bool,
+    /// Whether the discovery document is also that of RFC 8414.
+    pub(super) oauth_metadata: bool,
+    /// What a client that registers itself may ask for. `None`: none can.
+    pub(super) registration: Option<Vec<String>>,
     pub(super) resource: ResourceParameter,
+    /// The user whom the authorization endpoint signs in. `None`: there is no such endpoint.
+    pub(super) signed_in: Option<String>,
     pub(super) slashes: Slashes,
     pub(super) token_exchange: bool,
 }
@@ -46,10 +56,13 @@ pub(super) struct State {
     keys: SigningKeys,
     published: Vec<Arc<NamedKey>>,
     pub(super) clients: BTreeMap<String, AppClient>,
+    pub(super) codes: Codes,
     pub(super) lifetime: Duration,
     api: EndpointState,
+    authorization: EndpointState,
     discovery: EndpointState,
     jwks: EndpointState,
+    registration: EndpointState,
     token: EndpointState,
 }
 
@@ -85,16 +98,18 @@ impl Shared {
     }
 
     pub(super) fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
-        if path == API_PATH {
-            Some(Endpoint::Api)
-        } else if path == TOKEN_PATH {
-            Some(Endpoint::Token)
-        } else if path == self.jwks_path() {
-            Some(Endpoint::Jwks)
-        } else if path == self.discovery_path() {
-            Some(Endpoint::Discovery)
-        } else {
-            None
+        let behaviour = &self.behaviour;
+        match path {
+            API_PATH => Some(Endpoint::Api),
+            TOKEN_PATH => Some(Endpoint::Token),
+            AUTHORIZATION_PATH if behaviour.signed_in.is_some() => Some(Endpoint::Authorization),
+            REGISTRATION_PATH if behaviour.registration.is_some() => Some(Endpoint::Registration),
+            path if path == self.jwks_path() => Some(Endpoint::Jwks),
+            path if path == self.discovery_path() => Some(Endpoint::Discovery),
+            path if behaviour.oauth_metadata && path == self.oauth_metadata_path() => {
+                Some(Endpoint::Discovery)
+            }
+            _ => None,
         }
     }
 
@@ -104,6 +119,11 @@ impl Shared {
 
     pub(super) fn discovery_path(&self) -> String {
         format!("/{}/.well-known/openid-configuration", self.pool_id)
+    }
+
+    /// RFC 8414 §3.1: the well-known part stands before the issuer's path.
+    fn oauth_metadata_path(&self) -> String {
+        format!("/.well-known/oauth-authorization-server/{}", self.pool_id)
     }
 
     pub(super) fn token(&self) -> TokenBuilder {
@@ -127,11 +147,12 @@ impl Shared {
         kid
     }
 
-    /// The members that Cognito's discovery document has. Of its endpoints only the token endpoint is served here.
+    /// The members that Cognito's discovery document has, and those that switches add. Of its endpoints those of tokens and
+    /// keys are always served here.
     pub(super) fn discovery(&self) -> String {
         let base = &self.base_url;
-        json!({
-            "authorization_endpoint": format!("{base}/oauth2/authorize"),
+        let mut document = json!({
+            "authorization_endpoint": format!("{base}{AUTHORIZATION_PATH}"),
             "id_token_signing_alg_values_supported": ["RS256"],
             "issuer": self.issuer,
             "jwks_uri": self.user_pool.jwks_url(),
@@ -141,8 +162,33 @@ impl Shared {
             "token_endpoint": format!("{base}{TOKEN_PATH}"),
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "userinfo_endpoint": format!("{base}/oauth2/userInfo"),
-        })
-        .to_string()
+        });
+        let mut set = |member: &str, value: Value| {
+            if let Value::Object(members) = &mut document {
+                members.insert(member.to_owned(), value);
+            }
+        };
+        if self.behaviour.registration.is_some() {
+            let endpoint = format!("{base}{REGISTRATION_PATH}");
+            set("registration_endpoint", json!(endpoint));
+        }
+        if self.behaviour.oauth_metadata {
+            set("code_challenge_methods_supported", json!(["S256"]));
+            set(
+                "grant_types_supported",
+                json!(["authorization_code", "client_credentials"]),
+            );
+            set(
+                "token_endpoint_auth_methods_supported",
+                json!(["client_secret_basic", "client_secret_post", "none"]),
+            );
+            // RFC 9207 §3.
+            set(
+                "authorization_response_iss_parameter_supported",
+                json!(true),
+            );
+        }
+        document.to_string()
     }
 }
 
@@ -156,10 +202,13 @@ impl State {
             published: vec![Arc::clone(&keys.access), Arc::clone(&keys.id)],
             keys,
             clients,
+            codes: Codes::default(),
             lifetime,
             api: EndpointState::default(),
+            authorization: EndpointState::default(),
             discovery: EndpointState::default(),
             jwks: EndpointState::default(),
+            registration: EndpointState::default(),
             token: EndpointState::default(),
         }
     }
@@ -190,8 +239,10 @@ impl State {
     pub(super) const fn at(&self, endpoint: Endpoint) -> &EndpointState {
         match endpoint {
             Endpoint::Api => &self.api,
+            Endpoint::Authorization => &self.authorization,
             Endpoint::Discovery => &self.discovery,
             Endpoint::Jwks => &self.jwks,
+            Endpoint::Registration => &self.registration,
             Endpoint::Token => &self.token,
         }
     }
@@ -199,8 +250,10 @@ impl State {
     pub(super) const fn at_mut(&mut self, endpoint: Endpoint) -> &mut EndpointState {
         match endpoint {
             Endpoint::Api => &mut self.api,
+            Endpoint::Authorization => &mut self.authorization,
             Endpoint::Discovery => &mut self.discovery,
             Endpoint::Jwks => &mut self.jwks,
+            Endpoint::Registration => &mut self.registration,
             Endpoint::Token => &mut self.token,
         }
     }

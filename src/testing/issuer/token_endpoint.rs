@@ -1,12 +1,9 @@
-//! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and token exchange where it is
-//! turned on.
+//! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and authorization codes and token
+//! exchange where they are turned on.
 
 use http::{
     HeaderValue, Request, StatusCode,
-    header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
-    },
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
 };
 use hyper::body::Incoming;
 use serde_json::json;
@@ -14,6 +11,7 @@ use serde_json::json;
 use super::{
     body,
     client::AppClient,
+    code_grant, cors,
     credentials::Credentials,
     form::{self, Form},
     reply::{self, Reply},
@@ -39,26 +37,11 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Repl
     // RFC 6749 §5.1 wants both.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    if shared.behaviour.cors {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
     if let Ok(request_id) = HeaderValue::try_from(random_uuid()) {
         headers.insert("x-amz-cognito-request-id", request_id);
     }
-    reply
-}
-
-/// What a browser asks before it sends a request with an `Authorization` field.
-pub(super) fn preflight() -> Reply {
-    let mut reply = reply::empty(StatusCode::NO_CONTENT);
-    for (name, value) in [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-    ] {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    if shared.behaviour.cors {
+        cors::allow_any_origin(&mut reply);
     }
     reply
 }
@@ -79,14 +62,24 @@ async fn issue(request: Request<Incoming>, shared: &Shared) -> Result<String, To
         (client_id.to_owned(), client.clone())
     };
     match form.get("grant_type").map(String::as_str) {
-        Some("client_credentials") => client_credentials(shared, client_id, &client, &form),
-        Some(token_exchange::GRANT_TYPE) if shared.behaviour.token_exchange => {
+        Some("client_credentials") if client.has_client_credentials() => {
+            client_credentials(shared, client_id, &client, &form)
+        }
+        Some("authorization_code") if !client.has_client_credentials() => {
+            code_grant::redeem(shared, &client_id, &form)
+        }
+        Some(token_exchange::GRANT_TYPE)
+            if shared.behaviour.token_exchange && !client.is_public() =>
+        {
             token_exchange::exchange(shared, client_id, &client, &form)
         }
-        // Grants that Cognito has and these clients do not.
-        Some("authorization_code" | "refresh_token" | token_exchange::GRANT_TYPE) => {
-            Err(TokenError::UnauthorizedClient)
-        }
+        // Grants that Cognito has and this client does not.
+        Some(
+            "authorization_code"
+            | "client_credentials"
+            | "refresh_token"
+            | token_exchange::GRANT_TYPE,
+        ) => Err(TokenError::UnauthorizedClient),
         Some(_) => Err(TokenError::UnsupportedGrantType),
         None => Err(TokenError::InvalidRequest),
     }

@@ -11,9 +11,8 @@ use serde::Deserialize;
 
 pub(crate) use self::unverified::{ExpectedClaims, UnverifiedClaims};
 pub use self::{actor::Actor, custom::CustomClaimsError, principal::Principal};
-pub(crate) use super::registered::{Audience, Registration, Times};
-use super::registered::{Members, Registered, Unread};
 pub use super::token_use::TokenUse;
+use super::{members::Times, registered::Registered};
 use crate::{
     error::AuthError,
     json::Span,

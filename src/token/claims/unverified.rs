@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::{Claims, Members, Unread, Verified};
+use super::{Claims, Registered, Verified};
 use crate::{
     crypto::VerifyingKey,
     error::AuthError,
@@ -12,6 +12,7 @@ use crate::{
     token::{
         expectations::{Accepted, Expectations, PoolIndex},
         jws::CompactJws,
+        members::{Members, Unread},
         numeric_date::NumericDate,
     },
 };
@@ -71,7 +72,7 @@ impl<'t> UnverifiedClaims<'t> {
         let payload = self.jws.payload();
         let expected = match self.reading {
             Reading::Whole(members) => Expected::Whole {
-                accepted: expectations.check(&members.registration(payload), now)?,
+                accepted: expectations.check(&members, payload, now)?,
                 members,
             },
             Reading::Long { issuer } => Expected::Long {
@@ -153,16 +154,15 @@ impl ExpectedClaims<'_, '_> {
                 let text = payload.as_str().as_bytes();
                 let members =
                     Members::read(text, Steps::Any).map_err(|_| AuthError::MalformedClaims)?;
-                let accepted = expectations.check(&members.registration(text), now)?;
+                let accepted = expectations.check(&members, text, now)?;
                 if accepted.index != pool {
                     return Err(AuthError::IssuerNotAllowed);
                 }
                 (members, accepted)
             }
         };
-        let registered = members
-            .keep(&mut payload)
-            .ok_or(AuthError::MalformedClaims)?;
+        let registered =
+            Registered::keep(members, &mut payload).ok_or(AuthError::MalformedClaims)?;
         let scope = registered.scope.map(|scope| payload.text(scope));
         Ok(Claims(Arc::new(Verified {
             narrowed_scope: scope.and_then(|scope| accepted.pool.granted_scopes.narrow(scope)),

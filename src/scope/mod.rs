@@ -1,7 +1,13 @@
-//! Scopes: the grammar of a scope token (RFC 6749 §3.3) and policies over them.
+//! Scopes (RFC 6749 §3.3): policies over them, and how tokens carry them.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+mod claim;
+mod grammar;
+mod index;
 
+use std::{fmt, sync::Arc};
+
+use self::index::Index;
+pub(crate) use self::{claim::split, grammar::is_scope_token};
 use crate::config_error::ConfigError;
 
 /// Which scopes a token must carry.
@@ -211,149 +217,6 @@ impl PartialEq for Alternatives {
 
 impl Eq for Alternatives {}
 
-/// The scopes of a long policy by their names.
-struct Index {
-    numbers: HashMap<Scope, usize, foldhash::fast::RandomState>,
-    /// A bit for each length that one of them has. Most scopes of a token that are not named differ in
-    /// length from all that are.
-    lengths: u64,
-    /// The alternatives by the numbers of their scopes.
-    alternatives: Box<[Box<[usize]>]>,
-}
-
-impl Index {
-    /// So many scopes are compared one by one.
-    const FEW: usize = 4;
-
-    fn of(list: &[Box<[Scope]>]) -> Option<Self> {
-        if list.iter().map(|scopes| scopes.len()).sum::<usize>() <= Self::FEW {
-            return None;
-        }
-        let mut numbers = HashMap::default();
-        let mut lengths = 0;
-        let mut number = |scope: &Scope| {
-            lengths |= Self::bit(scope.len());
-            let next = numbers.len();
-            *numbers.entry(scope.clone()).or_insert(next)
-        };
-        let alternatives = list
-            .iter()
-            .map(|scopes| scopes.iter().map(&mut number).collect())
-            .collect();
-        Some(Self {
-            numbers,
-            lengths,
-            alternatives,
-        })
-    }
-
-    fn is_met_by<'a>(&self, granted: impl Iterator<Item = &'a str>) -> bool {
-        let mut is_granted = Flags::new(self.numbers.len());
-        for scope in granted {
-            if self.lengths & Self::bit(scope.len()) != 0
-                && let Some(&number) = self.numbers.get(scope)
-            {
-                is_granted.set(number);
-            }
-        }
-        self.alternatives
-            .iter()
-            .any(|required| required.iter().all(|&number| is_granted.get(number)))
-    }
-
-    const fn bit(length: usize) -> u64 {
-        1 << (length % 64)
-    }
-}
-
-/// A flag for each of some scopes, on the stack unless they are more than 256.
-struct Flags {
-    few: [u64; 4],
-    many: Vec<u64>,
-}
-
-impl Flags {
-    fn new(count: usize) -> Self {
-        let words = count.div_ceil(64);
-        Self {
-            few: [0; 4],
-            many: vec![0; if words > 4 { words } else { 0 }],
-        }
-    }
-
-    fn set(&mut self, number: usize) {
-        let words = if self.many.is_empty() {
-            &mut self.few[..]
-        } else {
-            &mut self.many
-        };
-        if let Some(word) = words.get_mut(number / 64) {
-            *word |= 1 << (number % 64);
-        }
-    }
-
-    fn get(&self, number: usize) -> bool {
-        let words = if self.many.is_empty() {
-            &self.few[..]
-        } else {
-            &self.many
-        };
-        words
-            .get(number / 64)
-            .is_some_and(|word| word & 1 << (number % 64) != 0)
-    }
-}
-
-/// The scopes of a `scope` claim: separated by U+0020 and by nothing else.
-///
-/// `str::split_whitespace` would also split on tab and on the white space of Unicode, and so find scopes that the
-/// issuer did not grant.
-pub(crate) fn split(claim: &str) -> impl Iterator<Item = &str> + Clone {
-    Split { rest: Some(claim) }.filter(|scope| !scope.is_empty())
-}
-
-/// As `str::split`, which calls a search for each piece: too much for pieces as short as scopes.
-#[derive(Clone)]
-struct Split<'a> {
-    rest: Option<&'a str>,
-}
-
-impl<'a> Iterator for Split<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let rest = self.rest?;
-        let piece = first_space(rest.as_bytes()).and_then(|at| rest.split_at_checked(at));
-        match piece {
-            Some((piece, after)) => {
-                self.rest = after.get(1..);
-                Some(piece)
-            }
-            None => self.rest.take(),
-        }
-    }
-}
-
-/// Looks at eight bytes at a time.
-fn first_space(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    let (mut rest, mut at) = (text, 0);
-    while let Some((word, after)) = rest.split_first_chunk() {
-        let others = u64::from_le_bytes(*word) ^ SPACES;
-        // The high bit of each byte that is none of the others. Bits above the lowest may be wrong.
-        let spaces = others.wrapping_sub(ONES) & !others & HIGH_BITS;
-        if spaces != 0 {
-            return Some(at + spaces.trailing_zeros() as usize / 8);
-        }
-        at += word.len();
-        rest = after;
-    }
-    let last = rest.iter().position(|&byte| byte == b' ');
-    last.map(|within| at + within)
-}
-
 fn scope_list<I>(scopes: I) -> Result<Vec<Scope>, ConfigError>
 where
     I: IntoIterator,
@@ -361,7 +224,7 @@ where
 {
     let scopes = scopes
         .into_iter()
-        .map(|scope| parse(scope.as_ref()))
+        .map(|scope| grammar::parse(scope.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     if scopes.is_empty() {
         return Err(ConfigError::EmptyList {
@@ -370,42 +233,6 @@ where
         });
     }
     Ok(scopes)
-}
-
-fn parse(scope: &str) -> Result<Scope, ConfigError> {
-    if is_scope_token(scope) && !is_list(scope) {
-        Ok(scope.into())
-    } else {
-        Err(ConfigError::InvalidScope {
-            given: scope.to_owned(),
-        })
-    }
-}
-
-/// Whether this is a scope token of RFC 6749 §3.3.
-pub(crate) fn is_scope_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_scope_char)
-}
-
-/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is not a sign of
-/// that: Cognito accepts it within an identifier and within a name.
-fn is_list(scope: &str) -> bool {
-    scope.contains(',') && scope.split(',').all(is_whole_cognito_scope)
-}
-
-/// A scope of a resource server, or one of those that Cognito has without one.
-fn is_whole_cognito_scope(scope: &str) -> bool {
-    matches!(
-        scope,
-        "aws.cognito.signin.user.admin" | "email" | "openid" | "phone" | "profile"
-    ) || scope
-        .rsplit_once('/')
-        .is_some_and(|(identifier, name)| !identifier.is_empty() && !name.is_empty())
-}
-
-/// `NQCHAR` of RFC 6749 appendix A: what fits into a quoted string unescaped.
-const fn is_scope_char(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }
 
 #[cfg(test)]
@@ -476,21 +303,6 @@ mod tests {
                 }
                 let last = format!("other/{}", count - 1);
                 assert!(policy.is_met_by(filler.into_iter().chain([&*last])));
-            }
-        }
-    }
-
-    #[test]
-    fn scopes_are_separated_by_spaces_wherever_they_are() {
-        for claim in ["", " ", "a", "  a", "a  ", "a b", " a  bb   ccc "] {
-            for before in 0..20 {
-                let claim = format!("{}{claim}ä{claim}\t{claim}", "x".repeat(before));
-                let pieces = claim.split(' ').filter(|piece| !piece.is_empty());
-                assert_eq!(
-                    split(&claim).collect::<Vec<_>>(),
-                    pieces.collect::<Vec<_>>(),
-                    "{claim:?}"
-                );
             }
         }
     }

@@ -1,0 +1,119 @@
+//! Refusals by code that responds in a protocol of its own.
+
+use std::convert::Infallible;
+
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_cognito::{
+    AuthError, RequireScopesLayer, ResourceMetadata, ScopePolicy,
+    late_refusal::{LateRefusal, LateRefusalLayer},
+    testing::TestPool,
+};
+
+/// A JSON-RPC method that needs `notes/delete`, in a framework that responds 200 to everything.
+async fn framework(request: Request<()>) -> Result<Response<String>, Infallible> {
+    let delete = ScopePolicy::all_of(["notes/delete"]).unwrap();
+    let outcome = LateRefusal::authorize(request.extensions(), |claims| claims.require(&delete));
+    let body = match outcome {
+        Ok(claims) => claims.client_id().to_owned(),
+        Err(error) => format!("-32600 {error}"),
+    };
+    let mut response = Response::new(body);
+    let json = "application/json".parse().unwrap();
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    Ok(response)
+}
+
+async fn call<S>(service: S, authorization: Option<HeaderValue>) -> (StatusCode, HeaderMap, String)
+where
+    S: Service<Request<()>, Response = Response<String>, Error = Infallible>,
+{
+    let mut request = Request::new(());
+    if let Some(value) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
+    (parts.status, parts.headers, body)
+}
+
+/// With the scopes of the layer and of a guard between the two, so that a client that asks for them gets through.
+#[tokio::test]
+async fn the_refusal_is_formed_as_if_a_handler_had_returned_it() {
+    let pool = TestPool::new();
+    let metadata = ResourceMetadata::new("https://example.com/rpc", &pool.verifier()).unwrap();
+    let layer = metadata
+        .layer()
+        .require(ScopePolicy::all_of(["notes/use"]).unwrap());
+    let guard = RequireScopesLayer::all_of(["notes/change"]).unwrap();
+    let service = layer.layer(guard.layer(LateRefusalLayer.layer(service_fn(framework))));
+
+    let outside = ["notes/use", "notes/change"];
+    let token = pool.token().scopes(outside).authorization();
+    let (status, headers, body) = call(service.clone(), Some(token)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(body, "", "what the framework said is dropped");
+    assert_eq!(headers.get(CONTENT_TYPE), None);
+    let challenge = headers[WWW_AUTHENTICATE].to_str().unwrap();
+    assert!(
+        challenge.starts_with(
+            r#"Bearer scope="notes/use notes/change notes/delete", error="insufficient_scope""#
+        ),
+        "{challenge}"
+    );
+    let url = format!(r#"resource_metadata="{}""#, metadata.url());
+    assert!(challenge.ends_with(&url), "{challenge}");
+
+    let token = pool.token().client_id("caller");
+    let token = token.scopes(["notes/use", "notes/change", "notes/delete"]);
+    let (status, headers, body) = call(service, Some(token.authorization())).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "caller"));
+    assert_eq!(headers[CONTENT_TYPE], "application/json");
+    assert_eq!(headers.get(WWW_AUTHENTICATE), None);
+}
+
+#[tokio::test]
+async fn a_request_without_claims_is_refused_as_by_an_extractor() {
+    let pool = TestPool::new();
+    let inner = LateRefusalLayer.layer(service_fn(framework));
+    let optional = pool.verifier().layer().optional().layer(inner.clone());
+    let (status, headers, _) = call(optional.clone(), None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert_eq!(headers[WWW_AUTHENTICATE], "Bearer");
+    let token = pool.token().scopes(["notes/delete"]).authorization();
+    assert_eq!(call(optional, Some(token)).await.0, StatusCode::OK);
+
+    let without_layer = call(inner, None).await;
+    assert_eq!(without_layer.0, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn the_first_of_several_refusals_decides() {
+    let pool = TestPool::new();
+    let refusing = service_fn(|request: Request<()>| async move {
+        let refusal = request.extensions().get::<LateRefusal>().unwrap();
+        refusal.refuse(AuthError::Forbidden);
+        refusal.refuse(AuthError::MissingToken);
+        Ok(Response::new(String::new()))
+    });
+    let service = LateRefusalLayer.layer(refusing);
+    let service = pool.verifier().layer().layer(service);
+    let token = pool.token().authorization();
+    let (status, headers, _) = call(service, Some(token)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let challenge = headers[WWW_AUTHENTICATE].to_str().unwrap();
+    assert!(!challenge.contains("scope="), "{challenge}");
+}
+
+/// Without the layer, the request is not authorized either; the error is the framework's.
+#[tokio::test]
+async fn without_its_layer_the_error_of_the_framework_remains() {
+    let pool = TestPool::new();
+    let service = pool.verifier().layer().layer(service_fn(framework));
+    let token = pool.token().scopes(["notes/read"]).authorization();
+    let (status, _, body) = call(service, Some(token)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.starts_with("-32600"), "{body}");
+}
