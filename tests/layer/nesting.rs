@@ -276,7 +276,7 @@ fn stacks() -> Vec<Vec<Kind>> {
 }
 
 /// The rule, without the steps by which the layers come to it: one layer that enforces is enough for everything inside and
-/// outside of it to count; where none does, everything passes, and the outermost finding is reported.
+/// outside it to count; where none does, everything passes, and the outermost finding is reported.
 #[tokio::test]
 async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
     let pool = TestPool::new();

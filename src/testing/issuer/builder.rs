@@ -154,7 +154,7 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Signs this user in: turns the authorization endpoint on, which asks nobody and redirects at once to the client with an
+    /// Signs this user in: turns the authorization endpoint on, which shows no page and redirects at once to the client with an
     /// authorization code. The token endpoint gives a token of this user for the code, bound to the `resource` of the request
     /// (RFC 8707), if there is one.
     ///
