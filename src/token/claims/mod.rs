@@ -50,7 +50,7 @@ use crate::{
 pub struct Claims {
     verified: Arc<Verified>,
     /// Whether these are the ones that a `BearerAuth` left in the extensions of a request, and not
-    /// such as a test puts there. Beside the `Arc`, since an extension of its own would cost each
+    /// such as a test puts there. Beside the `Arc`, since a separate extension would cost each
     /// request an allocation.
     left_by_layer: bool,
 }
