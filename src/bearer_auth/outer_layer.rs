@@ -2,7 +2,11 @@
 
 use http::Extensions;
 
-use crate::{error::AuthError, rejection::missing_layer, token::claims::Claims};
+use crate::{
+    error::AuthError,
+    rejection::{Outside, missing_layer},
+    token::claims::Claims,
+};
 
 /// In the extensions of a request that a layer passed without claims, or although it would have
 /// been refused. Only this crate can make one.
@@ -12,7 +16,7 @@ pub(crate) struct OuterLayer {
     pub(super) enforcement: Enforcement,
 }
 
-/// Whether a refusal is carried out.
+/// Whether a rejection is enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Enforcement {
     Enforce,
@@ -20,14 +24,28 @@ pub(crate) enum Enforcement {
 }
 
 impl OuterLayer {
-    /// Whether the layers outside of a guard refuse: one that enforces is enough.
+    /// Whether the layers outside a guard reject: one that enforces is enough.
     pub(crate) fn enforcement(extensions: &Extensions) -> Enforcement {
         extensions
             .get::<Self>()
             .map_or(Enforcement::Enforce, |outer| outer.enforcement)
     }
 
-    /// Whether a layer outside of this one enforces. Claims without an [`OuterLayer`] come from one
+    /// Whether a layer is outside, which forms a refusal.
+    pub(crate) fn find(extensions: &Extensions) -> Outside {
+        let left_claims = || {
+            extensions
+                .get::<Claims>()
+                .is_some_and(Claims::are_left_by_layer)
+        };
+        if extensions.get::<Self>().is_some() || left_claims() {
+            Outside::Layer
+        } else {
+            Outside::Unknown
+        }
+    }
+
+    /// Whether a layer outside this one enforces. Claims without an [`OuterLayer`] come from one
     /// that does.
     pub(super) fn enforces(extensions: &Extensions) -> bool {
         match extensions.get::<Self>() {

@@ -6,7 +6,7 @@ use crate::error::AuthError;
 
 /// What a report-only layer found. It is in the extensions of the request and of the response.
 ///
-/// A guard inside such a layer passes every request, too, and adds its own finding, unless something outside of it found a
+/// A guard inside such a layer passes every request, too, and adds its own finding, unless something outside it found a
 /// refusal already.
 ///
 /// # Examples
@@ -17,7 +17,7 @@ use crate::error::AuthError;
 /// /// For a log line of a service that is still being rolled out.
 /// fn would_be_refused<B>(response: &http::Response<B>) -> Option<&'static str> {
 ///     let verdict = response.extensions().get::<ReportOnlyVerdict>()?;
-///     verdict.refused().map(|error| error.reason())
+///     verdict.error().map(|error| error.reason())
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl ReportOnlyVerdict {
         Self { refused }
     }
 
-    /// Leaves with a request that passes in any case what a guard found, unless something outside of
+    /// Leaves with a request that passes in any case what a guard found, unless something outside
     /// the guard found a refusal already: enforced, the request would not have come this far.
     pub(crate) fn found_by_guard(extensions: &mut Extensions, refused: &AuthError) {
         let first = extensions
@@ -55,7 +55,7 @@ impl ReportOnlyVerdict {
 
     /// Why the request would have been refused, or `None` if it would have been accepted.
     #[must_use]
-    pub const fn refused(&self) -> Option<&AuthError> {
+    pub const fn error(&self) -> Option<&AuthError> {
         self.refused.as_ref()
     }
 }

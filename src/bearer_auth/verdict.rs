@@ -1,4 +1,4 @@
-//! Verdicts, as an observer is told of them.
+//! Verdicts, as an observer gets them.
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ impl<'a> Verdict<'a> {
 
     /// Why the request is refused, or would be; `None` if it passes.
     #[must_use]
-    pub const fn refused(&self) -> Option<&'a AuthError> {
+    pub const fn error(&self) -> Option<&'a AuthError> {
         match self.finding {
             Finding::Refused(error) => Some(error),
             Finding::Accepted | Finding::Anonymous => None,
@@ -50,7 +50,7 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// Who is told of verdicts. None by default, which costs nothing.
+/// Who gets the verdicts. None by default, which costs nothing.
 #[derive(Clone, Default)]
 pub(super) struct Observers(Vec<Arc<Observer>>);
 

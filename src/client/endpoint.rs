@@ -113,8 +113,8 @@ impl From<BodyError> for TokenError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::BrokenOff => Self::NoResponse,
-            BodyError::TooLarge => Self::MalformedReply {
-                problem: "is longer than a token reply can be",
+            BodyError::TooLarge => Self::MalformedResponse {
+                problem: "is longer than a token response can be",
             },
         }
     }

@@ -56,14 +56,14 @@ pub struct SendBearerLayer<R = NoRetry> {
 
 impl SendBearerLayer {
     pub(super) fn new(credentials: ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
-        Self::without_origins(credentials).also(origin)
+        Self::without_origins(credentials).add_origin(origin)
     }
 
     pub(super) fn new_unencrypted(
         credentials: ClientCredentials,
         origin: &str,
     ) -> Result<Self, ConfigError> {
-        Self::without_origins(credentials).also_unencrypted(origin)
+        Self::without_origins(credentials).add_unencrypted_origin(origin)
     }
 
     const fn without_origins(credentials: ClientCredentials) -> Self {
@@ -76,29 +76,29 @@ impl SendBearerLayer {
 }
 
 impl<R> SendBearerLayer<R> {
-    /// A further origin that the token may be sent to.
+    /// Adds an origin that the token may be sent to.
     ///
     /// # Errors
     ///
     /// As [`ClientCredentials::layer`].
-    pub fn also(mut self, origin: &str) -> Result<Self, ConfigError> {
+    pub fn add_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.origins
             .push(Origin::parse(origin, Unencrypted::OnLoopback)?);
         Ok(self)
     }
 
-    /// A further origin, which may be http beyond loopback: see [`ClientCredentials::layer_unencrypted`].
+    /// Adds an origin, which may be http beyond loopback: see [`ClientCredentials::layer_unencrypted`].
     ///
     /// # Errors
     ///
     /// As [`ClientCredentials::layer_unencrypted`].
-    pub fn also_unencrypted(mut self, origin: &str) -> Result<Self, ConfigError> {
+    pub fn add_unencrypted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.origins
             .push(Origin::parse(origin, Unencrypted::Anywhere)?);
         Ok(self)
     }
 
-    /// Sends a request again, once, if its token was refused and another one could be had. Off by default.
+    /// Sends a request again, once, if its token was rejected and another one is available. Off by default.
     ///
     /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned for every request. A callee
     /// that refuses a token has not acted on the request, so this is for every method.

@@ -30,7 +30,8 @@ pub struct SendBearer<S, R = NoRetry> {
 ///
 /// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source): the inner error need not be an
 /// [`Error`](std::error::Error), as `tower::BoxError` is none. Match on it to get at the inner one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SendBearerError<E> {
     /// The inner service's error.
     Inner(E),
@@ -98,7 +99,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The service that was polled ready goes with the request; the clone stays behind and is polled anew.
+        // The service that was polled ready goes with the request; the clone stays behind and is polled again.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         SendBearerFuture(if self.may_have_token(request.uri()) {
@@ -147,7 +148,7 @@ where
         Ok(other) if other.header_value() != token.header_value() => other,
         Ok(_) | Err(_) => return Ok(response),
     };
-    // Gives its connection back before the next one is asked for.
+    // Gives its connection back before it requests the next one.
     drop(response);
     tracing::debug!("a callee refused the token; sending the request once more with another");
     poll_fn(|cx| ready.poll_ready(cx))
@@ -186,6 +187,16 @@ impl<E: fmt::Display> fmt::Display for SendBearerError<E> {
         match self {
             Self::Inner(error) => error.fmt(f),
             Self::Token(error) => write!(f, "no access token for the request: {error}"),
+        }
+    }
+}
+
+/// As `Display`, and the inner error as its own `Debug`.
+impl<E: fmt::Debug> fmt::Debug for SendBearerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inner(error) => error.fmt(f),
+            Self::Token(error) => write!(f, "no access token for the request: {error:?}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens on behalf of somebody (RFC 8693).
+//! Tokens on behalf of a subject (RFC 8693).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -80,7 +80,7 @@ impl TokenExchange {
     ///
     /// # Errors
     ///
-    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::RequestRefused`].
+    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::InvalidRequest`].
     pub async fn token(&self, subject: &SubjectToken) -> Result<AccessToken, TokenError> {
         let request = ExchangeRequest::new(
             subject.clone(),

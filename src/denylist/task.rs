@@ -17,11 +17,13 @@ use tokio::{
 use super::{Shared, entries::DeniedCallers, snapshot::Snapshot};
 use crate::{
     clock::{Moment, jitter},
+    error_debug::debug_as_display,
     metrics,
 };
 
 /// What a load brought.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Loaded {
     /// The whole list, which replaces the one before.
     List(Box<DeniedCallers>),
@@ -39,7 +41,7 @@ impl From<DeniedCallers> for Loaded {
 }
 
 /// Why a load brought no list.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The source failed.
@@ -59,6 +61,8 @@ pub enum LoadError {
     UnexpectedUnchanged,
 }
 
+debug_as_display!(LoadError);
+
 impl LoadError {
     /// A fixed label: fit for a metric or a log field.
     #[must_use]
@@ -73,7 +77,7 @@ impl LoadError {
     }
 }
 
-/// What those who wait for a load are told.
+/// What the waiters of a load get.
 pub(super) type Outcome = Result<(), LoadError>;
 
 type Loading =

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use http::StatusCode;
 
 use super::key_set::KeySetError;
-use crate::{error::ConnectError, protected_url};
+use crate::{error::ConnectError, error_debug::debug_as_display, protected_url};
 
 /// The largest JWK Set that is accepted, in bytes: what an ALB accepts.
 pub const MAX_JWKS_BYTES: usize = 150_000;
@@ -18,7 +18,7 @@ const MAX_ETAG_BYTES: usize = 1024;
 /// The crate's own fetcher uses reqwest and needs no configuration. Implement this for another HTTP client, a proxy with
 /// a login, or a set kept in a secret store. What is fetched is validated by the caller; the fetcher only transports.
 ///
-/// A call is made in a task of its own, given up after `fetch_timeout`, and never made twice at a time.
+/// A call is made in a separate task, abandoned after `fetch_timeout`, and never made twice at a time.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ pub struct JwksRequest<'a> {
 }
 
 impl<'a> JwksRequest<'a> {
-    /// A request for this URL that is not conditional: for testing a fetcher of one's own.
+    /// A request for this URL that is not conditional: for testing your own fetcher.
     #[must_use]
     pub const fn new(url: &'a str) -> Self {
         Self { url, etag: None }
@@ -87,7 +87,7 @@ impl fmt::Debug for JwksRequest<'_> {
     }
 }
 
-/// A successful reply.
+/// A successful response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksResponse {
     pub(super) document: Option<String>,
@@ -126,7 +126,7 @@ impl JwksResponse {
         self
     }
 
-    /// The reply's `Cache-Control: max-age`. It can only shorten the time to the next refresh, and not below 5 minutes.
+    /// The response's `Cache-Control: max-age`. It can only shorten the time to the next refresh, and not below 5 minutes.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
@@ -137,7 +137,7 @@ impl JwksResponse {
 /// Why the keys could not be fetched.
 ///
 /// Nothing in it comes from the URL or the response's body.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// The fetch ended without a result: it panicked, or its runtime was shut down.
@@ -182,6 +182,8 @@ pub enum FetchError {
     )]
     UnexpectedNotModified,
 }
+
+debug_as_display!(FetchError, retry_after);
 
 impl FetchError {
     pub(super) const fn retry_after(&self) -> Option<Duration> {

@@ -45,7 +45,7 @@ impl TestPool {
     /// The id of the pool that [`new`](Self::new) makes.
     pub const ID: &str = "eu-west-1_TestOnly1";
 
-    /// The pool `eu-west-1_TestOnly1`, with a clock of its own.
+    /// The pool `eu-west-1_TestOnly1`, with its own clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_id(Self::ID).expect("the id is well-formed")
@@ -65,7 +65,7 @@ impl TestPool {
         })
     }
 
-    /// What a verifier is told to trust. Its JWKS URL is that of AWS, where this pool does not exist: take
+    /// The pool for a verifier. Its JWKS URL is that of AWS, where this pool does not exist: take
     /// [`pinned_user_pool`](Self::pinned_user_pool), or give a [`ScriptedFetcher`](super::ScriptedFetcher).
     #[must_use]
     pub fn user_pool(&self) -> UserPool {
@@ -82,8 +82,8 @@ impl TestPool {
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
     /// let ours = TestPool::new();
     /// let partner = TestPool::with_id("us-east-1_Partner99")?;
-    /// let verifier = Verifier::builder(ours.pinned_user_pool(), AllowedClients::any())
-    ///     .add_pool(partner.pinned_user_pool(), AllowedClients::any())
+    /// let verifier = Verifier::builder(ours.pinned_user_pool(), AllowedClients::only(["orders"])?)
+    ///     .add_pool(partner.pinned_user_pool(), AllowedClients::only(["billing"])?)
     ///     .clock(ours.clock())
     ///     .build()?;
     /// # Ok(())
@@ -158,7 +158,7 @@ impl TestPool {
             .max_token_bytes(1024 * 1024)
             .build()
             .expect("these settings can be built")
-            .verify_cached(&token.build())
+            .try_verify(&token.build())
             .expect("pinned keys are never fetched");
         match verdict {
             Ok(claims) => claims,

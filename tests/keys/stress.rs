@@ -78,7 +78,7 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
         let (verifier, done, token) = (verifier.clone(), Arc::clone(&done), token(&pool, Key::Id));
         readers.spawn(async move {
             while !done.load(Ordering::SeqCst) {
-                let verdict = verifier.verify_cached(&token);
+                let verdict = verifier.try_verify(&token);
                 assert!(matches!(verdict, Some(Ok(_))), "{verdict:?}");
                 tokio::task::yield_now().await;
             }
@@ -124,7 +124,7 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
             (Key::Access, Key::Unpublished)
         };
         let (coming, going) = (token(&pool, comes), token(&pool, goes));
-        // Not to be had for a moment, in every fifth round.
+        // Unavailable for a moment, in every fifth round.
         if round % 5 == 0 {
             *endpoint.published.lock().unwrap() = None;
             pool.clock().advance(Duration::from_secs(3600));

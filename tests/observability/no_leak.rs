@@ -1,5 +1,5 @@
 //! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer, `Debug`, `Display`, log or
-//! metric; but for the app client of a verified token, in a span that asks for it.
+//! metric; except the app client of a verified token, in a span that asks for it.
 
 #![allow(
     clippy::expect_used,
@@ -200,7 +200,7 @@ fn attempts() -> Vec<Attempt> {
             "unknown_key",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksResponse::document(pool.jwks()))),
+            Some(ScriptedFetcher::new().always_respond(JwksResponse::document(pool.jwks()))),
         ),
         by(
             "keys_unavailable",
@@ -212,7 +212,7 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksResponse::document("{}"))),
+            Some(ScriptedFetcher::new().always_respond(JwksResponse::document("{}"))),
         ),
         Attempt {
             reason: "key_unconfirmed",
@@ -246,7 +246,7 @@ fn of_fallback_keys(pool: &TestPool) -> Verifier {
     for _ in 0..2 {
         fetcher
             .fail(FetchError::Connect(ConnectError::Refused))
-            .reply(JwksResponse::document(pool.jwks()));
+            .respond(JwksResponse::document(pool.jwks()));
     }
     let user_pool = pool
         .user_pool()
@@ -285,7 +285,7 @@ async fn nothing_of_a_request_comes_out_again() {
     }
     let text = shown.text();
     for reason in &reached {
-        // So that silence is no proof of a log that nobody heard.
+        // So that an empty log proves something.
         assert!(
             text.contains(&format!("reason=\"{reason}\"")),
             "{reason} is logged"

@@ -141,7 +141,7 @@ pub(crate) fn jwk_set(data: &[u8]) {
         });
         assert!(usable, "{kid:?} comes from an entry that can be used");
     }
-    if verifier.verify_cached(&TOKEN).unwrap().is_ok() {
+    if verifier.try_verify(&TOKEN).unwrap().is_ok() {
         let ours = serde_json::from_str::<Value>(&POOL.jwks()).unwrap()["keys"][0]["n"].clone();
         let ours = URL_SAFE_NO_PAD.decode(ours.as_str().unwrap()).unwrap();
         let published = entries.iter().any(|entry| {
@@ -298,7 +298,7 @@ pub(crate) fn resource_metadata(data: &[u8]) {
     assert_eq!(url.query(), None);
     assert_eq!(url.path(), metadata.path());
     assert!(metadata.path().starts_with(well_known));
-    // RFC 9728 §3.1: without the inserted part it is the identifier, but for a slash that ends the origin.
+    // RFC 9728 §3.1: without the inserted part it is the identifier, except for a slash that ends the origin.
     let back = metadata.url().replacen(well_known, "", 1);
     assert!(back == resource || format!("{back}/") == resource, "{back}");
     let is_loopback = ["127.", "localhost", "[::1]"]
@@ -374,7 +374,7 @@ pub(crate) fn token_response(data: &[u8]) {
     }
 }
 
-/// A token endpoint that sends what it is told, and a client of it.
+/// A token endpoint with a given response, and a client of it.
 struct Endpoint {
     url: String,
     next: Arc<Mutex<Vec<u8>>>,
@@ -491,7 +491,7 @@ pub(crate) fn mutated_token(data: &[u8]) {
 
 fn verify(token: &str) -> Result<Claims, AuthError> {
     VERIFIER
-        .verify_cached(token)
+        .try_verify(token)
         .expect("pinned keys are never fetched")
 }
 

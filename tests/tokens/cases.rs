@@ -51,7 +51,7 @@ async fn every_case_gets_its_answer() {
 async fn what_a_verifier_has_seen_before_changes_no_answer() {
     let mut together = BTreeMap::<_, Vec<Case>>::new();
     for case in all() {
-        // A set that is handed in may be larger than one that is fetched.
+        // A pinned set may be larger than one that is fetched.
         if case.expect.reason == "keys_unavailable" {
             continue;
         }
@@ -139,7 +139,7 @@ fn each_refusal_has_an_accepted_twin_that_differs_in_one_thing() {
         let count = differences.iter().filter(|differs| **differs).count();
         assert_eq!(count, 1, "{} and {}: {differences:?}", case.name, twin.name);
     }
-    // Two faults at once: these say which of them is told, and each fault has a case of its own above.
+    // Two faults at once: these say which of them is reported, and each fault has its own case above.
     without.sort_unstable();
     assert_eq!(
         without,
@@ -248,8 +248,9 @@ fn agree(claims: &Claims, payload: &str) -> Result<(), String> {
     let groups = read.get("cognito:groups").and_then(Value::as_array);
     let groups = groups.and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
     let principal = match (text("sub"), username) {
+        (subject, Some(username)) => Principal::User { subject, username },
         (Some(subject), None) if Some(subject) == client_id => Principal::Client(subject),
-        (subject, username) => Principal::User { subject, username },
+        (subject, None) => Principal::Unknown { subject },
     };
     let pairs = [
         ("iss", Some(claims.issuer()) == text("iss")),

@@ -39,7 +39,7 @@ fn verifier(
 #[track_caller]
 fn verify_twice(verifier: &Verifier, token: &TokenBuilder) -> Result<Claims, AuthError> {
     let token = token.build();
-    let verify = || verifier.verify_cached(&token).unwrap();
+    let verify = || verifier.try_verify(&token).unwrap();
     let (first, second) = (verify(), verify());
     assert_eq!(first.is_ok(), second.is_ok());
     second
@@ -134,12 +134,12 @@ fn no_pool_signs_a_long_token_of_another() {
     let keys = [Key::Access, Key::Id, Key::Unpublished];
     let issuers = pools.each_ref().map(|pool| {
         let token = pool.token().build();
-        let claims = pool.verifier().verify_cached(&token).unwrap().unwrap();
+        let claims = pool.verifier().try_verify(&token).unwrap().unwrap();
         json!(claims.issuer())
     });
     for order in ORDERS {
         let verifier = verifier(&pools[0], order, |index| {
-            // Each has a key of its own under the same name.
+            // Each has its own key under the same name.
             let name = ["test-only-access", "test-only-id", "test-only-unpublished"][index];
             let jwks = pools[index].jwks_of([keys[index]]).replace(name, "key");
             let trusted = pools[index].user_pool().with_pinned_jwks(&jwks).unwrap();

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     config_error::ConfigError,
+    error_debug::debug_as_display,
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };
@@ -41,18 +42,18 @@ enum KeyOrigin {
     Generated,
 }
 
-/// What stands in `iss`.
+/// The value of `iss`.
 #[derive(Clone, Copy)]
 enum Naming {
     Aws,
     Loopback,
 }
 
-/// Why a local issuer did not start. `Debug` writes the same sentence as `Display`.
+/// Why a local issuer did not start.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The port cannot be had, or there is no more thread.
+    /// The port is unavailable, or no thread could be started.
     #[error("the local issuer cannot listen on loopback: {0}")]
     Io(#[from] io::Error),
     /// The pool id has no form that Cognito uses.
@@ -60,12 +61,7 @@ pub enum StartError {
     PoolId(#[from] ConfigError),
 }
 
-/// As `Display`.
-impl fmt::Debug for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(StartError);
 
 impl LocalIssuerBuilder {
     pub(super) fn new() -> Self {
@@ -154,7 +150,7 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Signs this user in: turns the authorization endpoint on, which asks nobody and redirects at once to the client with an
+    /// Signs this user in: turns the authorization endpoint on, which shows no page and redirects at once to the client with an
     /// authorization code. The token endpoint gives a token of this user for the code, bound to the `resource` of the request
     /// (RFC 8707), if there is one.
     ///

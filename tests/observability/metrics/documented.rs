@@ -198,7 +198,7 @@ async fn key_sets() {
     rig.warm_up().await;
     assert!(rig.verify(&token).await.is_ok());
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);
@@ -210,7 +210,7 @@ async fn key_sets() {
     assert!(rig.verify(&token).await.is_err());
 }
 
-/// A token that is asked for in vain; whether that is an answer or a time-out depends on the paused clock, and does not matter.
+/// A token request that fails; whether that is a response or a time-out depends on the paused clock, and does not matter.
 async fn token_requests() {
     let issuer = LocalIssuer::builder()
         .client("caller", "a-secret", ["profiles/get"])
