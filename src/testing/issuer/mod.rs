@@ -6,6 +6,7 @@ mod body;
 mod builder;
 mod client;
 mod code_grant;
+mod codes;
 mod cors;
 mod credentials;
 mod endpoint;
