@@ -105,7 +105,7 @@ impl Report {
             if complaints.is_empty() {
                 "No response was wrong, and neither memory nor open files grew.".to_owned()
             } else {
-                complaints.join("\n")
+                format!("WRONG:\n\n{}", complaints.join("\n"))
             }
         );
         text

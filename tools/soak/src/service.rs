@@ -13,6 +13,7 @@ pub(crate) async fn start(stage: &Stage, plan: &Plan) -> SocketAddr {
     let clients = AllowedClients::only(["first", "second"]).expect("two ids");
     let verifier = Verifier::builder(stage.issuer().user_pool(), clients)
         .clock(stage.clock())
+        .leeway(plan.step)
         .refresh_after(plan.refresh_after)
         .expire_after(plan.cycle * 20)
         .unknown_kid_interval(UNKNOWN_KID_INTERVAL)

@@ -25,6 +25,7 @@ pub(crate) struct Tally {
 /// Since the beginning of a cycle.
 #[derive(Clone, Default)]
 pub(crate) struct Cycle {
+    number: u32,
     pub(crate) good: u64,
     pub(crate) unavailable: u64,
     pub(crate) without_token: u64,
@@ -41,7 +42,12 @@ impl Cycle {
 
 impl Tally {
     pub(crate) fn begin_cycle(&self) {
-        *self.cycle.lock().unwrap() = Cycle::default();
+        let mut cycle = self.cycle.lock().unwrap();
+        let number = cycle.number + 1;
+        *cycle = Cycle {
+            number,
+            ..Cycle::default()
+        };
     }
 
     pub(crate) fn cycle(&self) -> Cycle {
@@ -69,10 +75,11 @@ impl Tally {
     /// The first few are kept.
     pub(crate) fn wrong(&self, who: &str, response: &Response) {
         self.wrong_count.fetch_add(1, Ordering::Relaxed);
+        let cycle = self.cycle.lock().unwrap().number;
         let mut wrong = self.wrong.lock().unwrap();
         if wrong.len() < 20 {
             let Response { status, body, .. } = response;
-            wrong.push(format!("{who} got {status} {body:?}"));
+            wrong.push(format!("cycle {cycle}: {who} got {status} {body:?}"));
         }
     }
 

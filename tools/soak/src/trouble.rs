@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) cycle: Duration,
     pub(crate) refresh_after: Duration,
     pub(crate) lifetime: Duration,
+    /// How far the service's clock is off, and how much of that it forgives: what a good caller sends must stay good.
+    pub(crate) step: Duration,
 }
 
 impl Plan {
@@ -40,6 +42,7 @@ impl Plan {
             cycle,
             refresh_after: cycle / 2,
             lifetime: cycle * 2,
+            step: cycle / 4,
         }
     }
 }
@@ -53,13 +56,13 @@ pub(crate) enum Trouble {
     Flood,
     /// The endpoint of the keys sends a byte a second.
     SlowKeys,
-    /// The service's clock is half a minute ahead, then right again.
+    /// The service's clock is ahead, then right again.
     ClockAhead,
     /// No token can be had.
     NoTokens,
     /// The endpoint of the keys takes requests and never answers.
     HangingKeys,
-    /// The service's clock is half a minute behind, then right again.
+    /// The service's clock is behind, then right again.
     ClockBehind,
 }
 
@@ -86,6 +89,8 @@ struct Shared {
     /// A token of each generation of keys, the newest last, and when the key was withdrawn.
     generations: Mutex<Vec<Generation>>,
     refresh_after: Duration,
+    /// In seconds.
+    step: i64,
 }
 
 struct Times {
@@ -119,6 +124,7 @@ impl Stage {
             }),
             generations: Mutex::default(),
             refresh_after: plan.refresh_after,
+            step: i64::try_from(plan.step.as_secs()).unwrap_or_default(),
         }))
     }
 
@@ -165,8 +171,8 @@ impl Stage {
             Trouble::Flood => self.0.flooded.store(true, Ordering::Relaxed),
             Trouble::SlowKeys => keys.drip(),
             Trouble::HangingKeys => keys.hang(),
-            Trouble::ClockAhead => self.0.clock.step(30),
-            Trouble::ClockBehind => self.0.clock.step(-30),
+            Trouble::ClockAhead => self.0.clock.step(self.0.step),
+            Trouble::ClockBehind => self.0.clock.step(-self.0.step),
             Trouble::NoTokens => issuer
                 .endpoint(Endpoint::Token)
                 .fail_with(StatusCode::INTERNAL_SERVER_ERROR),
