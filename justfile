@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop secrets-manager fleet planted-faults
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
 
 # Formatting.
 fmt:
@@ -149,9 +149,21 @@ interop-exchange:
 interop:
     checks/interop/other_issuers/run.sh
 
+# The MCP server of examples/mcp with the SDKs of the MCP project and its conformance suite. Not in CI: it downloads a Node of 180 MB.
+interop-mcp:
+    checks/interop/mcp/run.sh
+
 # The denylist against a real Redis, and forward authentication through nginx, Envoy and Caddy.
 fleet:
     checks/fleet/run.sh
+
+# The gRPC example, called by a client that others wrote.
+grpc:
+    checks/grpc/run.sh
+
+# The Lambda example in an emulator of Lambda. Needs cargo-lambda.
+lambda:
+    checks/lambda/example.sh
 
 # Each of some seventy faults, planted in a copy of the sources, is noticed by the test that is named for it. `just planted-faults WORD` plants some.
 planted-faults *WORDS:

@@ -7,12 +7,13 @@ use serde_json::json;
 use super::{
     ClientAuthentication, ClientCredentials, SecretSource, TokenStore,
     api_endpoint::ApiEndpoint,
+    endpoint::{Endpoint, checked_token_url},
     request_token::{AppClient, RequestToken},
     scopes::Scopes,
     secrets::Secrets,
     shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
-    token_endpoint::{TokenEndpoint, checked_token_url},
+    token_endpoint::TokenEndpoint,
     token_store::DynTokenStore,
 };
 use crate::{
@@ -100,7 +101,7 @@ impl ClientCredentialsBuilder {
     /// Cognito lets a client have two secrets at a time. Add the new one there, give it here, and delete the old one when
     /// every caller knows the new one: the secret that worked last is tried first, and the other one once if it is refused
     /// as `invalid_client`. So neither order of deployment loses a request.
-    pub fn with_next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
+    pub fn next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
         self.next_secret = Some(client_secret.into());
         self
     }
@@ -213,22 +214,17 @@ impl ClientCredentialsBuilder {
                 })
             })
             .transpose()?;
+        let clock = Arc::clone(&self.clock);
         let endpoint: Box<dyn RequestToken> = match self.issuer {
-            Issuer::Api => Box::new(ApiEndpoint::new(
-                url,
-                client_id.clone(),
-                self.metadata,
-                self.timeout,
-                Arc::clone(&self.clock),
-            )?),
-            Issuer::TokenEndpoint => Box::new(TokenEndpoint::new(
-                url,
-                client_id.clone(),
-                self.authentication,
-                &self.metadata,
-                self.timeout,
-                Arc::clone(&self.clock),
-            )?),
+            Issuer::Api => {
+                let protocol = ApiEndpoint::new(client_id.clone(), self.metadata);
+                Box::new(Endpoint::new(url, self.timeout, clock, protocol)?)
+            }
+            Issuer::TokenEndpoint => {
+                let protocol =
+                    TokenEndpoint::new(client_id.clone(), self.authentication, &self.metadata);
+                Box::new(Endpoint::new(url, self.timeout, clock, protocol)?)
+            }
         };
         metrics::describe();
         let source = TokenSource::new(

@@ -4,6 +4,7 @@ mod api_endpoint;
 mod builder;
 mod client_credentials;
 mod domain;
+mod endpoint;
 mod error;
 mod exchange_request;
 mod layer;

@@ -12,6 +12,7 @@
 mod answers;
 mod axum;
 mod axum_stack;
+mod by_path;
 #[path = "../support/callsites.rs"]
 mod callsites;
 #[path = "../support/fetching.rs"]

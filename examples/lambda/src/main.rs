@@ -1,12 +1,15 @@
 //! An AWS Lambda function behind an API Gateway HTTP API, with the layers around its handler.
 //!
-//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL` is only needed where the keys are not at the pool's own URL, for
-//! example at a local issuer; `cargo lambda` then runs the function on this machine:
+//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL` is only needed where the
+//! keys are not at the pool's own URL, such as at a local issuer. `cargo lambda` runs the function on this machine:
 //!
 //! ```sh
-//! cargo run -p local-issuer -- --client caller --scope profiles/get --port 9230      # its exports go to both shells
+//! cargo run -p local-issuer -- --client caller --scope profiles/get     # paste its exports into the next two shells
+//!
 //! export USER_POOL_ID=$COGNITO_USER_POOL_ID JWKS_URL=$COGNITO_JWKS_URL CLIENT_ID=caller
 //! cargo lambda watch -p example-lambda
+//!
+//! TOKEN=$(curl -su caller:$COGNITO_CLIENT_SECRET -d grant_type=client_credentials $COGNITO_TOKEN_URL | grep -o 'eyJ[^"]*')
 //! curl -i http://127.0.0.1:9000/profiles -H "Authorization: Bearer $TOKEN"
 //! ```
 

@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header::LOCATION};
 
 use super::{
     client::AppClient,
-    code_grant::{self, CodeGrant},
+    codes::{self, CodeGrant},
     form::{self, Form},
     reply::{self, Reply},
     resource,
@@ -76,7 +76,7 @@ impl Request {
                 .transpose()?
                 .map(str::to_owned),
             code_challenge: self.code_challenge()?,
-            expires_at: code_grant::expiry(now),
+            expires_at: codes::expiry(now),
         };
         Ok(shared.state().codes.issue(grant, now))
     }

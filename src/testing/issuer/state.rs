@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    client::AppClient, code_grant::Codes, endpoint::Endpoint, outage::Outage,
+    client::AppClient, codes::Codes, endpoint::Endpoint, outage::Outage,
     resource::ResourceParameter,
 };
 use crate::{

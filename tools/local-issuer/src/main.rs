@@ -44,6 +44,12 @@ usage: local-issuer [FLAGS]
   --scope SCOPE          let the client before it ask for this scope; may be repeated
   --secret-from VAR      take the secret of the client before it from this environment variable,
                          and do not print it [a random secret, printed]
+  --redirect-uri URI     let the client before it sign users in, and send them back here: it has no
+                         secret, and may not use client credentials; may be repeated
+  --sign-in-as USER      sign this user in at the authorization endpoint, without asking [no endpoint]
+  --open-registration SCOPE
+                         let clients register themselves, and ask for this scope; may be repeated
+  --oauth-metadata       serve RFC 8414 metadata, with what strict OAuth clients demand
   --issuer-on-loopback   write this process's own URL into `iss`, for libraries that derive the
                          keys' URL from the issuer [the pool's URL on AWS]
   --bind-resource        bind tokens to the `resource` of a request, as MCP clients send it
@@ -67,6 +73,8 @@ struct Options {
     naming: Naming,
     keys: Keys,
     switches: Vec<Switch>,
+    user: Option<String>,
+    open_registration: Vec<String>,
     mode: Mode,
 }
 
@@ -76,6 +84,7 @@ enum Switch {
     BindResource,
     EscapedSlashes,
     NoCors,
+    OauthMetadata,
     TokenExchange,
 }
 
@@ -83,6 +92,7 @@ struct Client {
     id: String,
     secret: Secret,
     scopes: Vec<String>,
+    redirect_uris: Vec<String>,
 }
 
 enum Secret {
@@ -145,6 +155,8 @@ impl Options {
             naming: Naming::Aws,
             keys: Keys::Fresh,
             switches: Vec::new(),
+            user: None,
+            open_registration: Vec::new(),
             mode: Mode::Serve,
         };
         while let Some(flag) = flags.next()? {
@@ -165,6 +177,15 @@ impl Options {
                         .map_err(|_| format!("the environment variable {variable} is not set"))?;
                     options.last_client().secret = Secret::FromEnvironment(secret);
                 }
+                Arg::Long("redirect-uri") => {
+                    let uri = flags.value()?.string()?;
+                    options.last_client().redirect_uris.push(uri);
+                }
+                Arg::Long("sign-in-as") => options.user = Some(flags.value()?.string()?),
+                Arg::Long("open-registration") => {
+                    options.open_registration.push(flags.value()?.string()?);
+                }
+                Arg::Long("oauth-metadata") => options.switches.push(Switch::OauthMetadata),
                 Arg::Long("issuer-on-loopback") => options.naming = Naming::Loopback,
                 Arg::Long("bind-resource") => options.switches.push(Switch::BindResource),
                 Arg::Long("escaped-slashes") => options.switches.push(Switch::EscapedSlashes),
@@ -203,7 +224,17 @@ impl Options {
             .port(self.port)
             .lifetime(self.lifetime);
         for client in &self.clients {
-            builder = builder.client(client.id.as_str(), client.secret(), &client.scopes);
+            builder = if client.has_secret() {
+                builder.client(client.id.as_str(), client.secret(), &client.scopes)
+            } else {
+                builder.user_client(client.id.as_str(), &client.redirect_uris, &client.scopes)
+            };
+        }
+        if let Some(user) = &self.user {
+            builder = builder.sign_in_as(user);
+        }
+        if !self.open_registration.is_empty() {
+            builder = builder.open_registration(&self.open_registration);
         }
         if let Naming::Loopback = self.naming {
             builder = builder.issuer_on_loopback();
@@ -216,6 +247,7 @@ impl Options {
                 Switch::BindResource => builder.bind_resource(),
                 Switch::EscapedSlashes => builder.with_escaped_slashes(),
                 Switch::NoCors => builder.without_cors(),
+                Switch::OauthMetadata => builder.with_oauth_metadata(),
                 Switch::TokenExchange => builder.with_token_exchange(),
             };
         }
@@ -229,7 +261,13 @@ impl Client {
             id,
             secret: Secret::Generated(random_secret()),
             scopes: Vec::new(),
+            redirect_uris: Vec::new(),
         }
+    }
+
+    /// One that signs users in is public.
+    const fn has_secret(&self) -> bool {
+        self.redirect_uris.is_empty()
     }
 
     fn secret(&self) -> &str {
@@ -260,7 +298,7 @@ fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
             other => format!("_{}", other + 1),
         };
         export(&format!("COGNITO_CLIENT_ID{suffix}"), &client.id);
-        if let Secret::Generated(secret) = &client.secret {
+        if let (Secret::Generated(secret), true) = (&client.secret, client.has_secret()) {
             export(&format!("COGNITO_CLIENT_SECRET{suffix}"), secret);
         }
         export(&format!("COGNITO_SCOPES{suffix}"), &client.scopes.join(" "));
@@ -280,7 +318,7 @@ async fn check(issuer: &LocalIssuer, clients: &[Client]) -> Result<(), BoxError>
         .timeout(Duration::from_secs(5))
         .build()?;
     let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
-    for client in clients {
+    for client in clients.iter().filter(|client| client.has_secret()) {
         let reply = http
             .post(issuer.token_url())
             .basic_auth(&client.id, Some(client.secret()))

@@ -1,0 +1,102 @@
+// The conformance suite of the MCP project: its scenarios for authorization servers against the local issuer, and those for
+// servers that a guarded server can be asked, through a proxy that adds a token.
+//
+//   conformance.mjs SUITE EXPECTED_FAILURES MCP_URL ISSUER CLIENT_ID CALLBACK_PORT
+
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, request } from 'node:http';
+import { once } from 'node:events';
+
+const [suite, expected, url, issuer, clientId, callbackPort] = process.argv.slice(2);
+const target = new URL(url);
+
+// Runs the suite, and returns what it printed. It fails if a check fails.
+async function run(...args) {
+  const child = spawn(process.execPath, [suite, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  let opened = false;
+  for await (const chunk of child.stdout) {
+    printed += chunk;
+    // It asks for a browser. Ours has a user whom the issuer signs in at once.
+    const authorize = /^http\S+\/oauth2\/authorize\S*$/m.exec(printed);
+    if (authorize && !opened) {
+      opened = true;
+      await fetch(authorize[0]);
+    }
+  }
+  const code = child.exitCode ?? (await once(child, 'exit'))[0];
+  if (code !== 0) throw new Error(`${args.join(' ')}\n${printed}`);
+  return printed;
+}
+
+// A token for the MCP server, as a client gets one that registers itself.
+async function token() {
+  const document = await fetch(new URL(`/.well-known/oauth-protected-resource${target.pathname}`, url)).then((r) => r.json());
+  const [server] = document.authorization_servers;
+  const metadata = await fetch(`${server}/.well-known/openid-configuration`).then((reply) => reply.json());
+  const callback = 'http://127.0.0.1:8765/callback';
+  const registered = await fetch(metadata.registration_endpoint, {
+    method: 'POST',
+    body: JSON.stringify({ redirect_uris: [callback], token_endpoint_auth_method: 'none' }),
+  }).then((reply) => reply.json());
+  const verifier = randomBytes(32).toString('base64url');
+  const query = new URLSearchParams({
+    response_type: 'code',
+    client_id: registered.client_id,
+    redirect_uri: callback,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    scope: document.scopes_supported.join(' '),
+    resource: document.resource,
+  });
+  const sentBack = await fetch(`${metadata.authorization_endpoint}?${query}`, { redirect: 'manual' });
+  const granted = await fetch(metadata.token_endpoint, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: registered.client_id,
+      redirect_uri: callback,
+      code: new URL(sentBack.headers.get('location')).searchParams.get('code'),
+      code_verifier: verifier,
+    }),
+  }).then((reply) => reply.json());
+  return granted.access_token;
+}
+
+// The suite sends no token, and has no setting for one.
+const authorization = `Bearer ${await token()}`;
+const proxy = createServer((incoming, outgoing) => {
+  const { method, url: path, headers } = incoming;
+  const forwarded = request({ host: target.hostname, port: target.port, method, path, headers: { ...headers, authorization } });
+  forwarded.on('response', (reply) => {
+    outgoing.writeHead(reply.statusCode, reply.headers);
+    reply.pipe(outgoing);
+  });
+  forwarded.on('error', () => outgoing.destroy());
+  incoming.pipe(forwarded);
+});
+proxy.listen(0, '127.0.0.1');
+await once(proxy, 'listening');
+const proxied = `http://127.0.0.1:${proxy.address().port}${target.pathname}`;
+
+// Those that a server of any tools can be asked. The others call tools, prompts and resources of the suite's own example server.
+// There is none about tokens: the suite tests the authorization of clients and of authorization servers only.
+for (const [scenario, version] of [
+  ['server-initialize', '2025-11-25'],
+  ['ping', '2025-11-25'],
+  ['tools-list', '2025-11-25'],
+  ['dns-rebinding-protection', '2025-11-25'],
+  ['server-stateless', '2026-07-28'],
+  ['tools-list', '2026-07-28'],
+  ['dns-rebinding-protection', '2026-07-28'],
+  ['http-header-validation', '2026-07-28'],
+]) {
+  await run('server', '--url', proxied, '--scenario', scenario, '--spec-version', version, '--expected-failures', expected);
+  console.log(`conformance: ${scenario} of ${version} passes`);
+}
+const printed = await run('authorization', '--url', issuer, '--client-id', clientId, '--resource', target.href, '--port', callbackPort);
+const [summary] = /Total: \d+ passed, 0 failed/.exec(printed) ?? [];
+if (summary !== 'Total: 2 passed, 0 failed') throw new Error(printed);
+console.log('conformance: the local issuer passes as an authorization server');
+process.exit();

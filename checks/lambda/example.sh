@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Calls `examples/lambda` in cargo-lambda's emulator, with keys and tokens of a local issuer: without a
+# token, with one that lacks the scope, and with a valid one.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exports="$(mktemp)"
+issuer=
+finish() {
+    if [ -n "$issuer" ]; then
+        kill "$issuer" 2>/dev/null || true
+        wait "$issuer" 2>/dev/null || true
+    fi
+    rm -f "$exports"
+}
+trap finish EXIT
+
+cargo build --quiet -p local-issuer
+"${CARGO_TARGET_DIR:-target}/debug/local-issuer" --client caller --scope profiles/get --scope profiles/post >"$exports" &
+issuer=$!
+for _ in $(seq 100); do
+    grep --quiet COGNITO_SCOPES "$exports" && break
+    kill -0 "$issuer"
+    sleep 0.1
+done
+# shellcheck disable=SC1090
+. "$exports"
+
+# A token of the caller with this scope.
+token() {
+    curl --silent --fail --user "$COGNITO_CLIENT_ID:$COGNITO_CLIENT_SECRET" \
+        --data "grant_type=client_credentials&scope=$1" "$COGNITO_TOKEN_URL" | grep --only-matching 'eyJ[^"]*'
+}
+
+export USER_POOL_ID="$COGNITO_USER_POOL_ID" JWKS_URL="$COGNITO_JWKS_URL" CLIENT_ID="$COGNITO_CLIENT_ID"
+GOOD="$(token profiles/get)" OTHER="$(token profiles/post)"
+export GOOD OTHER
+# shellcheck disable=SC2016
+checks/lambda/with_function.sh example-lambda '
+    set -euo pipefail
+    # Prints the status, then the challenge or the body.
+    call() {
+        curl --silent --max-time 30 --include "$LAMBDA_URL/profiles?limit=2" "$@" | tr -d "\r" |
+            sed -n -e "s/^HTTP[^ ]* \([0-9]*\).*/\1/p" -e "s/^www-authenticate: //Ip" -e "/profiles for/p"
+    }
+    expect() {
+        if [ "$1" != "$2" ]; then
+            printf "expected:\n%s\nreceived:\n%s\n" "$2" "$1" >&2
+            exit 1
+        fi
+    }
+    expect "$(call)" "401
+Bearer"
+    expect "$(call --header "authorization: Bearer $OTHER" | head -n 1)" 403
+    expect "$(call --header "authorization: Bearer $GOOD")" "200
+2 profiles for caller"
+'
+echo "the function returned 401, 403 and 200"
