@@ -16,7 +16,7 @@ fmt:
 typos:
     typos
 
-# Licences, banned and doubled crates, where they come from. Not advisories: their database is a repository of its own.
+# Licences, banned and doubled crates, where they come from. Not advisories: their database is another repository.
 deny:
     cargo deny check -D warnings licenses bans sources
 
@@ -24,7 +24,7 @@ deny:
 unused-deps:
     cargo shear --deny-warnings
 
-# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
+# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` writes the list again.
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
@@ -105,7 +105,7 @@ bench-hostile SECONDS="60":
 bench-memory:
     cargo bench -p benches --bench memory
 
-# What a denylist of a million entries takes in memory and costs per request.
+# What a denylist of a million entries costs in memory and per request.
 bench-denylist:
     cargo bench -p benches --bench denylist
 
