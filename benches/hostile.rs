@@ -140,7 +140,7 @@ impl Judge {
     fn cost(&self, payload: &str) -> f64 {
         let token = token(payload);
         let once = || {
-            let verdict = self.verifier.verify_cached(black_box(&token));
+            let verdict = self.verifier.try_verify(black_box(&token));
             assert!(verdict.is_some_and(|verdict| verdict.is_err()));
         };
         least(once) / self.rsa

@@ -79,9 +79,9 @@ fn main() {
     } else {
         let accepted = matches!(case.as_str(), "first-sight" | "seen");
         // The first call fills the token cache.
-        assert_eq!(verifier.verify_cached(&token).unwrap().is_ok(), accepted);
+        assert_eq!(verifier.try_verify(&token).unwrap().is_ok(), accepted);
         measured(count, || {
-            verifier.verify_cached(black_box(&token)).unwrap().is_ok() == accepted
+            verifier.try_verify(black_box(&token)).unwrap().is_ok() == accepted
         });
     }
 }

@@ -47,7 +47,7 @@ async fn greeting(claims: Option<Claims>) -> String {
 async fn principal(claims: Claims) -> String {
     match claims.principal() {
         Principal::Client(client_id) => format!("the service {client_id}\n"),
-        Principal::User { subject, .. } => format!("the user {}\n", subject.unwrap_or("unknown")),
+        Principal::User { username, .. } => format!("the user {username}\n"),
         _ => "another kind of caller\n".to_owned(),
     }
 }

@@ -38,7 +38,7 @@ async fn count_reasons(State(reasons): State<Reasons>, request: Request, next: N
     let response = next.run(request).await;
     let extensions = response.extensions();
     let reported = extensions.get::<ReportOnlyVerdict>();
-    let rejected = reported.and_then(ReportOnlyVerdict::refused);
+    let rejected = reported.and_then(ReportOnlyVerdict::error);
     let error = rejected.or_else(|| extensions.get::<AuthError>());
     let reason = error.map_or("accepted", AuthError::reason);
     *counts(&reasons).entry(reason).or_default() += 1;

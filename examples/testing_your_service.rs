@@ -63,7 +63,7 @@ fn router(verifier: &Verifier) -> Result<Router, ConfigError> {
 
 /// What `main` of the service configures. A test gives the pool of an issuer on loopback.
 fn verifier(pool: UserPool) -> Result<Verifier, ConfigError> {
-    Verifier::builder(pool, AllowedClients::any()).build()
+    Verifier::builder(pool, AllowedClients::only(["caller"])?).build()
 }
 
 /// Starts an issuer and the service, and calls the service as another one would.
@@ -252,7 +252,8 @@ mod tests {
     async fn a_rotation_needs_no_restart() {
         let clock = ManualClock::new();
         let issuer = LocalIssuer::builder().clock(clock.clone()).start().unwrap();
-        let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any())
+        let clients = AllowedClients::only(["test-client"]).unwrap();
+        let verifier = Verifier::builder(issuer.user_pool(), clients)
             .clock(clock.clone())
             .build()
             .unwrap();
@@ -284,7 +285,7 @@ mod tests {
     async fn an_outage_of_the_issuer_is_survived() {
         let issuer = LocalIssuer::start().unwrap();
         let running = router(&verifier(issuer.user_pool()).unwrap()).unwrap();
-        let token = issuer.token().scopes(["profiles/get"]);
+        let token = issuer.token().client_id("caller").scopes(["profiles/get"]);
         let call = async |router: &Router| {
             let request = get_profiles(&token);
             router.clone().oneshot(request).await.unwrap()

@@ -1,10 +1,10 @@
 //! A configuration that cannot be right.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
+
+use crate::error_debug::debug_as_display;
 
 /// A configuration that cannot be right. It quotes the input, and says what is accepted.
-///
-/// `Debug` writes the same sentence as `Display`: it is what a program prints whose `main` returns an error.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -233,9 +233,4 @@ pub enum ConfigError {
     },
 }
 
-/// As `Display`.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(ConfigError);

@@ -157,10 +157,11 @@ mod config_error;
 mod crypto;
 pub mod denylist;
 mod error;
+mod error_debug;
 #[cfg(feature = "axum")]
 mod extract;
 mod granted_scopes;
-mod guard;
+pub mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(feature = "client", feature = "reqwest"))]
@@ -171,9 +172,6 @@ pub mod late_refusal;
 mod metrics;
 mod protected_url;
 pub mod rejection;
-pub mod require_claims;
-pub mod require_scopes;
-pub mod require_scopes_by_path;
 pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
@@ -199,8 +197,7 @@ pub use self::{
 #[doc(inline)]
 pub use self::{
     bearer_auth::BearerAuthLayer,
-    require_claims::RequireClaimsLayer,
-    require_scopes::RequireScopesLayer,
+    guard::{RequireClaimsLayer, RequireScopesLayer},
     resource_metadata::ResourceMetadata,
     token::claims::{self, Claims, Principal, TokenUse},
     verifier::Verifier,

@@ -319,7 +319,7 @@ impl UserPool {
     /// let ours = UserPool::new("eu-west-1_AbCdEf123")?;
     /// let partner = UserPool::new("us-east-1_Partner99")?.with_resource_servers(["partner-orders"])?;
     /// let verifier = Verifier::builder(ours, AllowedClients::only(["1example23456789"])?)
-    ///     .add_pool(partner, AllowedClients::any())
+    ///     .add_pool(partner, AllowedClients::only(["1partner23456789"])?)
     ///     .build()?;
     /// # Ok(())
     /// # }

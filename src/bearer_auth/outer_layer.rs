@@ -2,7 +2,11 @@
 
 use http::Extensions;
 
-use crate::{error::AuthError, rejection::missing_layer, token::claims::Claims};
+use crate::{
+    error::AuthError,
+    rejection::{Outside, missing_layer},
+    token::claims::Claims,
+};
 
 /// In the extensions of a request that a layer passed without claims, or although it would have
 /// been refused. Only this crate can make one.
@@ -25,6 +29,20 @@ impl OuterLayer {
         extensions
             .get::<Self>()
             .map_or(Enforcement::Enforce, |outer| outer.enforcement)
+    }
+
+    /// Whether a layer is outside, which forms a refusal.
+    pub(crate) fn find(extensions: &Extensions) -> Outside {
+        let left_claims = || {
+            extensions
+                .get::<Claims>()
+                .is_some_and(Claims::are_left_by_layer)
+        };
+        if extensions.get::<Self>().is_some() || left_claims() {
+            Outside::Layer
+        } else {
+            Outside::Unknown
+        }
     }
 
     /// Whether a layer outside of this one enforces. Claims without an [`OuterLayer`] come from one

@@ -17,7 +17,7 @@ use crate::error::AuthError;
 /// /// For a log line of a service that is still being rolled out.
 /// fn would_be_refused<B>(response: &http::Response<B>) -> Option<&'static str> {
 ///     let verdict = response.extensions().get::<ReportOnlyVerdict>()?;
-///     verdict.refused().map(|error| error.reason())
+///     verdict.error().map(|error| error.reason())
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl ReportOnlyVerdict {
 
     /// Why the request would have been refused, or `None` if it would have been accepted.
     #[must_use]
-    pub const fn refused(&self) -> Option<&AuthError> {
+    pub const fn error(&self) -> Option<&AuthError> {
         self.refused.as_ref()
     }
 }

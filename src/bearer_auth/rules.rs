@@ -201,7 +201,7 @@ fn enforce<B>(request: &mut Request<B>, caller: Option<Caller>) -> Passed {
     match caller {
         Some(Caller::Verified(claims)) => {
             extensions.remove::<OuterLayer>();
-            extensions.insert(claims);
+            extensions.insert(claims.left_by_layer());
         }
         Some(Caller::Anonymous) | None => {
             extensions.remove::<Claims>();

@@ -24,7 +24,7 @@ impl<'a> Verdict<'a> {
 
     /// Why the request is refused, or would be; `None` if it passes.
     #[must_use]
-    pub const fn refused(&self) -> Option<&'a AuthError> {
+    pub const fn error(&self) -> Option<&'a AuthError> {
         match self.finding {
             Finding::Refused(error) => Some(error),
             Finding::Accepted | Finding::Anonymous => None,

@@ -113,7 +113,7 @@ impl From<BodyError> for TokenError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::BrokenOff => Self::NoResponse,
-            BodyError::TooLarge => Self::MalformedReply {
+            BodyError::TooLarge => Self::MalformedResponse {
                 problem: "is longer than a token reply can be",
             },
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::SecretUnavailable;
-use crate::error::ConnectError;
+use crate::{error::ConnectError, error_debug::debug_as_display};
 
 /// Why there is no token, and what to do about it.
 ///
@@ -17,11 +17,11 @@ use crate::error::ConnectError;
 /// ```
 /// use tower_cognito::client::TokenError;
 ///
-/// assert_eq!(TokenError::ClientRefused.reason(), "client_refused");
-/// assert!(!TokenError::ClientRefused.is_temporary());
+/// assert_eq!(TokenError::InvalidClient.reason(), "invalid_client");
+/// assert!(!TokenError::InvalidClient.is_temporary());
 /// assert!(TokenError::Timeout.is_temporary());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The token request ended without a result: it panicked, or its runtime was shut down.
@@ -32,13 +32,13 @@ pub enum TokenError {
         "the app client may not use the client-credentials grant; allow the `client_credentials` flow for it \
          (unauthorized_client)"
     )]
-    ClientNotPermitted,
+    UnauthorizedClient,
     /// `invalid_client`, or status 401: the token endpoint knows no such client with this secret.
     #[error(
         "the token endpoint refuses the app client; check its id and secret, and that it is of this domain's user pool \
          (invalid_client)"
     )]
-    ClientRefused,
+    InvalidClient,
     /// No connection could be made: name resolution, TCP, TLS or a proxy failed.
     #[error("could not connect to the token endpoint: {cause}{}", setting(.0), cause = .0)]
     Connect(#[from] ConnectError),
@@ -46,12 +46,12 @@ pub enum TokenError {
     #[error(
         "the token endpoint does not offer the client-credentials grant; check the token URL (unsupported_grant_type)"
     )]
-    GrantNotSupported,
+    UnsupportedGrantType,
     /// Status 200 with something that is no token reply (RFC 6749 §5.1).
     #[error(
         "the token endpoint's reply {problem}; check the token URL, and for a proxy in between"
     )]
-    MalformedReply {
+    MalformedResponse {
         /// What is wrong with it: a fixed text.
         problem: &'static str,
     },
@@ -69,13 +69,13 @@ pub enum TokenError {
         "the token endpoint refuses the request; check that the app client has custom scopes and that the scopes asked \
          for are among them"
     )]
-    RequestRefused,
+    InvalidRequest,
     /// `invalid_scope`: a scope does not exist, or the client may not have it.
     #[error(
         "the token endpoint refuses a scope; check that the resource server has it and the app client may ask for it \
          (invalid_scope)"
     )]
-    ScopeRefused,
+    InvalidScope,
     /// The client secret could not be read or fetched, so there was no request.
     #[error("the client secret is unavailable: {0}")]
     SecretUnavailable(#[from] SecretUnavailable),
@@ -98,7 +98,7 @@ pub enum TokenError {
         "the token endpoint refuses the audience; check that it names a resource server that the app client may exchange \
          tokens for (invalid_target)"
     )]
-    TargetRefused,
+    InvalidTarget,
     /// Status 429. Cognito takes 150 token requests a second for all clients of an account and region together.
     #[error(
         "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
@@ -114,6 +114,8 @@ pub enum TokenError {
     Timeout,
 }
 
+debug_as_display!(TokenError, retry_after);
+
 impl TokenError {
     /// Whether it is likely to pass by itself. The others need a change of the configuration, here or at the issuer.
     ///
@@ -128,15 +130,15 @@ impl TokenError {
             | Self::Server { .. }
             | Self::Throttled { .. }
             | Self::Timeout => true,
-            Self::ClientNotPermitted
-            | Self::ClientRefused
-            | Self::GrantNotSupported
-            | Self::MalformedReply { .. }
+            Self::UnauthorizedClient
+            | Self::InvalidClient
+            | Self::UnsupportedGrantType
+            | Self::MalformedResponse { .. }
             | Self::NoRuntime
-            | Self::RequestRefused
-            | Self::ScopeRefused
+            | Self::InvalidRequest
+            | Self::InvalidScope
             | Self::Status { .. }
-            | Self::TargetRefused => false,
+            | Self::InvalidTarget => false,
         }
     }
 
@@ -145,19 +147,19 @@ impl TokenError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Aborted => "aborted",
-            Self::ClientNotPermitted => "client_not_permitted",
-            Self::ClientRefused => "client_refused",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::InvalidClient => "invalid_client",
             Self::Connect(_) => "connect",
-            Self::GrantNotSupported => "grant_not_supported",
-            Self::MalformedReply { .. } => "malformed_reply",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::MalformedResponse { .. } => "malformed_response",
             Self::NoResponse => "no_response",
             Self::NoRuntime => "no_runtime",
-            Self::RequestRefused => "request_refused",
-            Self::ScopeRefused => "scope_refused",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
             Self::SecretUnavailable(_) => "secret_unavailable",
             Self::Server { .. } => "server",
             Self::Status { .. } => "status",
-            Self::TargetRefused => "target_refused",
+            Self::InvalidTarget => "invalid_target",
             Self::Throttled { .. } => "throttled",
             Self::Timeout => "timeout",
         }

@@ -56,14 +56,14 @@ pub struct SendBearerLayer<R = NoRetry> {
 
 impl SendBearerLayer {
     pub(super) fn new(credentials: ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
-        Self::without_origins(credentials).also(origin)
+        Self::without_origins(credentials).add_origin(origin)
     }
 
     pub(super) fn new_unencrypted(
         credentials: ClientCredentials,
         origin: &str,
     ) -> Result<Self, ConfigError> {
-        Self::without_origins(credentials).also_unencrypted(origin)
+        Self::without_origins(credentials).add_unencrypted_origin(origin)
     }
 
     const fn without_origins(credentials: ClientCredentials) -> Self {
@@ -76,23 +76,23 @@ impl SendBearerLayer {
 }
 
 impl<R> SendBearerLayer<R> {
-    /// A further origin that the token may be sent to.
+    /// Adds an origin that the token may be sent to.
     ///
     /// # Errors
     ///
     /// As [`ClientCredentials::layer`].
-    pub fn also(mut self, origin: &str) -> Result<Self, ConfigError> {
+    pub fn add_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.origins
             .push(Origin::parse(origin, Unencrypted::OnLoopback)?);
         Ok(self)
     }
 
-    /// A further origin, which may be http beyond loopback: see [`ClientCredentials::layer_unencrypted`].
+    /// Adds an origin, which may be http beyond loopback: see [`ClientCredentials::layer_unencrypted`].
     ///
     /// # Errors
     ///
     /// As [`ClientCredentials::layer_unencrypted`].
-    pub fn also_unencrypted(mut self, origin: &str) -> Result<Self, ConfigError> {
+    pub fn add_unencrypted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.origins
             .push(Origin::parse(origin, Unencrypted::Anywhere)?);
         Ok(self)

@@ -102,7 +102,7 @@ impl AppClient {
     async fn ask_issuer(&self, request: &TokenRequest) -> Result<TokenResponse, TokenError> {
         let known = self.secrets.current().await?;
         let outcome = self.try_each(request, known.in_order()).await;
-        if !matches!(outcome, Err(TokenError::ClientRefused)) {
+        if !matches!(outcome, Err(TokenError::InvalidClient)) {
             return outcome;
         }
         let new = self.secrets.read_again(&known).await;
@@ -126,10 +126,10 @@ impl AppClient {
                     tracing::info!("one of the app client's secrets is refused, another one works");
                 }
             }
-            if !matches!(outcome, Err(TokenError::ClientRefused)) {
+            if !matches!(outcome, Err(TokenError::InvalidClient)) {
                 return outcome;
             }
         }
-        Err(TokenError::ClientRefused)
+        Err(TokenError::InvalidClient)
     }
 }

@@ -122,11 +122,11 @@ mod tests {
             ("\u{e4}bc", "holds a character that is not printable ASCII"),
             (&"a".repeat(1025), "is longer than 1024 characters"),
         ] {
-            let error = ClientSecret::new("with_next_secret", text).unwrap_err();
+            let error = ClientSecret::new("next_secret", text).unwrap_err();
             assert_eq!(
                 error,
                 ConfigError::InvalidClientSecret {
-                    setting: "with_next_secret",
+                    setting: "next_secret",
                     problem,
                 }
             );

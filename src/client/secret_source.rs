@@ -4,12 +4,14 @@ use std::{env, fmt, fs::File, future::Future, io::Read, path::PathBuf, pin::Pin,
 
 use tokio::task::spawn_blocking;
 
+use crate::error_debug::debug_as_display;
+
 /// More than a secret takes, and little enough for a wrong path not to matter.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Where a client secret comes from: what the constructors of
 /// [`ClientCredentials`](super::ClientCredentials) and
-/// [`with_next_secret`](super::ClientCredentialsBuilder::with_next_secret) take.
+/// [`next_secret`](super::ClientCredentialsBuilder::next_secret) take.
 ///
 /// A string is the secret itself. The other sources are read when they are needed: a file at the start and again each time the
 /// issuer refuses the client, so that a rotated secret is picked up without a restart. Secrets are held in memory only, and no
@@ -36,7 +38,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 ///     "1example23456789",
 ///     SecretSource::from_file("/run/secrets/client-secret"),
 /// )
-/// .with_next_secret(SecretSource::from_file("/run/secrets/next-client-secret"))
+/// .next_secret(SecretSource::from_file("/run/secrets/next-client-secret"))
 /// .build()?;
 /// # Ok(())
 /// # }
@@ -265,11 +267,13 @@ impl fmt::Debug for ClientSecrets {
 }
 
 /// A source has no secret at the moment.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct SecretUnavailable {
     reason: Arc<str>,
 }
+
+debug_as_display!(SecretUnavailable);
 
 impl SecretUnavailable {
     /// The reason is logged: it must not quote a secret.

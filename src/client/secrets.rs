@@ -33,7 +33,7 @@ impl Secrets {
     ) -> Result<Self, ConfigError> {
         let source = |setting, source| Source { setting, source };
         let mut sources = vec![source("ClientCredentials", secret)];
-        sources.extend(next.map(|next| source("with_next_secret", next)));
+        sources.extend(next.map(|next| source("next_secret", next)));
         let mut known = Some(KnownSecrets(Vec::new()));
         for source in &sources {
             match source.source.read_now() {

@@ -30,7 +30,8 @@ pub struct SendBearer<S, R = NoRetry> {
 ///
 /// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source): the inner error need not be an
 /// [`Error`](std::error::Error), as `tower::BoxError` is none. Match on it to get at the inner one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SendBearerError<E> {
     /// The inner service's error.
     Inner(E),
@@ -186,6 +187,16 @@ impl<E: fmt::Display> fmt::Display for SendBearerError<E> {
         match self {
             Self::Inner(error) => error.fmt(f),
             Self::Token(error) => write!(f, "no access token for the request: {error}"),
+        }
+    }
+}
+
+/// As `Display`, and the inner error as its own `Debug`.
+impl<E: fmt::Debug> fmt::Debug for SendBearerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inner(error) => error.fmt(f),
+            Self::Token(error) => write!(f, "no access token for the request: {error:?}"),
         }
     }
 }

@@ -178,7 +178,7 @@ async fn a_thousand_concurrent_first_calls_make_one_request() {
 
 #[tokio::test]
 async fn a_thousand_concurrent_first_calls_share_one_failure() {
-    let script = Script::new([Step::Fails(TokenError::ClientRefused)]).gated();
+    let script = Script::new([Step::Fails(TokenError::InvalidClient)]).gated();
     let caller = script.caller(&ManualClock::new());
     let mut calls = JoinSet::new();
     for _ in 0..1_000 {
@@ -189,7 +189,7 @@ async fn a_thousand_concurrent_first_calls_share_one_failure() {
     settle().await;
     script.release();
     for error in calls.join_all().await {
-        assert_eq!(error, TokenError::ClientRefused);
+        assert_eq!(error, TokenError::InvalidClient);
     }
     assert_eq!(script.requests(), 1);
 }
@@ -500,7 +500,7 @@ async fn a_rejected_token_stays_in_use_while_no_other_can_be_had() {
 #[tokio::test]
 async fn the_second_secret_is_tried_once_and_remembered() {
     let script = Script::new([
-        Step::Fails(TokenError::ClientRefused),
+        Step::Fails(TokenError::InvalidClient),
         Step::Lives(SECOND),
         Step::Lives(SECOND),
     ]);
@@ -515,8 +515,8 @@ async fn the_second_secret_is_tried_once_and_remembered() {
 #[tokio::test]
 async fn the_second_secret_is_for_a_refused_client_only() {
     for (error, requests) in [
-        (TokenError::ClientRefused, 2),
-        (TokenError::ScopeRefused, 1),
+        (TokenError::InvalidClient, 2),
+        (TokenError::InvalidScope, 1),
         (THROTTLED, 1),
         (TokenError::Connect(crate::client::ConnectError::Refused), 1),
     ] {
@@ -695,7 +695,7 @@ fn a_late_token_is_used_unless_there_is_a_newer_one() {
 
 #[test]
 fn a_late_failure_changes_nothing() {
-    let script = Script::new([Step::Fails(TokenError::ClientRefused), Step::Lives(HOUR)]).gated();
+    let script = Script::new([Step::Fails(TokenError::InvalidClient), Step::Lives(HOUR)]).gated();
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
     let still = stalled(&script, &caller);

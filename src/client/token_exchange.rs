@@ -80,7 +80,7 @@ impl TokenExchange {
     ///
     /// # Errors
     ///
-    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::RequestRefused`].
+    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::InvalidRequest`].
     pub async fn token(&self, subject: &SubjectToken) -> Result<AccessToken, TokenError> {
         let request = ExchangeRequest::new(
             subject.clone(),

@@ -98,7 +98,7 @@ impl TokenResponse {
         token_type: Option<String>,
         expires_in: Option<&RawValue>,
     ) -> Result<Self, TokenError> {
-        let malformed = |problem| TokenError::MalformedReply { problem };
+        let malformed = |problem| TokenError::MalformedResponse { problem };
         let is_bearer =
             token_type.is_some_and(|token_type| token_type.eq_ignore_ascii_case("Bearer"));
         if !is_bearer {
@@ -115,7 +115,7 @@ impl TokenResponse {
     }
 }
 
-const WRONG_FORM: TokenError = TokenError::MalformedReply {
+const WRONG_FORM: TokenError = TokenError::MalformedResponse {
     problem: "is no JSON object of the expected form",
 };
 
@@ -164,18 +164,18 @@ pub(super) fn refusal(
     }
     if status == StatusCode::UNAUTHORIZED {
         // RFC 6749 §5.2 has 401 for a failed client authentication only. Servers differ in the code they send with it.
-        return TokenError::ClientRefused;
+        return TokenError::InvalidClient;
     }
     let code = object::<Refused>(body)
         .ok()
         .and_then(|refused| refused.error);
     match code.as_deref() {
-        Some("invalid_client") => TokenError::ClientRefused,
-        Some("invalid_request" | "invalid_grant") => TokenError::RequestRefused,
-        Some("invalid_scope") => TokenError::ScopeRefused,
-        Some("invalid_target") => TokenError::TargetRefused,
-        Some("unauthorized_client") => TokenError::ClientNotPermitted,
-        Some("unsupported_grant_type") => TokenError::GrantNotSupported,
+        Some("invalid_client") => TokenError::InvalidClient,
+        Some("invalid_request" | "invalid_grant") => TokenError::InvalidRequest,
+        Some("invalid_scope") => TokenError::InvalidScope,
+        Some("invalid_target") => TokenError::InvalidTarget,
+        Some("unauthorized_client") => TokenError::UnauthorizedClient,
+        Some("unsupported_grant_type") => TokenError::UnsupportedGrantType,
         _ => TokenError::Status { status },
     }
 }
@@ -197,10 +197,10 @@ pub(super) fn exception(
         "TooManyRequestsException" | "LimitExceededException" => {
             TokenError::Throttled { retry_after }
         }
-        "NotAuthorizedException" | "ResourceNotFoundException" => TokenError::ClientRefused,
-        "InvalidParameterException" | "UserNotFoundException" => TokenError::RequestRefused,
-        "ForbiddenException" | "OperationNotEnabledException" => TokenError::ClientNotPermitted,
-        "UnknownOperationException" => TokenError::GrantNotSupported,
+        "NotAuthorizedException" | "ResourceNotFoundException" => TokenError::InvalidClient,
+        "InvalidParameterException" | "UserNotFoundException" => TokenError::InvalidRequest,
+        "ForbiddenException" | "OperationNotEnabledException" => TokenError::UnauthorizedClient,
+        "UnknownOperationException" => TokenError::UnsupportedGrantType,
         _ => refusal(status, retry_after, b""),
     }
 }
@@ -321,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(
                 TokenResponse::read(body.as_bytes()).err(),
-                Some(TokenError::MalformedReply { problem: expected }),
+                Some(TokenError::MalformedResponse { problem: expected }),
                 "{body}"
             );
         }
@@ -339,27 +339,27 @@ mod tests {
         };
         let code = |code: &str| format!(r#"{{"error":"{code}"}}"#);
         for (code, body, expected) in [
-            (400, code("invalid_client"), TokenError::ClientRefused),
-            (401, code("invalid_client"), TokenError::ClientRefused),
-            (401, String::new(), TokenError::ClientRefused),
-            (401, "<html>".to_owned(), TokenError::ClientRefused),
-            (401, code("unauthorized_client"), TokenError::ClientRefused),
-            (401, code("invalid_scope"), TokenError::ClientRefused),
-            (401, code("something_new"), TokenError::ClientRefused),
+            (400, code("invalid_client"), TokenError::InvalidClient),
+            (401, code("invalid_client"), TokenError::InvalidClient),
+            (401, String::new(), TokenError::InvalidClient),
+            (401, "<html>".to_owned(), TokenError::InvalidClient),
+            (401, code("unauthorized_client"), TokenError::InvalidClient),
+            (401, code("invalid_scope"), TokenError::InvalidClient),
+            (401, code("something_new"), TokenError::InvalidClient),
             (403, String::new(), status(403)),
-            (400, code("invalid_scope"), TokenError::ScopeRefused),
-            (400, code("invalid_target"), TokenError::TargetRefused),
-            (400, code("invalid_request"), TokenError::RequestRefused),
-            (400, code("invalid_grant"), TokenError::RequestRefused),
+            (400, code("invalid_scope"), TokenError::InvalidScope),
+            (400, code("invalid_target"), TokenError::InvalidTarget),
+            (400, code("invalid_request"), TokenError::InvalidRequest),
+            (400, code("invalid_grant"), TokenError::InvalidRequest),
             (
                 400,
                 code("unauthorized_client"),
-                TokenError::ClientNotPermitted,
+                TokenError::UnauthorizedClient,
             ),
             (
                 400,
                 code("unsupported_grant_type"),
-                TokenError::GrantNotSupported,
+                TokenError::UnsupportedGrantType,
             ),
             (400, code("something_new"), status(400)),
             (400, r#"{"error":1}"#.to_owned(), status(400)),
@@ -393,23 +393,23 @@ mod tests {
             status: StatusCode::BAD_REQUEST,
         };
         for (code, name, expected) in [
-            (400, "NotAuthorizedException", TokenError::ClientRefused),
+            (400, "NotAuthorizedException", TokenError::InvalidClient),
             (
                 400,
                 "com.amazonaws.cognito#NotAuthorizedException",
-                TokenError::ClientRefused,
+                TokenError::InvalidClient,
             ),
             (
                 400,
                 "NotAuthorizedException:http://internal.amazon.com/",
-                TokenError::ClientRefused,
+                TokenError::InvalidClient,
             ),
-            (400, "ResourceNotFoundException", TokenError::ClientRefused),
-            (400, "InvalidParameterException", TokenError::RequestRefused),
+            (400, "ResourceNotFoundException", TokenError::InvalidClient),
+            (400, "InvalidParameterException", TokenError::InvalidRequest),
             (
                 400,
                 "OperationNotEnabledException",
-                TokenError::ClientNotPermitted,
+                TokenError::UnauthorizedClient,
             ),
             (
                 400,
@@ -419,7 +419,7 @@ mod tests {
             (
                 400,
                 "UnknownOperationException",
-                TokenError::GrantNotSupported,
+                TokenError::UnsupportedGrantType,
             ),
             (400, "SomethingNewException", status),
             (500, "InternalErrorException", server),

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::{Clock, SystemClock};
+use crate::{
+    clock::{Clock, SystemClock},
+    error_debug::debug_as_display,
+};
 
 /// A store that the processes of a fleet share, such as Redis: one token request per lifetime for all of them. See
 /// [`share_tokens`](super::ClientCredentialsBuilder::share_tokens).
@@ -69,6 +72,7 @@ pub trait TokenStore: Send + Sync + 'static {
 
 /// Whether a lock was acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenLock {
     /// The caller has it until its time has passed.
     Acquired,
@@ -77,11 +81,13 @@ pub enum TokenLock {
 }
 
 /// A [`TokenStore`] does not do what it was asked to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct TokenStoreError {
     reason: Arc<str>,
 }
+
+debug_as_display!(TokenStoreError);
 
 impl TokenStoreError {
     /// The reason is logged: it must not quote a value.

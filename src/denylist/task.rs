@@ -17,11 +17,13 @@ use tokio::{
 use super::{Shared, entries::DeniedCallers, snapshot::Snapshot};
 use crate::{
     clock::{Moment, jitter},
+    error_debug::debug_as_display,
     metrics,
 };
 
 /// What a load brought.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Loaded {
     /// The whole list, which replaces the one before.
     List(Box<DeniedCallers>),
@@ -39,7 +41,7 @@ impl From<DeniedCallers> for Loaded {
 }
 
 /// Why a load brought no list.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The source failed.
@@ -58,6 +60,8 @@ pub enum LoadError {
     #[error("the first load returned `Loaded::Unchanged`; it must return the list")]
     UnexpectedUnchanged,
 }
+
+debug_as_display!(LoadError);
 
 impl LoadError {
     /// A fixed label: fit for a metric or a log field.

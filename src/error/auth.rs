@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{RejectionKind, StepUp};
-use crate::scope::ScopePolicy;
+use crate::{error_debug::debug_as_display, scope::ScopePolicy};
 
 /// Why a request is refused.
 ///
@@ -21,7 +21,7 @@ use crate::scope::ScopePolicy;
 /// assert_eq!(AuthError::Expired.status(), StatusCode::UNAUTHORIZED);
 /// assert_eq!(AuthError::Expired.reason(), "expired");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
     /// The header's `alg` is not `RS256` (RFC 8725 §3.1).
@@ -126,6 +126,8 @@ pub enum AuthError {
     #[error("the token is of another kind than is accepted")]
     TokenUseNotAllowed,
 }
+
+debug_as_display!(AuthError, retry_after);
 
 impl AuthError {
     /// The status of the answer.

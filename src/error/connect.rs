@@ -1,5 +1,7 @@
 //! Why no connection could be made, for keys and tokens alike.
 
+use crate::error_debug::debug_as_display;
+
 /// Why no connection to an endpoint could be made. Each cause needs another remedy, and its text names it.
 ///
 /// It holds nothing of the URL, so a secret in a query cannot get into a log through it. What the operating system or the TLS
@@ -14,7 +16,7 @@
 /// assert_eq!(error.cause(), Some("refused"));
 /// assert!(error.to_string().contains("nothing listens"));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The endpoint's certificate has expired or is not valid yet.
@@ -76,6 +78,8 @@ pub enum ConnectError {
     #[error("there is no route to the host; check this machine's network and routes")]
     Unreachable,
 }
+
+debug_as_display!(ConnectError);
 
 impl ConnectError {
     /// A fixed label: fit for a metric or a log field.

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use http::StatusCode;
 
 use super::key_set::KeySetError;
-use crate::{error::ConnectError, protected_url};
+use crate::{error::ConnectError, error_debug::debug_as_display, protected_url};
 
 /// The largest JWK Set that is accepted, in bytes: what an ALB accepts.
 pub const MAX_JWKS_BYTES: usize = 150_000;
@@ -137,7 +137,7 @@ impl JwksResponse {
 /// Why the keys could not be fetched.
 ///
 /// Nothing in it comes from the URL or the response's body.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// The fetch ended without a result: it panicked, or its runtime was shut down.
@@ -182,6 +182,8 @@ pub enum FetchError {
     )]
     UnexpectedNotModified,
 }
+
+debug_as_display!(FetchError, retry_after);
 
 impl FetchError {
     pub(super) const fn retry_after(&self) -> Option<Duration> {

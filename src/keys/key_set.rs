@@ -8,6 +8,7 @@ use base64_simd::URL_SAFE_NO_PAD;
 use super::jwk::{Jwk, JwkSet};
 use crate::{
     crypto::{UnusableRsa, VerifyingKey},
+    error_debug::debug_as_display,
     json::JsonStr,
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct KeySet {
 }
 
 /// A document that does not replace the keys we have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
     /// It is not a JSON object with a `keys` list.
@@ -36,6 +37,8 @@ pub enum KeySetError {
     NoUsableKey,
 }
 
+debug_as_display!(KeySetError);
+
 /// An entry of a JWK Set that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
@@ -44,7 +47,7 @@ pub struct SkippedKey {
 }
 
 /// Why an entry of a JWK Set is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {
     /// `alg` is there and is not `RS256`.
@@ -72,6 +75,8 @@ pub enum SkipReason {
     #[error("it is not meant for verifying signatures")]
     NotForVerifying,
 }
+
+debug_as_display!(SkipReason);
 
 impl SkippedKey {
     /// The entry's `kid`, if it has one.

@@ -1,4 +1,4 @@
-//! A guard, an extractor or a handler without a layer outside: logged once for each path.
+//! Refusals that no layer formed: logged once for each path.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +19,17 @@ pub(crate) fn report(place: &'static str, path: Option<&str>) {
             place,
             path = ?path,
             "no BearerAuthLayer outside this route: add `verifier.layer()`, or move the guard inside it"
+        );
+    }
+}
+
+/// Logs, once for each path, a refusal that did not reach the layer outside it.
+pub(crate) fn report_lost(path: Option<&str>) {
+    let path = path.unwrap_or("unknown");
+    if is_first(&format!("lost {path}")) {
+        tracing::warn!(
+            path = ?path,
+            "refusal replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
         );
     }
 }

@@ -19,7 +19,7 @@ use http::{
 
 pub use self::{grpc::Grpc, problem_json::ProblemJson};
 pub(crate) use self::{
-    pending::{PendingRefusal, keep_what_was_added},
+    pending::{Outside, PendingRefusal, keep_what_was_added},
     request_head::RequestHead,
 };
 use crate::error::AuthError;

@@ -17,9 +17,12 @@ use http::{
 use super::missing_layer;
 use crate::{error::AuthError, scope::ScopePolicy};
 
-/// In the extensions of a response with status 500 that a guard, an extractor or a handler makes to
-/// refuse a request. A layer outside replaces that response. Without one, the response stays 500:
-/// a service that is put together wrongly accepts no one and blames no caller.
+/// In the extensions of the empty response that a guard, an extractor or a handler makes to refuse a
+/// request. A layer outside replaces that response. Without one, the response stays 500: a service
+/// that is put together wrongly accepts no one and blames no caller.
+///
+/// The response has the refusal's status, for an access log in between, only where the request shows
+/// that a layer is outside. It never has the fields of a formed refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingRefusal {
     pub(crate) error: AuthError,
@@ -32,24 +35,47 @@ pub(crate) struct PendingRefusal {
 #[derive(Debug)]
 struct Unformed {
     path: Option<Box<str>>,
+    layer: Outside,
     formed: AtomicBool,
 }
 
+/// What the place that refuses knows of layers outside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// One is there.
+    Layer,
+    /// None may be there.
+    Unknown,
+}
+
 impl PendingRefusal {
-    /// The response that stands in until a layer forms the refusal. `path` is for the log, and
-    /// `None` where the place that refuses does not know it.
+    /// The response that stands in until a layer forms the refusal. `path` is for the log, and `None`
+    /// where the place that refuses does not know it.
     pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
+        Self::response_inside(error, path, Outside::Unknown)
+    }
+
+    /// The same, from a place that looked for a layer outside it.
+    pub(crate) fn response_inside<B: Default>(
+        error: AuthError,
+        path: Option<&str>,
+        layer: Outside,
+    ) -> Response<B> {
         let pending = Self {
             unformed: Arc::new(Unformed {
                 path: path.map(Box::from),
-                // Whoever finds out that there is no layer reports it.
+                layer,
+                // The place that finds no layer has reported it.
                 formed: AtomicBool::new(error == AuthError::MissingLayer),
             }),
             scopes: None,
             error: error.clone(),
         };
         let mut response = Response::new(B::default());
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        *response.status_mut() = match layer {
+            Outside::Layer => error.status(),
+            Outside::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         response.extensions_mut().insert(error);
         response.extensions_mut().insert(pending);
         response
@@ -130,7 +156,10 @@ fn joined(outer: &ScopePolicy, inner: Option<ScopePolicy>) -> ScopePolicy {
 impl Drop for Unformed {
     fn drop(&mut self) {
         if !self.formed.load(Ordering::Relaxed) {
-            missing_layer::report("a refusal", self.path.as_deref());
+            match self.layer {
+                Outside::Layer => missing_layer::report_lost(self.path.as_deref()),
+                Outside::Unknown => missing_layer::report("a refusal", self.path.as_deref()),
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub use self::{
     well_known::{WellKnown, WellKnownFuture, WellKnownLayer},
 };
 use crate::{
-    bearer_auth::BearerAuthLayer, config_error::ConfigError, require_scopes::RequireScopesLayer,
+    bearer_auth::BearerAuthLayer, config_error::ConfigError, guard::RequireScopesLayer,
     scope::ScopePolicy, verifier::Verifier,
 };
 
@@ -143,13 +143,15 @@ impl ResourceMetadata {
     ///
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
     /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-    /// // Clients register themselves: what they may do is up to the audience and the scopes.
-    /// let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    /// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
     /// let resource = ResourceMetadata::new("https://mcp.example.com", &verifier)?.require_audience();
     /// # let _ = resource;
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Where clients register themselves, their ids cannot be listed, and [`AllowedClients::any`](crate::AllowedClients::any)
+    /// is what is left: then this demand and the scopes are all that keeps a stranger out.
     #[must_use]
     pub fn require_audience(self) -> Self {
         self.change(|shared| {

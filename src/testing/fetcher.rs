@@ -34,8 +34,8 @@ use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 /// let pool = TestPool::new();
 /// let fetcher = ScriptedFetcher::new()
 ///     .fail(FetchError::Connect(tower_cognito::keys::ConnectError::Refused))
-///     .reply(JwksResponse::document(pool.jwks()));
-/// let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
+///     .respond(JwksResponse::document(pool.jwks()));
+/// let verifier = Verifier::builder(pool.user_pool(), AllowedClients::only(["caller"])?)
 ///     .fetcher(fetcher.clone())
 ///     .clock(pool.clock())
 ///     .build()?;
@@ -63,19 +63,19 @@ struct Script {
 }
 
 enum Step {
-    Answer(Result<JwksResponse, FetchError>),
+    End(Result<JwksResponse, FetchError>),
     After(Duration, JwksResponse),
     Hang,
     Held(oneshot::Receiver<()>, JwksResponse),
     Panic,
 }
 
-/// Lets a [`held`](ScriptedFetcher::held) reply go, when it is released or dropped.
-#[must_use = "the reply is let go when this is dropped"]
-pub struct HeldReply(oneshot::Sender<()>);
+/// A response that [`hold`](ScriptedFetcher::hold) keeps back until this is released or dropped.
+#[must_use = "the response is sent when this is dropped"]
+pub struct HeldResponse(oneshot::Sender<()>);
 
-impl HeldReply {
-    /// Lets the reply go.
+impl HeldResponse {
+    /// Sends the response.
     pub fn release(self) {
         drop(self.0);
     }
@@ -91,26 +91,26 @@ impl ScriptedFetcher {
         }
     }
 
-    /// The next call is answered with this.
-    pub fn reply(&self, reply: JwksResponse) -> Self {
-        self.then(Step::Answer(Ok(reply)))
+    /// The next call returns this response.
+    pub fn respond(&self, response: JwksResponse) -> Self {
+        self.then(Step::End(Ok(response)))
     }
 
-    /// The next call is answered with this after a time of tokio's clock, which a test can pause.
-    pub fn reply_after(&self, delay: Duration, reply: JwksResponse) -> Self {
-        self.then(Step::After(delay, reply))
+    /// The next call returns this response after a time of tokio's clock, which a test can pause.
+    pub fn respond_after(&self, delay: Duration, response: JwksResponse) -> Self {
+        self.then(Step::After(delay, response))
     }
 
-    /// The next call is answered with this, but not before the test releases it.
-    pub fn held(&self, reply: JwksResponse) -> HeldReply {
+    /// The next call returns this response once the test releases it.
+    pub fn hold(&self, response: JwksResponse) -> HeldResponse {
         let (release, released) = oneshot::channel();
-        self.then(Step::Held(released, reply));
-        HeldReply(release)
+        self.then(Step::Held(released, response));
+        HeldResponse(release)
     }
 
     /// The next call fails.
     pub fn fail(&self, error: FetchError) -> Self {
-        self.then(Step::Answer(Err(error)))
+        self.then(Step::End(Err(error)))
     }
 
     /// The next call never ends.
@@ -123,13 +123,13 @@ impl ScriptedFetcher {
         self.then(Step::Panic)
     }
 
-    /// Every call after the last step is answered with this, from now on.
-    pub fn always(&self, reply: JwksResponse) -> Self {
-        self.script().afterwards = Some(Ok(reply));
+    /// Every call after the last step returns this response.
+    pub fn always_respond(&self, response: JwksResponse) -> Self {
+        self.script().afterwards = Some(Ok(response));
         self.clone()
     }
 
-    /// Every call after the last step fails, from now on.
+    /// Every call after the last step fails.
     pub fn always_fail(&self, error: FetchError) -> Self {
         self.script().afterwards = Some(Err(error));
         self.clone()
@@ -197,7 +197,7 @@ impl ScriptedFetcher {
             .requests
             .push((request.url.to_owned(), request.etag.map(str::to_owned)));
         let step = match script.steps.pop_front() {
-            None => script.afterwards.clone().map(Step::Answer),
+            None => script.afterwards.clone().map(Step::End),
             step => step,
         };
         if step.is_none() {
@@ -225,16 +225,16 @@ impl Default for ScriptedFetcher {
 impl FetchJwks for ScriptedFetcher {
     async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
         match self.take_step(request) {
-            Some(Step::Answer(answer)) => answer,
-            Some(Step::After(delay, reply)) => {
+            Some(Step::End(answer)) => answer,
+            Some(Step::After(delay, response)) => {
                 tokio::time::sleep(delay).await;
-                Ok(reply)
+                Ok(response)
             }
             Some(Step::Hang) => pending().await,
-            Some(Step::Held(released, reply)) => {
+            Some(Step::Held(released, response)) => {
                 // An error says that the test let go of it, which releases it too.
                 let _ = released.await;
-                Ok(reply)
+                Ok(response)
             }
             Some(Step::Panic) => panic!("the script says that this fetch panics"),
             None => panic!("a fetch that the script does not expect"),
@@ -252,8 +252,8 @@ impl fmt::Debug for ScriptedFetcher {
     }
 }
 
-impl fmt::Debug for HeldReply {
+impl fmt::Debug for HeldResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HeldReply")
+        f.write_str("HeldResponse")
     }
 }

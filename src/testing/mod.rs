@@ -59,7 +59,7 @@ mod token;
 
 pub use self::{
     clock::ManualClock,
-    fetcher::{HeldReply, ScriptedFetcher},
+    fetcher::{HeldResponse, ScriptedFetcher},
     issuer::{
         Endpoint, EndpointSwitch, LocalIssuer, LocalIssuerBuilder, StartError, random_secret,
     },

@@ -36,7 +36,8 @@ pub struct HeldTime(Option<Sender<()>>);
 ///     .build()?;
 /// runtime.block_on(async {
 ///     let issuer = LocalIssuer::start()?;
-///     let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+///     let clients = AllowedClients::only(["test-client"])?;
+///     let verifier = Verifier::builder(issuer.user_pool(), clients).build()?;
 ///     {
 ///         let _held = hold_paused_time();
 ///         verifier.warm_up().await?;

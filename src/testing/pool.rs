@@ -82,8 +82,8 @@ impl TestPool {
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
     /// let ours = TestPool::new();
     /// let partner = TestPool::with_id("us-east-1_Partner99")?;
-    /// let verifier = Verifier::builder(ours.pinned_user_pool(), AllowedClients::any())
-    ///     .add_pool(partner.pinned_user_pool(), AllowedClients::any())
+    /// let verifier = Verifier::builder(ours.pinned_user_pool(), AllowedClients::only(["orders"])?)
+    ///     .add_pool(partner.pinned_user_pool(), AllowedClients::only(["billing"])?)
     ///     .clock(ours.clock())
     ///     .build()?;
     /// # Ok(())
@@ -158,7 +158,7 @@ impl TestPool {
             .max_token_bytes(1024 * 1024)
             .build()
             .expect("these settings can be built")
-            .verify_cached(&token.build())
+            .try_verify(&token.build())
             .expect("pinned keys are never fetched");
         match verdict {
             Ok(claims) => claims,

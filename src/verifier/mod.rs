@@ -108,7 +108,7 @@ impl Verifier {
     ///
     /// `None` means that a key has to be fetched. The fetch has been started, if there is a tokio runtime to do it in.
     #[must_use]
-    pub fn verify_cached(&self, token: &str) -> Option<Result<Claims, AuthError>> {
+    pub fn try_verify(&self, token: &str) -> Option<Result<Claims, AuthError>> {
         match self.verify_now(token.as_bytes()) {
             Ok(VerifyProgress::Verified(claims)) => Some(Ok(claims)),
             Ok(VerifyProgress::Waiting(_)) => None,

@@ -176,15 +176,18 @@ async fn a_request_for_another_origin_passes_without_a_token() {
 async fn further_origins_are_named_one_by_one() {
     let world = World::new([]);
     let layer = world.caller.layer(ORIGIN).unwrap();
-    let error = layer.clone().also("http://orders.svc:8080").unwrap_err();
+    let error = layer
+        .clone()
+        .add_origin("http://orders.svc:8080")
+        .unwrap_err();
     assert!(
         matches!(&error, ConfigError::InvalidOrigin { given, .. } if given == "http://orders.svc:8080")
     );
     assert!(error.to_string().contains("`_unencrypted`"), "{error}");
     let layer = layer
-        .also("http://127.0.0.1:8080")
+        .add_origin("http://127.0.0.1:8080")
         .unwrap()
-        .also_unencrypted("http://orders.svc:8080")
+        .add_unencrypted_origin("http://orders.svc:8080")
         .unwrap();
     let mut service = layer.layer(world.callee.service());
     for uri in [
@@ -320,7 +323,7 @@ async fn without_a_token_the_request_is_not_sent() {
     let layer = world.caller.layer(ORIGIN).unwrap();
     let service = layer.layer(world.callee.service());
     let error = service.oneshot(request(ORIGIN)).await.unwrap_err();
-    assert_eq!(error, SendBearerError::Token(TokenError::ClientRefused));
+    assert_eq!(error, SendBearerError::Token(TokenError::InvalidClient));
     assert!(
         error
             .to_string()

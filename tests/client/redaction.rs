@@ -66,7 +66,7 @@ async fn neither_debug_nor_display_nor_tracing_shows_a_secret_or_a_token() {
     })
     .await;
     let builder = ClientCredentials::builder(server.url("/token"), "id", "hush-first-secret")
-        .with_next_secret("hush-next-secret");
+        .next_secret("hush-next-secret");
     assert_silent(&format!("{builder:?} {builder:#?}"));
     let caller = builder.build().unwrap();
     let layer = caller.layer("https://profiles.example.com").unwrap();

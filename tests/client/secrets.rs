@@ -125,12 +125,12 @@ async fn a_file_that_has_not_changed_costs_no_second_request() {
     let file = TempFile::new("unchanged", OLD);
     let caller = world.caller(SecretSource::from_file(&file.0)).unwrap();
     world.rotate();
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::ClientRefused);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::InvalidClient);
     assert_eq!(world.requests(), 1);
     // Nor does one that is gone: the issuer's refusal is the error to report.
     drop(file);
     world.clock.advance(HOUR);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::ClientRefused);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::InvalidClient);
     assert_eq!(world.requests(), 2);
 }
 
@@ -146,7 +146,7 @@ async fn of_two_files_either_may_have_the_secret_that_works() {
         ID,
         SecretSource::from_file(&first.0),
     )
-    .with_next_secret(SecretSource::from_file(&second.0))
+    .next_secret(SecretSource::from_file(&second.0))
     .build()
     .unwrap();
     assert!(caller.token().await.is_ok());
@@ -245,7 +245,7 @@ fn no_debug_form_shows_a_secret() {
     let secrets = ClientSecrets::new("hush").with_next("hush");
     let vault = SecretSource::fetched_by(Vault::new(secrets.clone()));
     let builder = ClientCredentials::builder("https://id.example.com/token", ID, "hush")
-        .with_next_secret("hush")
+        .next_secret("hush")
         .share_tokens(
             tower_cognito::client::InProcessStore::new(),
             b"hush-hush-hush-hush-hush-hush-hu",

@@ -230,7 +230,7 @@ async fn a_secret_is_rotated_while_tokens_are_renewed() {
     let clock = ManualClock::new();
     let issuer = issuer(&clock);
     let caller = at(&issuer, &clock)
-        .with_next_secret(NEXT_SECRET)
+        .next_secret(NEXT_SECRET)
         .build()
         .unwrap();
     let requests = || issuer.requests(Endpoint::Token);
@@ -255,7 +255,7 @@ async fn a_secret_is_rotated_while_tokens_are_renewed() {
 
     assert!(issuer.remove_secret(ID, NEXT_SECRET));
     clock.advance(HOUR);
-    assert_eq!(caller.token().await.unwrap_err(), TokenError::ClientRefused);
+    assert_eq!(caller.token().await.unwrap_err(), TokenError::InvalidClient);
     assert_eq!(requests(), 7);
 }
 
@@ -269,7 +269,7 @@ async fn the_second_secret_is_tried_after_any_401() {
             _ => granted("a.b.c"),
         })
         .await;
-        let caller = at_server(&server).with_next_secret(NEXT_SECRET).build();
+        let caller = at_server(&server).next_secret(NEXT_SECRET).build();
         let outcome = caller.unwrap().token().await;
         assert_eq!(outcome.is_ok(), status == 401);
         assert_eq!(server.requests(), requests, "{status}");
@@ -284,12 +284,12 @@ async fn a_refusal_of_the_issuer_is_named() {
     let caller = |id: &str, secret: &str| ClientCredentials::builder(&url, id, secret);
     for (caller, outcome) in [
         (caller(ID, SECRET), None),
-        (caller(ID, "wrong"), Some(TokenError::ClientRefused)),
-        (caller("nobody", SECRET), Some(TokenError::ClientRefused)),
+        (caller(ID, "wrong"), Some(TokenError::InvalidClient)),
+        (caller("nobody", SECRET), Some(TokenError::InvalidClient)),
         (caller(ID, SECRET).scopes(["profiles/get"]), None),
         (
             caller(ID, SECRET).scopes(["profiles/delete"]),
-            Some(TokenError::ScopeRefused),
+            Some(TokenError::InvalidScope),
         ),
     ] {
         let caller = caller.build().unwrap();
@@ -299,7 +299,7 @@ async fn a_refusal_of_the_issuer_is_named() {
 
 #[tokio::test]
 async fn what_is_no_token_reply_is_an_error_by_kind() {
-    let malformed = |problem| TokenError::MalformedReply { problem };
+    let malformed = |problem| TokenError::MalformedResponse { problem };
     for (status, body, expected) in [
         (
             200,
@@ -312,27 +312,27 @@ async fn what_is_no_token_reply_is_an_error_by_kind() {
             r#"{"access_token":"a.b.c","token_type":"DPoP"}"#,
             malformed("does not say that the token is of type Bearer"),
         ),
-        (401, "", TokenError::ClientRefused),
-        (401, "<html>", TokenError::ClientRefused),
+        (401, "", TokenError::InvalidClient),
+        (401, "<html>", TokenError::InvalidClient),
         (
             400,
             r#"{"error":"invalid_client"}"#,
-            TokenError::ClientRefused,
+            TokenError::InvalidClient,
         ),
         (
             400,
             r#"{"error":"unauthorized_client"}"#,
-            TokenError::ClientNotPermitted,
+            TokenError::UnauthorizedClient,
         ),
         (
             400,
             r#"{"error":"unsupported_grant_type"}"#,
-            TokenError::GrantNotSupported,
+            TokenError::UnsupportedGrantType,
         ),
         (
             400,
             r#"{"error":"invalid_grant"}"#,
-            TokenError::RequestRefused,
+            TokenError::InvalidRequest,
         ),
         (
             403,
@@ -363,7 +363,7 @@ async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
     let large = Server::start(move |_| answer(200, padded(300 * 1024))).await;
     assert_eq!(
         error_of(&large).await,
-        TokenError::MalformedReply {
+        TokenError::MalformedResponse {
             problem: "is longer than a token reply can be"
         }
     );
@@ -375,13 +375,13 @@ async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
     .await;
     assert!(matches!(
         error_of(&chunked).await,
-        TokenError::MalformedReply {
+        TokenError::MalformedResponse {
             problem: "is longer than a token reply can be"
         }
     ));
     // An error's body may be as long as it wants: the status is the answer.
     let refused = Server::start(move |_| answer(401, "x".repeat(300 * 1024))).await;
-    assert_eq!(error_of(&refused).await, TokenError::ClientRefused);
+    assert_eq!(error_of(&refused).await, TokenError::InvalidClient);
 }
 
 #[tokio::test]
@@ -559,8 +559,8 @@ fn a_configuration_that_cannot_be_right_is_refused() {
             "timeout is 61s, but must be",
         ),
         (
-            builder().with_next_secret("next\n"),
-            "the secret given to `with_next_secret` ends in a line break",
+            builder().next_secret("next\n"),
+            "the secret given to `next_secret` ends in a line break",
         ),
         (
             ClientCredentials::builder("https://id.example.com/token", ID, ""),

@@ -65,7 +65,7 @@ fn payload(token: &str) -> Value {
 async fn the_api_gives_a_token_without_a_domain() {
     let world = World::new();
     let caller = unproven::builder_for_api_url(world.issuer.api_url(), "backend", "wrong-secret")
-        .with_next_secret(SECRET)
+        .next_secret(SECRET)
         .scopes(["orders/get"])
         .clock(world.clock.clone())
         .build()
@@ -82,7 +82,7 @@ async fn the_api_gives_a_token_without_a_domain() {
     assert_eq!(world.requests(), 0);
 
     let other = caller.with_scopes(["accounts/get"]).unwrap();
-    assert_eq!(other.token().await.unwrap_err(), TokenError::RequestRefused);
+    assert_eq!(other.token().await.unwrap_err(), TokenError::InvalidRequest);
 }
 
 #[test]
@@ -183,7 +183,7 @@ async fn a_resource_takes_the_place_of_an_audience() {
         .unwrap()
         .token(&world.subject("user-1"))
         .await;
-    assert_eq!(refused.unwrap_err(), TokenError::TargetRefused);
+    assert_eq!(refused.unwrap_err(), TokenError::InvalidTarget);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn a_subject_that_is_refused_backs_off_by_itself() {
     let bad = SubjectToken::access_token(world.issuer.token().user("user-1").tampered().build());
     for _ in 0..3 {
         let refused = exchange.token(&bad).await.unwrap_err();
-        assert_eq!(refused, TokenError::RequestRefused);
+        assert_eq!(refused, TokenError::InvalidRequest);
     }
     assert_eq!(world.requests(), 1);
     assert!(exchange.token(&world.subject("user-1")).await.is_ok());
@@ -266,7 +266,7 @@ async fn the_number_of_subjects_that_are_held_is_bounded() {
 async fn the_clients_second_secret_is_tried_for_an_exchange() {
     let world = World::new();
     let credentials = ClientCredentials::builder(world.issuer.token_url(), "backend", SECRET)
-        .with_next_secret(NEXT_SECRET)
+        .next_secret(NEXT_SECRET)
         .clock(world.clock.clone())
         .build()
         .unwrap();

@@ -70,7 +70,7 @@ async fn a_day_of_calls_takes_one_token_an_hour_and_none_fails() {
     let origin_of_b = serve(service_to_service::service_b(&verifier).unwrap()).await;
     let credentials = ClientCredentials::builder(issuer.token_url(), "service-a", OLD_SECRET)
         // Deployed ahead of the rotation.
-        .with_next_secret(NEW_SECRET)
+        .next_secret(NEW_SECRET)
         .scopes(["profiles/get"])
         .clock(clock.clone())
         .build()

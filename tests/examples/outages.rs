@@ -74,7 +74,7 @@ async fn a_message_is_requeued_only_while_keys_are_unavailable() {
     // The first fetch fails, the second succeeds.
     let keys = ScriptedFetcher::new()
         .fail(FetchError::Connect(ConnectError::Refused))
-        .reply(JwksResponse::document(pool.jwks()));
+        .respond(JwksResponse::document(pool.jwks()));
     let consumer = Consumer {
         verifier: Verifier::builder(pool.user_pool(), AllowedClients::any())
             .fetcher(keys)

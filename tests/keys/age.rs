@@ -14,7 +14,7 @@ async fn a_wall_clock_that_jumps_forward_refreshes() {
     let rig = Rig::warm().await;
     rig.pool.clock().jump_wall_forward(HOUR);
     assert_eq!(rig.state(), KeyState::Due);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(rig.state(), KeyState::Fresh);
@@ -28,7 +28,7 @@ async fn a_wall_clock_that_jumps_back_does_not_keep_keys_young() {
     assert_eq!(rig.state(), KeyState::Fresh);
     rig.advance(HOUR);
     assert_eq!(rig.state(), KeyState::Due, "by the monotonic clock");
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     let token = rig.token();
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
@@ -41,8 +41,8 @@ async fn a_suspended_process_refreshes_when_it_wakes_up() {
     // The monotonic clock stood still meanwhile.
     let rig = Rig::warm().await;
     rig.pool.clock().jump_wall_forward(3 * HOUR);
-    let reply = rig.fetcher.held(rig.keys());
-    let verdict = rig.verifier.verify_cached(&rig.token());
+    let reply = rig.fetcher.hold(rig.keys());
+    let verdict = rig.verifier.try_verify(&rig.token());
     assert!(verdict.expect("without waiting").is_ok());
     settle().await;
     rig.assert_calls(2);
@@ -51,7 +51,7 @@ async fn a_suspended_process_refreshes_when_it_wakes_up() {
     let rig = Rig::warm().await;
     rig.pool.clock().jump_wall_forward(25 * HOUR);
     assert_eq!(rig.state(), KeyState::Expired);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok(), "after one fetch");
     rig.assert_calls(2);
 }
@@ -60,7 +60,7 @@ async fn a_suspended_process_refreshes_when_it_wakes_up() {
 async fn a_process_that_was_frozen_in_the_middle_of_a_fetch_goes_on() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    rig.fetcher.hang().reply(rig.keys());
+    rig.fetcher.hang().respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.assert_calls(2);
@@ -73,7 +73,7 @@ async fn a_process_that_was_frozen_in_the_middle_of_a_fetch_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn keys_age_from_the_moment_at_which_they_were_asked_for() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let request = rig.begin(&rig.token()).await;
     rig.advance(4 * SECOND);
     reply.release();
@@ -90,7 +90,7 @@ async fn no_clock_makes_it_panic() {
         ManualClock::start(),
     ];
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let mut verdicts = 0;
     for from in ends {
         for to in ends {

@@ -118,7 +118,7 @@ async fn a_bad_reply_keeps_the_last_good_set_and_is_visible() {
         assert!(rig.verify(&seen).await.is_ok());
         rig.advance(HOUR);
         match reply {
-            Ok(reply) => rig.fetcher.reply(reply),
+            Ok(reply) => rig.fetcher.respond(reply),
             Err(error) => rig.fetcher.fail(error),
         };
         for _ in 0..3 {
@@ -139,7 +139,7 @@ async fn a_bad_reply_keeps_the_last_good_set_and_is_visible() {
 
         // Its good twin is taken.
         rig.advance(SECOND);
-        rig.fetcher.reply(rig.keys_of([Key::Access]));
+        rig.fetcher.respond(rig.keys_of([Key::Access]));
         assert!(rig.verify(&seen).await.is_ok());
         settle().await;
         let status = rig.verifier.key_status();
@@ -156,7 +156,7 @@ async fn a_bad_first_reply_is_no_set_at_all() {
     for (name, reply, expected) in bad_replies() {
         let rig = Rig::new();
         match reply {
-            Ok(reply) => rig.fetcher.reply(reply),
+            Ok(reply) => rig.fetcher.respond(reply),
             Err(error) => rig.fetcher.fail(error),
         };
         assert_unavailable(&rig.verify(&rig.token()).await);
@@ -174,7 +174,7 @@ async fn the_longest_set_and_a_hundred_keys_are_taken() {
         .collect::<Vec<_>>();
     for (reply, kids) in [(JwksResponse::document(padded), 2), (set(&hundred), 100)] {
         let rig = Rig::new();
-        rig.fetcher.reply(reply);
+        rig.fetcher.respond(reply);
         assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
         assert_eq!(rig.verifier.key_status().kids().count(), kids);
     }
@@ -220,7 +220,7 @@ async fn an_odd_entry_beside_a_good_one_is_skipped_and_listed() {
         ),
     ] {
         let rig = Rig::new();
-        rig.fetcher.reply(set(&[entry.clone(), access()]));
+        rig.fetcher.respond(set(&[entry.clone(), access()]));
         assert!(rig.verify(&rig.token()).await.is_ok(), "{entry}");
         let status = rig.verifier.key_status();
         let skipped = status
@@ -244,7 +244,7 @@ async fn a_kid_that_names_two_different_keys_names_none() {
     );
     let id = entries([Key::Id]).remove(0);
     rig.fetcher
-        .reply(set(&[access(), twin.clone(), id.clone()]));
+        .respond(set(&[access(), twin.clone(), id.clone()]));
     assert!(rig.verify(&rig.token_by(Key::Id)).await.is_ok());
     let status = rig.verifier.key_status();
     assert_eq!(status.kids().collect::<Vec<_>>(), ["test-only-id"]);
@@ -253,11 +253,11 @@ async fn a_kid_that_names_two_different_keys_names_none() {
         assert_eq!(skipped.kid(), Some("test-only-access"));
         assert_eq!(skipped.reason(), SkipReason::AmbiguousKid);
     }
-    rig.fetcher.always(set(&[access(), twin, id]));
+    rig.fetcher.always_respond(set(&[access(), twin, id]));
     assert!(rig.verify(&rig.token()).await.is_err());
 
     // The same key twice is one key.
-    rig.fetcher.always(set(&[access(), access()]));
+    rig.fetcher.always_respond(set(&[access(), access()]));
     rig.advance(HOUR);
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert_eq!(rig.verifier.key_status().skipped(), []);
@@ -286,7 +286,8 @@ async fn three_entries_of_one_name_are_one_key_only_if_they_are_the_same() {
         let rig = Rig::new();
         let other = entries([Key::Id]).remove(0);
         let [first, second, third] = keys.map(named);
-        rig.fetcher.always(set(&[first, second, third, other]));
+        rig.fetcher
+            .always_respond(set(&[first, second, third, other]));
         assert!(rig.verify(&rig.token_by(Key::Id)).await.is_ok());
         let status = rig.verifier.key_status();
         assert_eq!(status.skipped().len(), skipped, "{keys:?}");

@@ -17,7 +17,7 @@ async fn max_age_can_only_shorten_the_time_to_the_next_refresh_and_not_below_fiv
         (Duration::MAX, 54 * MINUTE, HOUR),
     ] {
         let rig = Rig::new();
-        rig.fetcher.reply(rig.keys().with_max_age(max_age));
+        rig.fetcher.respond(rig.keys().with_max_age(max_age));
         assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
         rig.advance(fresh_until - SECOND);
         assert_eq!(rig.state(), KeyState::Fresh, "{max_age:?}");
@@ -50,32 +50,32 @@ async fn processes_that_start_together_do_not_refresh_together() {
 #[tokio::test(start_paused = true)]
 async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
     let rig = Rig::new();
-    rig.fetcher.reply(rig.keys().with_etag("\"1\""));
+    rig.fetcher.respond(rig.keys().with_etag("\"1\""));
     let seen = rig.token();
     assert!(rig.verify(&seen).await.is_ok());
     for hour in 1..=3 {
         rig.advance(HOUR);
-        rig.fetcher.reply(JwksResponse::not_modified());
+        rig.fetcher.respond(JwksResponse::not_modified());
         assert!(rig.verify(&seen).await.is_ok());
         settle().await;
         let status = rig.verifier.key_status();
         assert_eq!(status.state(), KeyState::Fresh, "hour {hour}");
         assert_eq!(status.age(), Some(Duration::ZERO));
         assert_eq!(status.kids().count(), 2);
-        assert!(rig.verifier.verify_cached(&seen).unwrap().is_ok());
+        assert!(rig.verifier.try_verify(&seen).unwrap().is_ok());
     }
     // A new name for the same keys replaces the old one; none is remembered for a set that came without.
     rig.advance(HOUR);
     rig.fetcher
-        .reply(JwksResponse::not_modified().with_etag("\"2\""));
+        .respond(JwksResponse::not_modified().with_etag("\"2\""));
     assert!(rig.verify(&seen).await.is_ok());
     settle().await;
     rig.advance(HOUR);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&seen).await.is_ok());
     settle().await;
     rig.advance(HOUR);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&seen).await.is_ok());
     settle().await;
     let sent = rig.fetcher.etags();
@@ -87,7 +87,7 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
 #[tokio::test(start_paused = true)]
 async fn not_modified_without_having_been_asked_is_an_error() {
     let rig = Rig::new();
-    rig.fetcher.reply(JwksResponse::not_modified());
+    rig.fetcher.respond(JwksResponse::not_modified());
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
         Err(FetchError::UnexpectedNotModified)
@@ -95,7 +95,7 @@ async fn not_modified_without_having_been_asked_is_an_error() {
     rig.advance(SECOND);
     rig.warm_up().await;
     rig.advance(HOUR);
-    rig.fetcher.reply(JwksResponse::not_modified());
+    rig.fetcher.respond(JwksResponse::not_modified());
     assert_eq!(
         bounded(rig.verifier.warm_up()).await,
         Err(FetchError::UnexpectedNotModified),
@@ -107,11 +107,11 @@ async fn not_modified_without_having_been_asked_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn max_age_of_not_modified_counts_as_well() {
     let rig = Rig::new();
-    rig.fetcher.reply(rig.keys().with_etag("\"1\""));
+    rig.fetcher.respond(rig.keys().with_etag("\"1\""));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     rig.advance(HOUR);
     rig.fetcher
-        .reply(JwksResponse::not_modified().with_max_age(10 * MINUTE));
+        .respond(JwksResponse::not_modified().with_max_age(10 * MINUTE));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     rig.advance(10 * MINUTE);
     assert_eq!(rig.state(), KeyState::Due);

@@ -32,13 +32,13 @@ fn with_fallback() -> Rig {
 #[tokio::test(start_paused = true)]
 async fn the_second_url_is_asked_only_when_the_first_fails() {
     let rig = with_fallback();
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     rig.assert_calls(1);
 
     for failure in [DOWN, FetchError::TooLarge] {
         let rig = with_fallback();
-        rig.fetcher.fail(failure.clone()).reply(rig.keys());
+        rig.fetcher.fail(failure.clone()).respond(rig.keys());
         assert!(rig.verify(&rig.token()).await.is_ok());
         assert_eq!(
             rig.fetcher.urls(),
@@ -53,7 +53,7 @@ async fn the_second_url_is_asked_only_when_the_first_fails() {
 #[tokio::test(start_paused = true)]
 async fn a_first_url_that_hangs_leaves_half_of_the_time_to_the_second() {
     let rig = with_fallback();
-    rig.fetcher.hang().reply_after(2 * SECOND, rig.keys());
+    rig.fetcher.hang().respond_after(2 * SECOND, rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
 
     let rig = with_fallback();
@@ -80,10 +80,10 @@ async fn the_second_url_adds_keys_and_withdraws_none() {
         (vec![Key::Access, Key::Unpublished], false),
     ] {
         let rig = with_fallback();
-        rig.fetcher.reply(rig.keys());
+        rig.fetcher.respond(rig.keys());
         assert!(rig.verify(&rig.token()).await.is_ok());
         rig.advance(MINUTE);
-        rig.fetcher.fail(DOWN).reply(rig.keys_of(keys));
+        rig.fetcher.fail(DOWN).respond(rig.keys_of(keys));
         let verdict = rig.verify(&rig.token_by(Key::Unpublished)).await;
         if accepted {
             assert!(verdict.is_ok());
@@ -97,23 +97,23 @@ async fn the_second_url_adds_keys_and_withdraws_none() {
 #[tokio::test(start_paused = true)]
 async fn once_the_keys_have_expired_the_second_url_replaces_them() {
     let rig = with_fallback();
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     rig.advance(25 * HOUR);
     rig.fetcher
         .fail(DOWN)
-        .reply(rig.keys_of([Key::Unpublished]));
+        .respond(rig.keys_of([Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_the_second_url_does_not_list_is_503_and_401_once_the_first_is_back() {
     let rig = with_fallback();
-    rig.fetcher.fail(DOWN).reply(rig.keys());
+    rig.fetcher.fail(DOWN).respond(rig.keys());
     let unknown = rig.token_by(Key::Unpublished);
     assert_unconfirmed(&rig.verify(&unknown).await);
     rig.assert_calls(2);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     rig.advance(MINUTE);
     assert_eq!(
         rig.verify(&unknown).await.unwrap_err(),
@@ -124,16 +124,16 @@ async fn a_kid_that_the_second_url_does_not_list_is_503_and_401_once_the_first_i
 #[tokio::test(start_paused = true)]
 async fn an_etag_is_sent_to_the_url_that_it_came_from_alone() {
     let rig = with_fallback();
-    rig.fetcher.reply(rig.keys().with_etag("\"first\""));
+    rig.fetcher.respond(rig.keys().with_etag("\"first\""));
     assert!(rig.verify(&rig.token()).await.is_ok());
     rig.advance(HOUR);
     rig.fetcher
         .fail(DOWN)
-        .reply(rig.keys().with_etag("\"second\""));
+        .respond(rig.keys().with_etag("\"second\""));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.advance(HOUR);
-    rig.fetcher.reply(JwksResponse::document(rig.pool.jwks()));
+    rig.fetcher.respond(JwksResponse::document(rig.pool.jwks()));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(

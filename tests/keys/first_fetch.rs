@@ -15,7 +15,7 @@ use crate::rig::{
 #[tokio::test(start_paused = true)]
 async fn five_hundred_first_requests_cause_one_fetch_and_are_all_served() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let token = rig.token();
     let mut requests = Vec::new();
     for _ in 0..500 {
@@ -32,7 +32,7 @@ async fn five_hundred_first_requests_cause_one_fetch_and_are_all_served() {
 #[tokio::test(start_paused = true)]
 async fn the_fetch_goes_on_when_the_request_that_caused_it_is_gone() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let leader = rig.begin(&rig.token()).await;
     let follower = rig.begin(&rig.token()).await;
     leader.abort();
@@ -45,19 +45,19 @@ async fn the_fetch_goes_on_when_the_request_that_caused_it_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_nobody_waits_for_any_more_still_brings_the_keys() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let only = rig.begin(&rig.token()).await;
     only.abort();
     reply.release();
     settle().await;
     assert_eq!(rig.state(), KeyState::Fresh);
-    assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
+    assert!(rig.verifier.try_verify(&rig.token()).unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_panics_is_a_failed_fetch() {
     let rig = Rig::new();
-    rig.fetcher.panic().reply(rig.keys());
+    rig.fetcher.panic().respond(rig.keys());
     let first = rig.begin(&rig.token()).await;
     let second = rig.begin(&rig.token()).await;
     assert_unavailable(&bounded(first).await.unwrap());
@@ -79,7 +79,7 @@ async fn a_process_that_starts_while_the_endpoint_is_down_serves_as_soon_as_it_i
         assert_unavailable(&rig.verify(&token).await);
         rig.advance(30 * SECOND);
     }
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     assert!(rig.verify(&token).await.is_ok());
 }
 
@@ -91,7 +91,7 @@ async fn while_backing_off_from_the_first_failure_nobody_waits_and_nobody_fetche
     let retry_after = assert_unavailable(&rig.verify(&token).await);
     assert!(retry_after <= SECOND, "{retry_after:?}");
     for _ in 0..1000 {
-        let verdict = rig.verifier.verify_cached(&token).expect("at once");
+        let verdict = rig.verifier.try_verify(&token).expect("at once");
         assert_unavailable(&verdict);
     }
     rig.assert_calls(1);
@@ -117,8 +117,8 @@ async fn a_request_waits_no_longer_than_the_fetch_may_take() {
 #[tokio::test(start_paused = true)]
 async fn strangers_who_wait_for_the_first_keys_take_no_place_from_a_good_caller() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
-    rig.fetcher.always(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let forger = Forger::new(&rig);
     let mut strangers = Vec::new();
     for number in 0..3000 {
@@ -148,7 +148,7 @@ async fn a_thousand_and_twenty_four_requests_wait_for_an_unknown_kid_and_further
     let rig = Rig::warm().await;
     let reply = rig
         .fetcher
-        .held(rig.keys_of([Key::Access, Key::Unpublished]));
+        .hold(rig.keys_of([Key::Access, Key::Unpublished]));
     let token = rig.token_by(Key::Unpublished);
     let waiting = (0..1024)
         .map(|_| spawn_verify(&rig, token.clone()))
@@ -166,7 +166,7 @@ async fn a_thousand_and_twenty_four_requests_wait_for_an_unknown_kid_and_further
 
     // The places are free again.
     rig.advance(MINUTE);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert_eq!(
         rig.verify(&Forger::new(&rig).token("invented"))
             .await
@@ -193,14 +193,14 @@ async fn a_token_that_is_refused_without_a_key_causes_no_fetch() {
         rig.pool.token().header("crit", "exp"),
         rig.pool.token().without_header("kid"),
     ] {
-        let verdict = rig.verifier.verify_cached(&refused.build());
+        let verdict = rig.verifier.try_verify(&refused.build());
         assert!(verdict.expect("without waiting").is_err());
     }
     settle().await;
     rig.assert_calls(0);
 
     // Their good twin does.
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     rig.assert_calls(1);
 }
@@ -231,7 +231,7 @@ async fn warming_up_fetches_unless_the_keys_are_fresh() {
 #[tokio::test(start_paused = true)]
 async fn warming_up_and_first_requests_share_a_fetch() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let verifier = rig.verifier.clone();
     let warming = tokio::spawn(async move { verifier.warm_up().await });
     let request = rig.begin(&rig.token()).await;

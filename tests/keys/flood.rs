@@ -15,7 +15,7 @@ use crate::rig::{
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_random_kids_in_a_second_cause_at_most_two_fetches() {
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     rig.advance(10 * MINUTE);
     let (forger, good) = (Forger::new(&rig), rig.token());
     for number in 0..10_000 {
@@ -26,7 +26,7 @@ async fn ten_thousand_random_kids_in_a_second_cause_at_most_two_fetches() {
             assert!(assert_unconfirmed(&verdict) <= 10 * SECOND);
         }
         if number % 100 == 0 {
-            assert!(rig.verifier.verify_cached(&good).unwrap().is_ok());
+            assert!(rig.verifier.try_verify(&good).unwrap().is_ok());
         }
         rig.advance(SECOND / 10_000);
     }
@@ -37,8 +37,8 @@ async fn ten_thousand_random_kids_in_a_second_cause_at_most_two_fetches() {
 async fn ten_thousand_requests_at_once_cause_at_most_two_fetches_and_delay_no_known_kid() {
     let rig = Rig::warm().await;
     rig.advance(10 * MINUTE);
-    let reply = rig.fetcher.held(rig.keys());
-    rig.fetcher.always(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let forger = Forger::new(&rig);
     let mut flood = Vec::new();
     for number in 0..10_000 {
@@ -46,7 +46,7 @@ async fn ten_thousand_requests_at_once_cause_at_most_two_fetches_and_delay_no_kn
         flood.push(tokio::spawn(async move { verifier.verify(&token).await }));
     }
     settle().await;
-    let known = rig.verifier.verify_cached(&rig.token());
+    let known = rig.verifier.try_verify(&rig.token());
     assert!(known.expect("without waiting").is_ok());
     reply.release();
     let mut unknown = 0;
@@ -64,7 +64,7 @@ async fn ten_thousand_requests_at_once_cause_at_most_two_fetches_and_delay_no_kn
 #[tokio::test(start_paused = true)]
 async fn a_rotation_in_the_middle_of_a_flood_is_seen_within_ten_seconds() {
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     rig.advance(10 * MINUTE);
     let forger = Forger::new(&rig);
     let rotated = rig.token_by(Key::Unpublished);
@@ -76,7 +76,7 @@ async fn a_rotation_in_the_middle_of_a_flood_is_seen_within_ten_seconds() {
     };
     flood_for_a_while(&rig).await;
     rig.fetcher
-        .always(rig.keys_of([Key::Access, Key::Unpublished]));
+        .always_respond(rig.keys_of([Key::Access, Key::Unpublished]));
     let mut seen_after = None;
     for tenths in 0..200 {
         flood_for_a_while(&rig).await;
@@ -96,7 +96,7 @@ async fn a_rotation_in_the_middle_of_a_flood_is_seen_within_ten_seconds() {
 async fn an_hour_of_flood_causes_one_fetch_per_interval() {
     let rig = Rig::configured(|builder| builder.unknown_kid_interval(MINUTE));
     rig.warm_up().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let forger = Forger::new(&rig);
     for number in 0..3600 {
         let _ = rig.verify(&forger.token(&format!("kid-{number}"))).await;
@@ -109,7 +109,7 @@ async fn an_hour_of_flood_causes_one_fetch_per_interval() {
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_was_found_missing_is_looked_for_again_once_in_each_interval() {
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let token = Forger::new(&rig).token("gone");
     for (elapsed, calls) in [(0, 2), (9, 2), (10, 3), (19, 3), (20, 4), (29, 4), (30, 5)] {
         let at = rig.pool.clock();
@@ -124,14 +124,14 @@ async fn a_kid_that_was_found_missing_is_looked_for_again_once_in_each_interval(
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_was_found_missing_works_as_soon_as_any_fetch_has_brought_it() {
     let rig = Rig::warm().await;
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     let rotated = rig.token_by(Key::Unpublished);
     assert_eq!(
         rig.verify(&rotated).await.unwrap_err(),
         AuthError::UnknownKey
     );
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     let other = Forger::new(&rig).token("other");
     assert_eq!(rig.verify(&other).await.unwrap_err(), AuthError::UnknownKey);
     assert!(rig.verify(&rotated).await.is_ok());
@@ -161,7 +161,7 @@ async fn a_bad_signature_under_a_known_kid_never_fetches() {
 #[tokio::test(start_paused = true)]
 async fn strangers_do_not_use_up_what_the_scheduled_refresh_needs() {
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let forger = Forger::new(&rig);
     rig.advance(HOUR - SECOND * 400);
     for number in 0..3 {
@@ -176,7 +176,7 @@ async fn strangers_do_not_use_up_what_the_scheduled_refresh_needs() {
     let before = rig.fetcher.calls();
     rig.advance(HOUR);
     assert_eq!(rig.state(), KeyState::Due);
-    assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
+    assert!(rig.verifier.try_verify(&rig.token()).unwrap().is_ok());
     settle().await;
     assert_eq!(rig.fetcher.calls(), before + 1);
 }
@@ -191,13 +191,13 @@ async fn a_look_that_failed_says_nothing_of_a_kid() {
     let mut refused = 0;
     for _ in 0..100 {
         assert_unavailable(&rig.verify(&unknown).await);
-        assert!(rig.verifier.verify_cached(&good).unwrap().is_ok());
+        assert!(rig.verifier.try_verify(&good).unwrap().is_ok());
         refused += 1;
         rig.advance(SECOND / 2);
     }
     assert_eq!(refused, 100);
     // The same while the endpoint can be reached: 401.
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     rig.advance(5 * MINUTE);
     assert_eq!(
         rig.verify(&unknown).await.unwrap_err(),

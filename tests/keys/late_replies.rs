@@ -19,13 +19,13 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 async fn a_late_reply_of_an_older_fetch_does_not_overwrite_a_newer_one() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    let late = rig.fetcher.held(rig.keys());
+    let late = rig.fetcher.hold(rig.keys());
     let token = rig.token();
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
     settle().await;
     rig.advance(GIVEN_UP);
-    rig.fetcher.always(rig.keys_of([Key::Id]));
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    rig.fetcher.always_respond(rig.keys_of([Key::Id]));
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
     settle().await;
     rig.assert_calls(3);
     assert_eq!(rig.verify(&token).await.unwrap_err(), AuthError::UnknownKey);
@@ -40,12 +40,12 @@ async fn a_late_reply_of_an_older_fetch_does_not_overwrite_a_newer_one() {
 async fn a_late_failure_of_an_older_fetch_does_not_spoil_a_newer_success() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    let late = rig.fetcher.held(JwksResponse::document("<html>"));
-    assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
+    let late = rig.fetcher.hold(JwksResponse::document("<html>"));
+    assert!(rig.verifier.try_verify(&rig.token()).unwrap().is_ok());
     settle().await;
     rig.advance(GIVEN_UP);
-    rig.fetcher.reply(rig.keys());
-    assert!(rig.verifier.verify_cached(&rig.token()).unwrap().is_ok());
+    rig.fetcher.respond(rig.keys());
+    assert!(rig.verifier.try_verify(&rig.token()).unwrap().is_ok());
     settle().await;
     late.release();
     settle().await;
@@ -55,10 +55,10 @@ async fn a_late_failure_of_an_older_fetch_does_not_spoil_a_newer_success() {
 #[tokio::test(start_paused = true)]
 async fn a_late_failure_of_an_older_fetch_does_not_make_a_newer_one_back_off() {
     let rig = Rig::new();
-    let late = rig.fetcher.held(JwksResponse::document("<html>"));
+    let late = rig.fetcher.hold(JwksResponse::document("<html>"));
     let first = rig.begin(&rig.token()).await;
     rig.advance(GIVEN_UP);
-    let newer = rig.fetcher.held(rig.keys());
+    let newer = rig.fetcher.hold(rig.keys());
     let second = rig.begin(&rig.token()).await;
     rig.assert_calls(2);
     late.release();
@@ -72,18 +72,18 @@ async fn a_late_failure_of_an_older_fetch_does_not_make_a_newer_one_back_off() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_modified_is_what_the_request_asked_about() {
     let rig = Rig::new();
-    rig.fetcher.reply(rig.keys().with_etag("\"a\""));
+    rig.fetcher.respond(rig.keys().with_etag("\"a\""));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     let token = rig.token();
 
     // Two requests about "a" are on their way. The first is told of other keys, the second that "a" is current.
     rig.advance(HOUR);
-    let other = rig.fetcher.held(rig.keys_of([Key::Id]).with_etag("\"b\""));
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    let other = rig.fetcher.hold(rig.keys_of([Key::Id]).with_etag("\"b\""));
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
     settle().await;
     rig.advance(GIVEN_UP);
-    let not_modified = rig.fetcher.held(JwksResponse::not_modified());
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    let not_modified = rig.fetcher.hold(JwksResponse::not_modified());
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
     settle().await;
     assert_eq!(
         rig.fetcher.etags(),
@@ -91,7 +91,7 @@ async fn what_is_not_modified_is_what_the_request_asked_about() {
     );
     other.release();
     settle().await;
-    let by_other = rig.verifier.verify_cached(&rig.token_by(Key::Id));
+    let by_other = rig.verifier.try_verify(&rig.token_by(Key::Id));
     assert!(by_other.unwrap().is_ok());
     not_modified.release();
     settle().await;
@@ -113,14 +113,14 @@ async fn a_look_that_never_ended_says_nothing_of_a_kid() {
         rig.advance(2 * SECOND);
     }
     rig.assert_calls(3);
-    let verdict = rig.verifier.verify_cached(&rig.token_by(Key::Unpublished));
+    let verdict = rig.verifier.try_verify(&rig.token_by(Key::Unpublished));
     assert_unavailable(&verdict.expect("the budget is spent"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_outlives_its_timer_does_not_keep_others_from_fetching() {
     let rig = Rig::new();
-    rig.fetcher.hang().reply(rig.keys());
+    rig.fetcher.hang().respond(rig.keys());
     let stuck = rig.begin(&rig.token()).await;
     rig.advance(GIVEN_UP);
     assert!(rig.verify(&rig.token()).await.is_ok());

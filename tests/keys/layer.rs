@@ -49,7 +49,7 @@ async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_ch
     assert!(!refused.headers().contains_key(WWW_AUTHENTICATE));
 
     rig.advance(Duration::from_millis(7_500));
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert_eq!(answer(&rig, &rig.token()).await.status(), StatusCode::OK);
 }
 
@@ -57,13 +57,13 @@ async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_ch
 async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_nobody_knows() {
     let rig = Rig::warm().await;
     let unknown = rig.token_by(Key::Unpublished);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     let refused = answer(&rig, &unknown).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert!(refused.headers().contains_key(WWW_AUTHENTICATE));
 
     // The budget allows one more look now, and then one in ten seconds.
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     let forger = crate::rig::Forger::new(&rig);
     let _ = answer(&rig, &forger.token("invented")).await;
     let refused = answer(&rig, &forger.token("another")).await;
@@ -83,7 +83,7 @@ async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_n
 #[tokio::test(start_paused = true)]
 async fn a_client_that_hangs_up_does_not_take_the_fetch_with_it() {
     let rig = Rig::new();
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let leader = tokio::spawn(service(&rig).oneshot(request(&rig.token())));
     rig.fetcher.wait_for_calls(1).await;
     let follower = tokio::spawn(service(&rig).oneshot(request(&rig.token())));

@@ -108,7 +108,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     );
 
     rig.advance(HOUR);
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.advance(2 * SECOND);
@@ -120,7 +120,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     );
 
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert_eq!(
         log.take_rows("fetched", &names),
@@ -137,7 +137,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     );
 
     rig.advance(23 * HOUR);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert_eq!(
         log.take_rows("fetched", &names),
@@ -173,7 +173,7 @@ async fn each_change_of_state_is_one_event() {
     ] {
         rig.advance(advance);
         match reply {
-            Ok(reply) => rig.fetcher.always(reply),
+            Ok(reply) => rig.fetcher.always_respond(reply),
             Err(error) => rig.fetcher.always_fail(error),
         };
         for _ in 0..20 {
@@ -190,10 +190,10 @@ async fn keys_that_were_handed_in_are_not_a_change_of_state() {
     for configured in [Rig::pinned(), Rig::seeded()] {
         let (log, _guard) = Log::capture(None);
         configured.fetcher.hang();
-        let _ = configured.verifier.verify_cached(&configured.token());
+        let _ = configured.verifier.try_verify(&configured.token());
         let _ = configured
             .verifier
-            .verify_cached(&configured.token_by(Key::Unpublished));
+            .try_verify(&configured.token_by(Key::Unpublished));
         settle().await;
         assert_eq!(
             log.take_rows("state", &["from", "to"]),
@@ -205,7 +205,7 @@ async fn keys_that_were_handed_in_are_not_a_change_of_state() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_request_is_not_logged_above_debug_and_no_token_is_logged_at_all() {
     let rig = Rig::warm().await;
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let service = ServiceBuilder::new()
         .layer(rig.verifier.layer())
         .service(service_fn(async |_: http::Request<()>| {
@@ -252,7 +252,7 @@ async fn a_subscriber_may_ask_for_the_key_status() {
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.advance(24 * HOUR);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert!(log.take().len() >= 6);
 }

@@ -24,7 +24,7 @@ async fn gaps_between_attempts(rig: &Rig, token: &str, count: usize) -> Vec<Dura
     let mut gaps = Vec::new();
     let (mut calls, mut last) = (rig.fetcher.calls(), clock.monotonic());
     for _ in 0..1_000_000 {
-        let _ = rig.verifier.verify_cached(token);
+        let _ = rig.verifier.try_verify(token);
         // A fetch may be on its way: let it start, and fail.
         settle().await;
         if rig.fetcher.calls() > calls {
@@ -63,7 +63,7 @@ async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
     // The first hour is quiet: the keys are fresh.
     rig.advance(HOUR);
     for minute in 60..24 * 60 {
-        let verdict = rig.verifier.verify_cached(&known).expect("without waiting");
+        let verdict = rig.verifier.try_verify(&known).expect("without waiting");
         assert!(verdict.is_ok(), "after {minute} minutes");
         settle().await;
         assert_eq!(rig.state(), KeyState::Degraded);
@@ -75,7 +75,7 @@ async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
         assert_unavailable(&rig.verify(token).await);
     }
 
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     rig.advance(30 * SECOND);
     assert!(rig.verify(&known).await.is_ok(), "the first success");
     assert_eq!((rig.state(), rig.last_error()), (KeyState::Fresh, None));
@@ -85,7 +85,7 @@ async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
 async fn a_degraded_source_recovers_at_the_first_success() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
-    rig.fetcher.fail(FetchError::Timeout).reply(rig.keys());
+    rig.fetcher.fail(FetchError::Timeout).respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(rig.state(), KeyState::Degraded);
@@ -108,7 +108,7 @@ async fn an_unknown_kid_in_an_outage_starts_the_next_attempt_and_gets_503() {
     assert_unavailable(&rig.verify(&unknown).await);
     rig.assert_calls(2);
     rig.advance(SECOND);
-    rig.fetcher.reply(rig.keys_of([Key::Unpublished]));
+    rig.fetcher.respond(rig.keys_of([Key::Unpublished]));
     assert!(rig.verify(&unknown).await.is_ok());
 }
 
@@ -157,7 +157,7 @@ async fn a_long_delay_is_cut_short_when_the_keys_expire() {
 
     rig.advance(30 * SECOND);
     assert_eq!(rig.state(), KeyState::Expired);
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
 }
 
@@ -206,7 +206,7 @@ async fn a_success_ends_the_run_of_failures() {
     rig.advance(HOUR);
     let _ = gaps_between_attempts(&rig, &rig.token(), 6).await;
     rig.advance(5 * MINUTE);
-    rig.fetcher.reply(JwksResponse::document(rig.pool.jwks()));
+    rig.fetcher.respond(JwksResponse::document(rig.pool.jwks()));
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(rig.state(), KeyState::Fresh);

@@ -29,18 +29,12 @@ fn must_return<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 #[test]
 fn without_a_runtime_nothing_is_fetched_and_nothing_panics() {
     let rig = Rig::new();
-    let verdict = rig.verifier.verify_cached(&rig.token());
+    let verdict = rig.verifier.try_verify(&rig.token());
     assert_unavailable(&verdict.expect("there is nothing to wait for"));
     rig.assert_calls(0);
 
     let seeded = Rig::seeded();
-    assert!(
-        seeded
-            .verifier
-            .verify_cached(&seeded.token())
-            .unwrap()
-            .is_ok()
-    );
+    assert!(seeded.verifier.try_verify(&seeded.token()).unwrap().is_ok());
     seeded.assert_calls(0);
 }
 
@@ -48,14 +42,14 @@ fn without_a_runtime_nothing_is_fetched_and_nothing_panics() {
 #[test]
 fn a_runtime_that_is_shut_down_is_neither_a_failure_of_the_endpoint_nor_a_deadlock() {
     let rig = Rig::new();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     must_return(move || {
         let gone = runtime();
         let handle = gone.handle().clone();
         drop(gone);
         {
             let _guard = handle.enter();
-            assert!(rig.verifier.verify_cached(&rig.token()).is_none());
+            assert!(rig.verifier.try_verify(&rig.token()).is_none());
         }
         rig.assert_calls(0);
         assert_eq!(rig.last_error(), Some(FetchError::Aborted));
@@ -66,7 +60,7 @@ fn a_runtime_that_is_shut_down_is_neither_a_failure_of_the_endpoint_nor_a_deadlo
         rig.advance(HOUR);
         {
             let _guard = handle.enter();
-            let known = rig.verifier.verify_cached(&rig.token());
+            let known = rig.verifier.try_verify(&rig.token());
             assert!(known.expect("it is in memory").is_ok());
         }
         assert_eq!(rig.state(), KeyState::Due);
@@ -76,7 +70,7 @@ fn a_runtime_that_is_shut_down_is_neither_a_failure_of_the_endpoint_nor_a_deadlo
 #[test]
 fn a_runtime_that_is_dropped_in_the_middle_of_a_fetch_frees_the_slot() {
     let rig = Rig::new();
-    rig.fetcher.hang().reply(rig.keys());
+    rig.fetcher.hang().respond(rig.keys());
     let first = runtime();
     first.block_on(async {
         drop(rig.begin(&rig.token()).await);
@@ -94,12 +88,12 @@ fn a_runtime_that_is_dropped_in_the_middle_of_a_fetch_frees_the_slot() {
 #[test]
 fn refreshes_that_never_got_to_run_do_not_all_fetch_when_they_do() {
     let rig = Rig::seeded();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let runtime = runtime();
     for _ in 0..100 {
         let _context = runtime.enter();
         // `None` once the refreshes that did not run are overdue: `verify` would wait for the next one.
-        let verdict = rig.verifier.verify_cached(&rig.token());
+        let verdict = rig.verifier.try_verify(&rig.token());
         assert!(verdict.is_none_or(|verdict| verdict.is_ok()));
         rig.advance(10 * 60 * SECOND);
     }
@@ -117,17 +111,14 @@ fn refreshes_that_never_got_to_run_do_not_all_fetch_when_they_do() {
 #[test]
 fn a_runtime_without_a_timer_is_a_failed_fetch() {
     let rig = Rig::new();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let timeless = Builder::new_current_thread().build().unwrap();
     timeless.block_on(async {
-        assert!(rig.verifier.verify_cached(&rig.token()).is_none());
+        assert!(rig.verifier.try_verify(&rig.token()).is_none());
         crate::rig::settle().await;
     });
     assert_eq!(rig.last_error(), Some(FetchError::Aborted));
-    let verdict = rig
-        .verifier
-        .verify_cached(&rig.token())
-        .expect("backing off");
+    let verdict = rig.verifier.try_verify(&rig.token()).expect("backing off");
     assert!(matches!(verdict, Err(AuthError::KeysUnavailable { .. })));
 }
 
@@ -135,10 +126,10 @@ fn a_runtime_without_a_timer_is_a_failed_fetch() {
 #[test]
 fn with_one_block_on_per_token_a_request_waits_for_a_refresh_before_the_keys_are_twice_as_old() {
     let rig = Rig::new();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let runtime = runtime();
     runtime.block_on(rig.warm_up());
-    rig.fetcher.always(rig.keys_of([Key::Id]));
+    rig.fetcher.always_respond(rig.keys_of([Key::Id]));
     let (withdrawn, kept) = (rig.token(), rig.token_by(Key::Id));
     let mut served_minutes = 0;
     let mut unfinished = 0;
@@ -166,7 +157,7 @@ fn with_one_block_on_per_token_a_request_waits_for_a_refresh_before_the_keys_are
 #[test]
 fn with_a_runtime_per_token_keys_are_refreshed_and_nobody_gets_503() {
     let rig = Rig::new();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     runtime().block_on(rig.warm_up());
     let token = rig.pool.token().expires_in(7 * 24 * HOUR).build();
     let mut oldest = Duration::ZERO;
@@ -184,7 +175,7 @@ fn with_a_runtime_per_token_keys_are_refreshed_and_nobody_gets_503() {
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_a_fetch_whose_runtime_ended_start_another() {
     let rig = Rig::new();
-    rig.fetcher.hang().reply(rig.keys());
+    rig.fetcher.hang().respond(rig.keys());
     let first = runtime();
     let first_request = first.spawn({
         let (verifier, token) = (rig.verifier.clone(), rig.token());
@@ -204,7 +195,7 @@ async fn those_who_wait_for_a_fetch_whose_runtime_ended_start_another() {
 #[test]
 fn outside_of_a_runtime_a_fetch_in_flight_is_an_error_and_not_a_panic() {
     let rig = Rig::new();
-    rig.fetcher.hang().reply(rig.keys());
+    rig.fetcher.hang().respond(rig.keys());
     let runtime = runtime();
     let token = rig.token();
     runtime.block_on(async {
@@ -224,7 +215,7 @@ fn outside_of_a_runtime_a_fetch_in_flight_is_an_error_and_not_a_panic() {
 #[test]
 fn a_wait_that_is_moved_out_of_its_runtime_ends() {
     let rig = Rig::new();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let token = rig.token();
     let mut verifying = Box::pin(rig.verifier.verify(&token));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -4,12 +4,12 @@ use tower_cognito::keys::{ConnectError, FetchError, KeyState};
 
 use crate::rig::{HOUR, MINUTE, Rig, SECOND, settle};
 
-/// Serves without waiting: `verify_cached` says `None` where `verify` would wait.
+/// Serves without waiting: `try_verify` says `None` where `verify` would wait.
 #[track_caller]
 fn assert_served_at_once(rig: &Rig) {
     for _ in 0..3 {
         // A new token each time, so that it is the key that is found and not the token.
-        let verdict = rig.verifier.verify_cached(&rig.token());
+        let verdict = rig.verifier.try_verify(&rig.token());
         assert!(verdict.expect("without waiting").is_ok());
     }
 }
@@ -69,7 +69,7 @@ async fn a_pinned_kid_never_waits_and_nothing_is_ever_fetched() {
         assert_eq!(rig.state(), KeyState::Pinned);
         assert_served_at_once(&rig);
         let unknown = rig.pool.token().unknown_key().build();
-        let verdict = rig.verifier.verify_cached(&unknown).expect("at once");
+        let verdict = rig.verifier.try_verify(&unknown).expect("at once");
         assert_eq!(
             verdict.unwrap_err(),
             tower_cognito::AuthError::UnknownKey,
@@ -87,7 +87,7 @@ async fn a_seeded_kid_serves_from_the_start_and_is_refreshed_at_the_first_reques
     assert_eq!(rig.state(), KeyState::Due);
     rig.assert_calls(0);
 
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     assert_served_at_once(&rig);
     settle().await;
     rig.assert_calls(1);
@@ -115,21 +115,21 @@ async fn a_seed_that_is_never_confirmed_expires() {
 #[tokio::test(start_paused = true)]
 async fn without_keys_or_with_expired_ones_an_answer_takes_a_fetch() {
     let rig = Rig::new();
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     let token = rig.token();
-    assert!(rig.verifier.verify_cached(&token).is_none());
+    assert!(rig.verifier.try_verify(&token).is_none());
     settle().await;
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
 
     rig.advance(24 * HOUR);
     assert_eq!(rig.state(), KeyState::Expired);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(
-        rig.verifier.verify_cached(&token).is_none(),
+        rig.verifier.try_verify(&token).is_none(),
         "also for a token that was seen before"
     );
     settle().await;
-    assert!(rig.verifier.verify_cached(&token).unwrap().is_ok());
+    assert!(rig.verifier.try_verify(&token).unwrap().is_ok());
     rig.assert_calls(2);
 }
 

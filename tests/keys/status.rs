@@ -43,7 +43,7 @@ async fn a_source_is_ready_from_the_first_keys_until_they_expire() {
         assert_eq!((status.state(), status.is_ready()), (state, ready));
         assert_eq!(status.state().is_ready(), ready);
     }
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert!(rig.verifier.key_status().is_ready());
 }

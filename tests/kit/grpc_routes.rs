@@ -7,8 +7,8 @@ use http::{Method, Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_cognito::{
     ScopePolicy,
+    guard::RequireScopesByPathLayer,
     rejection::Grpc,
-    require_scopes_by_path::RequireScopesByPathLayer,
     testing::{RouteFinding, RouteMatrix, TestPool},
 };
 

@@ -29,8 +29,8 @@ async fn steps_are_taken_in_turn_and_then_the_standing_answer() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new()
         .fail(FetchError::Timeout)
-        .reply(JwksResponse::document(pool.jwks()).with_etag("\"1\""))
-        .always(JwksResponse::not_modified());
+        .respond(JwksResponse::document(pool.jwks()).with_etag("\"1\""))
+        .always_respond(JwksResponse::not_modified());
     let verifier = verifier(&pool, &fetcher);
 
     assert_eq!(bounded(verifier.warm_up()).await, Err(FetchError::Timeout));
@@ -89,7 +89,7 @@ async fn a_reply_can_be_late() {
     let document = JwksResponse::document(pool.jwks());
     for (delay, outcome) in [(4, Ok(())), (6, Err(FetchError::Timeout))] {
         let fetcher =
-            ScriptedFetcher::new().reply_after(Duration::from_secs(delay), document.clone());
+            ScriptedFetcher::new().respond_after(Duration::from_secs(delay), document.clone());
         let verifier = verifier(&pool, &fetcher);
         assert_eq!(bounded(verifier.warm_up()).await, outcome, "{delay} s");
     }
@@ -99,7 +99,7 @@ async fn a_reply_can_be_late() {
 async fn a_held_reply_comes_when_it_is_released_or_dropped() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let first = fetcher.held(JwksResponse::document(pool.jwks()));
+    let first = fetcher.hold(JwksResponse::document(pool.jwks()));
     let verifier = verifier(&pool, &fetcher);
     let token = pool.token().build();
 
@@ -114,7 +114,7 @@ async fn a_held_reply_comes_when_it_is_released_or_dropped() {
     assert!(bounded(waiting).await.unwrap().is_ok());
 
     pool.clock().advance(Duration::from_secs(60 * 60));
-    let second = fetcher.held(JwksResponse::document(pool.jwks_of([Key::Unpublished])));
+    let second = fetcher.hold(JwksResponse::document(pool.jwks_of([Key::Unpublished])));
     assert!(verifier.verify(&token).await.is_ok(), "the old keys serve");
     bounded(fetcher.wait_for_calls(2)).await;
     drop(second);

@@ -236,7 +236,7 @@ async fn a_principal_is_a_client_or_a_user() {
     assert!(matches!(
         user.principal(),
         Principal::User {
-            username: Some("user-1"),
+            username: "user-1",
             ..
         }
     ));
@@ -248,4 +248,39 @@ async fn a_principal_is_a_client_or_a_user() {
         .build();
     let both = verifier.verify(&both).await.unwrap();
     assert!(matches!(both.principal(), Principal::User { .. }));
+}
+
+/// What Cognito writes into such tokens is not documented, so neither kind may be assumed: a route for services would
+/// refuse one, or a route for users accept it.
+#[tokio::test]
+async fn a_subject_that_is_neither_the_app_client_nor_a_named_user_is_not_taken_for_either() {
+    let pool = TestPool::new();
+    let principal_of = async |token: TokenBuilder| {
+        let claims = pool.verifier().verify(&token.build()).await.unwrap();
+        match claims.principal() {
+            Principal::Client(_) => "client",
+            Principal::User { .. } => "user",
+            Principal::Unknown { .. } => "unknown",
+            _ => unreachable!(),
+        }
+    };
+    // The token of the service `orders`, exchanged by `gateway`.
+    let exchanged = pool
+        .token()
+        .client_credentials("gateway")
+        .claim("sub", "orders");
+    assert_eq!(principal_of(exchanged.clone()).await, "unknown");
+    assert_eq!(
+        principal_of(exchanged.clone().without_claim("sub")).await,
+        "unknown"
+    );
+    // What would make it one or the other.
+    assert_eq!(
+        principal_of(exchanged.clone().claim("sub", "gateway")).await,
+        "client"
+    );
+    assert_eq!(
+        principal_of(exchanged.claim("username", "jane")).await,
+        "user"
+    );
 }

@@ -109,7 +109,7 @@ async fn the_wait_for_keys_counts_only_in_a_timeout_outside() {
     for (place, status) in expected.into_iter().enumerate() {
         let pool = TestPool::new();
         let fetcher =
-            ScriptedFetcher::new().reply_after(2 * SECOND, JwksResponse::document(pool.jwks()));
+            ScriptedFetcher::new().respond_after(2 * SECOND, JwksResponse::document(pool.jwks()));
         let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
             .fetcher(fetcher)
             .clock(pool.clock())

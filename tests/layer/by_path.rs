@@ -6,7 +6,7 @@ use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, ScopePolicy,
-    require_scopes_by_path::RequireScopesByPathLayer,
+    guard::RequireScopesByPathLayer,
     testing::{TestPool, TokenBuilder},
 };
 

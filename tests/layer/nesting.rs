@@ -62,7 +62,7 @@ async fn a_report_only_layer_inside_switches_nothing_off() {
         assert_eq!(response.status(), status, "{path}");
         // The trial has its own finding nevertheless, where the request came so far.
         let verdict = response.extensions().get::<ReportOnlyVerdict>();
-        let found = verdict.and_then(ReportOnlyVerdict::refused);
+        let found = verdict.and_then(ReportOnlyVerdict::error);
         let expected = (!authorization.is_empty()).then_some(&AuthError::Revoked);
         assert_eq!(found, expected, "{path}");
     }
@@ -87,7 +87,7 @@ async fn inside_report_only_layers_alone_nothing_enforces() {
         let response = send([trial(), trial()], "/guarded", authorization).await;
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.refused().unwrap().reason(), refused);
+        assert_eq!(verdict.error().unwrap().reason(), refused);
     }
 }
 
@@ -147,7 +147,7 @@ async fn a_report_only_layer_finds_what_it_would_have_refused_and_no_more() {
         let response = send([layer], "/open", &authorization).await;
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+        assert_eq!(verdict.error().map(AuthError::reason), reason);
     }
 }
 
@@ -331,7 +331,7 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
                         .find_map(|kind| sent.refused(kind.demands_token()).0)
                         .or(guard);
                     let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-                    let found = verdict.refused().map(AuthError::reason);
+                    let found = verdict.error().map(AuthError::reason);
                     assert_eq!(found, reported, "{case}");
                 }
                 if status == 200 {
@@ -371,6 +371,6 @@ async fn of_report_only_layers_the_outermost_that_refuses_is_reported() {
         let response = send(layers, "/open", &token).await;
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.refused().map(AuthError::reason), reason);
+        assert_eq!(verdict.error().map(AuthError::reason), reason);
     }
 }

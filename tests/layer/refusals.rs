@@ -1,6 +1,9 @@
 //! A guard, an extractor and a handler say why a request is refused; the nearest layer outside forms the response.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -16,7 +19,7 @@ use http::{
     },
 };
 use http_body_util::BodyExt;
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{ServiceBuilder, ServiceExt, service_fn, util::MapResponseLayer};
 use tower_cognito::{
     AuthError, BearerAuthLayer, Claims, Denied, RequireClaimsLayer, RequireScopesLayer,
     ScopePolicy,
@@ -433,5 +436,68 @@ async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
         let refused = app.clone().oneshot(request).await.unwrap();
         assert_eq!(refused.status(), status, "{place}");
         assert_eq!(refused.headers()[CACHE_CONTROL], "no-store", "{place}");
+    }
+}
+
+/// An access log, or a classifier of failures, between a layer and what refuses inside it.
+#[tokio::test]
+async fn middleware_inside_a_layer_sees_the_status_of_a_guards_refusal_and_no_formed_response() {
+    let pool = TestPool::new();
+    let guard = RequireScopesLayer::new(policy("fit"));
+    let refuse = || async { Err::<(), _>(AuthError::Forbidden) };
+    let send = async |layer: BearerAuthLayer, path: &str, token: Option<TokenBuilder>| {
+        let seen = Arc::new(Mutex::new(None));
+        let log = Arc::clone(&seen);
+        let app = Router::new()
+            .route("/guard", get(|| async {}).route_layer(guard.clone()))
+            .route("/handler", get(refuse))
+            .route_layer(MapResponseLayer::new(move |response: Response| {
+                *log.lock().unwrap() = Some(response.status());
+                for formed in [WWW_AUTHENTICATE, CACHE_CONTROL, RETRY_AFTER] {
+                    assert_eq!(response.headers().get(formed), None);
+                }
+                response
+            }))
+            .route_layer(layer);
+        let response = app
+            .oneshot(request(Method::GET, path, token))
+            .await
+            .unwrap();
+        let seen = seen.lock().unwrap().take().map(|status| status.as_u16());
+        (
+            seen,
+            response.status().as_u16(),
+            response.headers().get(WWW_AUTHENTICATE).is_some(),
+        )
+    };
+    let layer = || pool.verifier().layer();
+    let fit = || Some(pool.token().scopes(["fit"]));
+    let unfit = || Some(pool.token());
+    for (layer, path, token, expected) in [
+        (layer(), "/guard", fit(), (Some(200), 200, false)),
+        (layer(), "/guard", unfit(), (Some(403), 403, true)),
+        // Nothing but an `OuterLayer` shows that a layer is there.
+        (layer().optional(), "/guard", None, (Some(401), 401, true)),
+        // A handler has no request when it makes its response.
+        (layer(), "/handler", unfit(), (Some(500), 403, true)),
+        (
+            layer().report_only(),
+            "/guard",
+            unfit(),
+            (Some(200), 200, false),
+        ),
+        (
+            layer().report_only(),
+            "/guard",
+            None,
+            (Some(200), 200, false),
+        ),
+    ] {
+        assert_eq!(
+            send(layer, path, token.clone()).await,
+            expected,
+            "{path} {}",
+            token.is_some()
+        );
     }
 }

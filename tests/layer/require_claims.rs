@@ -115,6 +115,6 @@ async fn inside_a_report_only_layer_a_rule_reports() {
         let response = send(layer(), admins, token).await;
         assert_eq!(response.body(), "inner");
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.refused(), refused.as_ref());
+        assert_eq!(verdict.error(), refused.as_ref());
     }
 }

@@ -110,7 +110,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 async fn a_request_that_waited_for_a_key_calls_a_service_that_is_ready() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let held = fetcher.hold(JwksResponse::document(pool.jwks()));
     let layer = fetching(&pool, &fetcher).layer();
     let (mut service, mut handle) = mock::spawn_with(
         move |inner: mock::Mock<Request<OwnBody>, Response<OwnAnswer>>| layer.layer(inner),
@@ -232,7 +232,7 @@ async fn a_form_sees_no_token_of_a_refused_request() {
     let response = answer(pool.verifier().layer().rejection(debugging), question).await;
     let debugged = response.into_body().0.unwrap();
     let debugged = String::from_utf8(debugged.to_vec()).unwrap();
-    assert!(debugged.contains("Expired"), "{debugged}");
+    assert!(debugged.contains("error: the token expired"), "{debugged}");
     assert!(!debugged.contains(&token), "{debugged}");
 }
 
@@ -270,9 +270,7 @@ async fn observers_are_told_each_verdict() {
         move |verdict: &Verdict<'_>| {
             let client = verdict.claims().map_or("-", Claims::client_id);
             assert_eq!(
-                verdict
-                    .refused()
-                    .map_or(verdict.reason(), AuthError::reason),
+                verdict.error().map_or(verdict.reason(), AuthError::reason),
                 verdict.reason()
             );
             told.lock().unwrap().push(format!(
@@ -684,6 +682,6 @@ fn found(response: &Response<OwnAnswer>) -> Option<AuthError> {
     let verdict = response.extensions().get::<ReportOnlyVerdict>();
     verdict
         .expect("a report-only layer leaves a verdict")
-        .refused()
+        .error()
         .cloned()
 }

@@ -220,7 +220,7 @@ async fn compression_outside_packs_the_body_and_leaves_the_challenge() {
 async fn a_timeout_outside_answers_while_keys_are_fetched_and_a_later_request_finds_them() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let held = fetcher.hold(JwksResponse::document(pool.jwks()));
     let verifier = fetching(&pool, &fetcher);
     let service = ServiceBuilder::new()
         .layer(TimeoutLayer::with_status_code(
@@ -246,7 +246,7 @@ async fn a_timeout_inside_does_not_count_the_wait_for_keys() {
     let pool = TestPool::new();
     for (handler_takes, status) in [(0, StatusCode::OK), (2, StatusCode::GATEWAY_TIMEOUT)] {
         let fetcher = ScriptedFetcher::new()
-            .reply_after(Duration::from_secs(2), JwksResponse::document(pool.jwks()));
+            .respond_after(Duration::from_secs(2), JwksResponse::document(pool.jwks()));
         let service = ServiceBuilder::new()
             .layer(fetching(&pool, &fetcher).layer())
             .layer(TimeoutLayer::with_status_code(

@@ -92,7 +92,7 @@ async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_wait_for_a_key_hold_no_place() {
     let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let fetcher = ScriptedFetcher::new().respond(JwksResponse::document(pool.jwks()));
     let places = Arc::new(Semaphore::new(1));
     let service = ServiceBuilder::new()
         .layer(fetching(&pool, &fetcher).layer())
@@ -103,7 +103,7 @@ async fn requests_that_wait_for_a_key_hold_no_place() {
     let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
     assert_eq!(known.status(), StatusCode::OK);
 
-    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let held = fetcher.hold(JwksResponse::document(pool.jwks()));
     let mut forged = with_token(&pool);
     let token = pool.token().kid("stranger").tampered();
     forged
@@ -124,7 +124,7 @@ async fn requests_that_wait_for_a_key_hold_no_place() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_waits_for_a_key_does_not_wait_for_its_own_place() {
     let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let fetcher = ScriptedFetcher::new().respond(JwksResponse::document(pool.jwks()));
     let mut service = ServiceBuilder::new()
         .layer(fetching(&pool, &fetcher).layer())
         .layer(ConcurrencyLimitLayer::new(1))
@@ -145,7 +145,7 @@ async fn a_request_that_waits_for_a_key_does_not_wait_for_its_own_place() {
 async fn a_request_that_waited_for_a_key_is_served_in_a_place_and_gives_it_back() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
-    let held = fetcher.held(JwksResponse::document(pool.jwks()));
+    let held = fetcher.hold(JwksResponse::document(pool.jwks()));
     let places = Arc::new(Semaphore::new(1));
     let layer = fetching(&pool, &fetcher).layer();
     let inner = ServiceBuilder::new()
@@ -214,7 +214,7 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
 #[tokio::test(start_paused = true)]
 async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
     let pool = TestPool::new();
-    let fetcher = ScriptedFetcher::new().reply(JwksResponse::document(pool.jwks()));
+    let fetcher = ScriptedFetcher::new().respond(JwksResponse::document(pool.jwks()));
     let service = ServiceBuilder::new()
         .buffer(8)
         .layer(fetching(&pool, &fetcher).layer())
@@ -222,7 +222,7 @@ async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
     let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
     assert_eq!(known.status(), StatusCode::OK);
 
-    let held = fetcher.held(JwksResponse::document(
+    let held = fetcher.hold(JwksResponse::document(
         pool.jwks_of([Key::Access, Key::Unpublished]),
     ));
     let mut of_new_key = with_token(&pool);

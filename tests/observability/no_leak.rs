@@ -200,7 +200,7 @@ fn attempts() -> Vec<Attempt> {
             "unknown_key",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksResponse::document(pool.jwks()))),
+            Some(ScriptedFetcher::new().always_respond(JwksResponse::document(pool.jwks()))),
         ),
         by(
             "keys_unavailable",
@@ -212,7 +212,7 @@ fn attempts() -> Vec<Attempt> {
             "keys_unavailable",
             one(token().kid(text("kid")).build()),
             any(),
-            Some(ScriptedFetcher::new().always(JwksResponse::document("{}"))),
+            Some(ScriptedFetcher::new().always_respond(JwksResponse::document("{}"))),
         ),
         Attempt {
             reason: "key_unconfirmed",
@@ -246,7 +246,7 @@ fn of_fallback_keys(pool: &TestPool) -> Verifier {
     for _ in 0..2 {
         fetcher
             .fail(FetchError::Connect(ConnectError::Refused))
-            .reply(JwksResponse::document(pool.jwks()));
+            .respond(JwksResponse::document(pool.jwks()));
     }
     let user_pool = pool
         .user_pool()

@@ -11,6 +11,7 @@
 
 mod attacks;
 mod design;
+mod errors;
 #[path = "../support/table/mod.rs"]
 mod table;
 mod testing;

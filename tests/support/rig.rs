@@ -66,7 +66,7 @@ impl Rig {
     }
 
     pub async fn warm_up(&self) {
-        self.fetcher.reply(self.keys());
+        self.fetcher.respond(self.keys());
         assert_eq!(bounded(self.verifier.warm_up()).await, Ok(()));
     }
 

@@ -248,8 +248,9 @@ fn agree(claims: &Claims, payload: &str) -> Result<(), String> {
     let groups = read.get("cognito:groups").and_then(Value::as_array);
     let groups = groups.and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
     let principal = match (text("sub"), username) {
+        (subject, Some(username)) => Principal::User { subject, username },
         (Some(subject), None) if Some(subject) == client_id => Principal::Client(subject),
-        (subject, username) => Principal::User { subject, username },
+        (subject, None) => Principal::Unknown { subject },
     };
     let pairs = [
         ("iss", Some(claims.issuer()) == text("iss")),

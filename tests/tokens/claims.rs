@@ -31,7 +31,6 @@ fn only_the_detail_quotes_a_claim() {
         shown.contains("Tenant") && !shown.contains("a-private-value"),
         "{shown}"
     );
-    assert!(format!("{error:?}").starts_with("CustomClaimsError { wanted: "));
     let shown = format!("{odd:?}");
     assert_eq!(shown, "Claims { .. }");
 }

@@ -123,7 +123,7 @@ impl Side {
         let verdict = if may_wait {
             Some(self.verifier.verify(token).await)
         } else {
-            self.verifier.verify_cached(token)
+            self.verifier.try_verify(token)
         };
         for _ in 0..16 {
             yield_now().await;
@@ -134,9 +134,9 @@ impl Side {
     fn answers(&self, reply: Result<&str, ()>) {
         // What the reply says leaves nothing to the jitter, which the two sides draw for themselves.
         match reply {
-            Ok(document) => self
-                .fetcher
-                .always(JwksResponse::document(document).with_max_age(Duration::from_secs(300))),
+            Ok(document) => self.fetcher.always_respond(
+                JwksResponse::document(document).with_max_age(Duration::from_secs(300)),
+            ),
             Err(()) => self.fetcher.always_fail(FetchError::Status {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(Duration::from_secs(300)),

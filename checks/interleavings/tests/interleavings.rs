@@ -172,7 +172,7 @@ fn a_token_in_the_cache_is_rejected_once_its_key_is_known_to_be_withdrawn() {
         reader.join().unwrap();
         // What the reader may have put into the cache meanwhile does not count either.
         if withdrawn.load(Ordering::SeqCst) {
-            let verdict = verifier.verify_cached(&fixture().access);
+            let verdict = verifier.try_verify(&fixture().access);
             assert!(
                 matches!(verdict, None | Some(Err(_))),
                 "withdrawn, and accepted"

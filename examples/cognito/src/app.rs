@@ -32,7 +32,8 @@ pub(crate) fn app(
 async fn whoami(claims: Claims) -> Json<Value> {
     let principal = match claims.principal() {
         Principal::Client(_) => "client",
-        _ => "user",
+        Principal::User { .. } => "user",
+        _ => "unknown",
     };
     Json(json!({
         "client_id": claims.client_id(),

@@ -1,6 +1,6 @@
 //! A service with a denylist in Redis.
 //!
-//! `USER_POOL_ID=eu-west-1_AbCdEf123 REDIS_URL=redis://127.0.0.1 cargo run -p example-denylist-redis`
+//! `USER_POOL_ID=eu-west-1_AbCdEf123 CLIENT_ID=1example23456789 REDIS_URL=redis://127.0.0.1 cargo run -p example-denylist-redis`
 
 use std::{env, error::Error, time::Duration};
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let denylist = denylist(&redis, Duration::from_secs(60)).spawn()?;
     let verifier = Verifier::builder(
         UserPool::new(&env::var("USER_POOL_ID")?)?,
-        AllowedClients::any(),
+        AllowedClients::only([env::var("CLIENT_ID")?])?,
     )
     .check(denylist.to_check())
     .build()?;

@@ -1,6 +1,6 @@
 //! Forward authentication for nginx, Traefik, Caddy and Envoy.
 //!
-//! `USER_POOL_ID=eu-west-1_AbCdEf123 cargo run -p example-forward-auth -- routes.toml fields`
+//! `USER_POOL_ID=eu-west-1_AbCdEf123 CLIENT_ID=1example23456789 cargo run -p example-forward-auth -- routes.toml fields`
 //!
 //! The second argument says where the proxy puts the question: `fields` for nginx, Traefik and Caddy,
 //! `request-line` for Envoy. Nobody but the proxy may reach it.
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("the second argument is `fields` or `request-line`".into()),
     };
     let pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
-    let verifier = Verifier::builder(pool, AllowedClients::any()).build()?;
+    let clients = AllowedClients::only([env::var("CLIENT_ID")?])?;
+    let verifier = Verifier::builder(pool, clients).build()?;
     let app = Router::new().fallback_service(forward_auth(&verifier, policy, asked));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:9180").await?;
     Ok(axum::serve(listener, app).await?)

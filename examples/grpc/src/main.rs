@@ -14,8 +14,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::pb::{FILE_DESCRIPTOR_SET, health_server::HealthServer};
 use tower_cognito::{
-    AllowedClients, ConfigError, ScopePolicy, Verifier, rejection::Grpc,
-    require_scopes_by_path::RequireScopesByPathLayer, testing::LocalIssuer,
+    AllowedClients, ConfigError, ScopePolicy, Verifier, guard::RequireScopesByPathLayer,
+    rejection::Grpc, testing::LocalIssuer,
 };
 
 use self::service::Service;

@@ -45,7 +45,7 @@ impl Notes {
     async fn whoami(&self, Extension(parts): Extension<Parts>) -> Result<String, ErrorData> {
         let claims = LateRefusal::authorize(&parts.extensions, |_| Ok(())).map_err(refused)?;
         let caller = match claims.principal() {
-            Principal::User { username, .. } => format!("user {}", username.unwrap_or("unknown")),
+            Principal::User { username, .. } => format!("user {username}"),
             _ => format!("service {}", claims.client_id()),
         };
         let actor = claims.actor().map_err(refused)?;

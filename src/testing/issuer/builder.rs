@@ -18,6 +18,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     config_error::ConfigError,
+    error_debug::debug_as_display,
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };
@@ -48,7 +49,7 @@ enum Naming {
     Loopback,
 }
 
-/// Why a local issuer did not start. `Debug` writes the same sentence as `Display`.
+/// Why a local issuer did not start.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -60,12 +61,7 @@ pub enum StartError {
     PoolId(#[from] ConfigError),
 }
 
-/// As `Display`.
-impl fmt::Debug for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(StartError);
 
 impl LocalIssuerBuilder {
     pub(super) fn new() -> Self {

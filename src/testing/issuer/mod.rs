@@ -69,7 +69,8 @@ use crate::user_pool::UserPool;
 /// let issuer = LocalIssuer::builder()
 ///     .client("caller", "a-secret-for-this-test", ["profiles/get"])
 ///     .start()?;
-/// let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::any()).build()?;
+/// let clients = AllowedClients::only(["caller"])?;
+/// let verifier = Verifier::builder(issuer.user_pool(), clients).build()?;
 ///
 /// // As a caller gets it.
 /// let reply = reqwest::Client::new()

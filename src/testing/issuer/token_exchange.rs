@@ -139,7 +139,7 @@ fn verified(shared: &Shared, token: &str) -> Result<Claims, TokenError> {
         });
     verifier
         .ok()
-        .and_then(|verifier| verifier.verify_cached(token)?.ok())
+        .and_then(|verifier| verifier.try_verify(token)?.ok())
         .ok_or(TokenError::InvalidRequest)
 }
 

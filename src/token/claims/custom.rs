@@ -1,8 +1,10 @@
 //! Claims that a service adds and reads as a type of its own.
 
-use std::{any::type_name, fmt};
+use std::any::type_name;
 
 use serde::Deserialize;
+
+use crate::error_debug::debug_as_display;
 
 /// The verified payload does not have the shape that was asked for.
 ///
@@ -35,10 +37,4 @@ impl CustomClaimsError {
     }
 }
 
-impl fmt::Debug for CustomClaimsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CustomClaimsError")
-            .field("wanted", &self.wanted)
-            .finish_non_exhaustive()
-    }
-}
+debug_as_display!(CustomClaimsError);

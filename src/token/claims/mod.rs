@@ -47,7 +47,13 @@ use crate::{
 ///
 /// Its `Debug` shows that there are claims, and none of them.
 #[derive(Clone)]
-pub struct Claims(Arc<Verified>);
+pub struct Claims {
+    verified: Arc<Verified>,
+    /// Whether these are the ones that a `BearerAuth` left in the extensions of a request, and not
+    /// such as a test puts there. Beside the `Arc`, since an extension of its own would cost each
+    /// request an allocation.
+    left_by_layer: bool,
+}
 
 struct Verified {
     payload: VerifiedPayload,
@@ -61,37 +67,39 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.0.payload.text(self.0.registered.client_id)
+        self.verified
+            .payload
+            .text(self.verified.registered.client_id)
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.0.payload.text(self.0.registered.issuer)
+        self.verified.payload.text(self.verified.registered.issuer)
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.text(self.0.registered.subject)
+        self.text(self.verified.registered.subject)
     }
 
     /// `jti`: the token's own id.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.text(self.0.registered.token_id)
+        self.text(self.verified.registered.token_id)
     }
 
     /// `username`, or `cognito:username` in an ID token. Absent from client-credentials tokens.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
-        self.text(self.0.registered.username)
+        self.text(self.verified.registered.username)
     }
 
     /// `token_use`.
     #[must_use]
     pub fn token_use(&self) -> TokenUse {
-        self.0.token_use
+        self.verified.token_use
     }
 
     /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
@@ -100,7 +108,7 @@ impl Claims {
             payload,
             registered,
             ..
-        } = &*self.0;
+        } = &*self.verified;
         registered.groups.iter().map(|&group| payload.text(group))
     }
 
@@ -108,9 +116,9 @@ impl Claims {
     /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a string grants nothing and reads
     /// as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
-        let scope = match &self.0.narrowed_scope {
+        let scope = match &self.verified.narrowed_scope {
             Some(narrowed) => Some(&**narrowed),
-            None => self.text(self.0.registered.scope),
+            None => self.text(self.verified.registered.scope),
         };
         crate::scope::split(scope.unwrap_or_default())
     }
@@ -152,13 +160,13 @@ impl Claims {
     /// `exp`. A date after the year 2262 reads as the last moment of that range.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.registered.times.expires_at.to_system_time()
+        self.verified.registered.times.expires_at.to_system_time()
     }
 
     /// `iat`.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.0
+        self.verified
             .registered
             .times
             .issued_at
@@ -170,20 +178,20 @@ impl Claims {
     /// none.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
-        self.text(self.0.registered.acr)
+        self.text(self.verified.registered.acr)
     }
 
     /// `auth_time`: when the user signed in, or the app client was authenticated. With `acr` it is what a step-up rule asks for
     /// (RFC 9470 §3: `max_age`). A value that is not a date reads as none.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
-        self.0
+        self.verified
             .registered
             .authenticated_at
             .map(NumericDate::to_system_time)
     }
 
-    /// Who is calling: an app client on its own behalf, or a user through one.
+    /// Who is calling: an app client on its own behalf, a user through one, or neither that can be told.
     ///
     /// # Examples
     ///
@@ -198,8 +206,9 @@ impl Claims {
     #[must_use]
     pub fn principal(&self) -> Principal<'_> {
         match (self.subject(), self.username()) {
+            (subject, Some(username)) => Principal::User { subject, username },
             (Some(subject), None) if subject == self.client_id() => Principal::Client(subject),
-            (subject, username) => Principal::User { subject, username },
+            (subject, None) => Principal::Unknown { subject },
         }
     }
 
@@ -287,12 +296,25 @@ impl Claims {
     /// }
     /// ```
     pub fn custom<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CustomClaimsError> {
-        custom::read(self.0.payload.as_str())
+        custom::read(self.verified.payload.as_str())
+    }
+
+    /// The claims as an enforcing `BearerAuth` leaves them in the extensions: see [`are_left_by_layer`](Self::are_left_by_layer).
+    pub(crate) fn left_by_layer(self) -> Self {
+        Self {
+            left_by_layer: true,
+            ..self
+        }
+    }
+
+    /// Whether a layer is outside, which forms a refusal. It decides nothing about the request.
+    pub(crate) const fn are_left_by_layer(&self) -> bool {
+        self.left_by_layer
     }
 
     /// For the checks that are repeated when the token is seen again.
     pub(crate) fn times(&self) -> &Times {
-        &self.0.registered.times
+        &self.verified.registered.times
     }
 
     /// What keeping these claims costs in memory, apart from what the allocator adds.
@@ -300,17 +322,17 @@ impl Claims {
         // An `Arc` counts strong and weak references in front of what it holds.
         2 * size_of::<usize>()
             + size_of::<Verified>()
-            + self.0.payload.memory()
-            + size_of_val(&*self.0.registered.groups)
+            + self.verified.payload.memory()
+            + size_of_val(&*self.verified.registered.groups)
             + self
-                .0
+                .verified
                 .narrowed_scope
                 .as_ref()
                 .map_or(0, |scope| scope.len())
     }
 
     fn text(&self, at: Option<Span>) -> Option<&str> {
-        at.map(|at| self.0.payload.text(at))
+        at.map(|at| self.verified.payload.text(at))
     }
 }
 

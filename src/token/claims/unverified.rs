@@ -164,11 +164,14 @@ impl ExpectedClaims<'_, '_> {
         let registered = Registered::keep(members, accepted.client_id, &mut payload)
             .ok_or(AuthError::MalformedClaims)?;
         let scope = registered.scope.map(|scope| payload.text(scope));
-        Ok(Claims(Arc::new(Verified {
-            narrowed_scope: scope.and_then(|scope| accepted.pool.granted_scopes.narrow(scope)),
-            payload,
-            registered,
-            token_use: accepted.token_use,
-        })))
+        Ok(Claims {
+            verified: Arc::new(Verified {
+                narrowed_scope: scope.and_then(|scope| accepted.pool.granted_scopes.narrow(scope)),
+                payload,
+                registered,
+                token_use: accepted.token_use,
+            }),
+            left_by_layer: false,
+        })
     }
 }

@@ -198,7 +198,7 @@ async fn key_sets() {
     rig.warm_up().await;
     assert!(rig.verify(&token).await.is_ok());
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);

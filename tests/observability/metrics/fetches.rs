@@ -41,7 +41,7 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     let _guard = recorded.listen();
     let token = rig.token();
 
-    rig.fetcher.reply(rig.keys().with_etag("\"1\""));
+    rig.fetcher.respond(rig.keys().with_etag("\"1\""));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     assert_eq!(
         counted(&recorded, &rig),
@@ -49,7 +49,7 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     );
 
     rig.advance(HOUR);
-    let not_modified = rig.fetcher.held(JwksResponse::not_modified());
+    let not_modified = rig.fetcher.hold(JwksResponse::not_modified());
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     assert_eq!(counted(&recorded, &rig), (vec![], vec![]), "not yet");
@@ -62,7 +62,7 @@ async fn each_fetch_counts_once_by_why_it_was_started_and_how_it_ended() {
     );
 
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert_eq!(
         counted(&recorded, &rig),
@@ -112,7 +112,7 @@ async fn what_is_no_key_set_and_what_panics_count_as_failures() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     let rig = Rig::new();
-    rig.fetcher.reply(JwksResponse::document("<html>"));
+    rig.fetcher.respond(JwksResponse::document("<html>"));
     assert!(rig.verifier.warm_up().await.is_err());
     assert_eq!(
         counted(&recorded, &rig),
@@ -153,11 +153,11 @@ async fn a_reply_that_comes_too_late_is_superseded() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     rig.advance(HOUR);
-    let late = rig.fetcher.held(rig.keys());
+    let late = rig.fetcher.hold(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     rig.advance(10 * SECOND);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(
@@ -177,7 +177,7 @@ async fn strangers_do_not_make_series() {
     let rig = Rig::warm().await;
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    rig.fetcher.always(rig.keys());
+    rig.fetcher.always_respond(rig.keys());
     let forger = Forger::new(&rig);
     for number in 0..500 {
         let token = forger.token(&format!("kid-{number}"));

@@ -70,7 +70,7 @@ async fn the_gauges_are_set_when_a_fetch_ends() {
     let _guard = recorded.listen();
     let rig = Rig::new();
     rig.advance(HOUR);
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let waiting = rig.begin(&rig.token()).await;
     recorded.take();
     rig.advance(2 * SECOND);
@@ -102,7 +102,7 @@ async fn a_fetch_that_leaves_the_state_as_it_was_sets_them_too() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     rig.advance(60 * SECOND);
-    rig.fetcher.reply(rig.keys());
+    rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_err());
     let samples = recorded.take();
     assert_eq!(state(&samples).as_deref(), Some("fresh"));

@@ -76,7 +76,7 @@ async fn a_token_whose_keys_changed_is_stale_once() {
     assert!(rig.verify(&token).await.is_ok());
     rig.advance(HOUR);
     rig.fetcher
-        .reply(rig.keys_of([Key::Access, Key::Unpublished]));
+        .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&token).await.is_ok());
     settle().await;
     recorded.take();

@@ -310,7 +310,7 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
             );
             if enforcement == "report_only" {
                 let verdict = answer.extensions().get::<ReportOnlyVerdict>().unwrap();
-                let found = verdict.refused().map(|error| error.reason());
+                let found = verdict.error().map(|error| error.reason());
                 let counted = refusals.first().or(layer.first()).unwrap();
                 let counted = counted.split_whitespace().next().unwrap();
                 assert_eq!(found.unwrap_or("accepted"), counted);
@@ -351,7 +351,7 @@ async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
         let response = service.clone().oneshot(request(Some(&token))).await;
         let response = response.unwrap();
         let verdict = response.body().as_ref().unwrap();
-        assert_eq!(verdict.refused(), refused.as_ref());
+        assert_eq!(verdict.error(), refused.as_ref());
         assert_eq!(
             response.extensions().get::<ReportOnlyVerdict>(),
             Some(verdict)
@@ -367,7 +367,7 @@ async fn a_request_that_waits_counts_when_it_is_judged() {
     let mut service = rig.verifier.layer().layer(service_fn(handler));
     let token = rig.pool.token();
 
-    let reply = rig.fetcher.held(rig.keys());
+    let reply = rig.fetcher.hold(rig.keys());
     let waiting = tokio::spawn(service.call(request(Some(&token))));
     let given_up = tokio::spawn(service.call(request(Some(&token))));
     settle().await;

@@ -51,7 +51,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         good(
             "accepted",
             200,
-            fetching(ScriptedFetcher::new().reply(keys)),
+            fetching(ScriptedFetcher::new().respond(keys)),
         ),
         good(
             "insufficient_scope",

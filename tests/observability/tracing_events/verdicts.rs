@@ -1,6 +1,8 @@
 //! One event per verdict.
 
-use http::Request;
+use std::convert::Infallible;
+
+use http::{Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cognito::{Claims, Denied, RequireClaimsLayer, RequireScopesLayer, testing::TestPool};
 use tracing::Level;
@@ -93,6 +95,30 @@ async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
     let logged = seen.take_events();
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0].1["path"], "\"/c\"");
+
+    // Between a layer and a guard, something puts a page of its own where the refusal was.
+    for (page, events) in [(true, 1), (true, 0), (false, 0)] {
+        let guarded = rule.layer(service_fn(handler));
+        let replaced = service_fn(move |request| {
+            let guarded = guarded.clone();
+            async move {
+                let refusal = guarded.oneshot(request).await?;
+                Ok::<_, Infallible>(if page { Response::default() } else { refusal })
+            }
+        });
+        let service = pool.verifier().layer().layer(replaced);
+        send(service, Some(&pool.token()), tracing::Span::none()).await;
+        let logged = seen.take_events();
+        let warned = logged.iter().filter(|(level, _)| *level == Level::WARN);
+        let warned: Vec<_> = warned.map(|(_, fields)| &fields["message"]).collect();
+        assert_eq!(warned.len(), events, "{logged:?}");
+        for message in warned {
+            assert!(
+                message.contains("refusal replaced inside its BearerAuthLayer"),
+                "{message}"
+            );
+        }
+    }
 
     // With a layer it is not logged at all.
     let service = pool

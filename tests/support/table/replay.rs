@@ -53,7 +53,7 @@ impl Service {
     pub(crate) fn of(case: &Case) -> Self {
         let fetcher = ScriptedFetcher::new();
         let fetcher = match jwks(&case.jwks) {
-            Some(document) => fetcher.always(JwksResponse::document(document)),
+            Some(document) => fetcher.always_respond(JwksResponse::document(document)),
             None => fetcher.always_fail(FetchError::Connect(ConnectError::Refused)),
         };
         let service = Self::build(

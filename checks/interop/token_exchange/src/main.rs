@@ -26,8 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let subject = SubjectToken::access_token(variable("SUBJECT_TOKEN")?);
     let forged = SubjectToken::access_token("not.a.token");
     for (audience, subject, expected) in [
-        ("downstream", &forged, TokenError::RequestRefused),
-        ("elsewhere", &subject, TokenError::TargetRefused),
+        ("downstream", &forged, TokenError::InvalidRequest),
+        ("elsewhere", &subject, TokenError::InvalidTarget),
     ] {
         let refused = exchange(audience)?.token(subject).await.map(|_| ());
         if refused != Err(expected) {

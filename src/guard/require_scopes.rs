@@ -1,58 +1,18 @@
-//! A guard for single routes: the scopes of a request whose token an outer [`BearerAuth`](crate::bearer_auth::BearerAuth) verified.
-//!
-//! ```
-//! # #[cfg(feature = "testing")]
-//! # fn main() {
-//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::get};
-//! use tower::ServiceExt;
-//! use tower_cognito::{ConfigError, RequireScopesLayer, testing::TestPool};
-//!
-//! fn app(pool: &TestPool) -> Result<Router, ConfigError> {
-//!     let guard = RequireScopesLayer::all_of(["profiles/get"])?;
-//!     Ok(Router::new()
-//!         .route("/profiles", get(|| async {}).route_layer(guard))
-//!         .route_layer(pool.verifier().layer()))
-//! }
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let pool = TestPool::new();
-//! for (scope, status) in [
-//!     ("profiles/get", StatusCode::OK),
-//!     ("profiles/post", StatusCode::FORBIDDEN),
-//! ] {
-//!     let request = Request::get("/profiles")
-//!         .header("authorization", pool.token().scopes([scope]).authorization())
-//!         .body(Body::empty())
-//!         .unwrap();
-//!     let response = app(&pool).unwrap().oneshot(request).await.unwrap();
-//!     assert_eq!(response.status(), status);
-//! }
-//! # });
-//! # }
-//! # #[cfg(not(feature = "testing"))]
-//! # fn main() {}
-//! ```
-//!
-//! A guard belongs inside of a layer. Where that must not be a matter of order, put the whole layer on the route: the one that
-//! `verifier.layer().require(policy)` makes needs nothing outside of it.
-
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use crate::guard::GuardedFuture;
-use crate::{config_error::ConfigError, guard, scope::ScopePolicy};
+use super::{ResponseFuture, future};
+use crate::{config_error::ConfigError, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///
 /// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there. The nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request that it refuses, with the layer's
-/// form, realm and metadata URL, and counts it. Without a layer outside, every request gets 500 and an error is logged once
-/// for each path: a service that is put together wrongly must accept no one, and must not blame the caller.
-///
-/// Of two guards, one inside the other, each demands its scopes. The challenge of the inner one names those of both.
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request that it refuses. The
+/// [module](super) says what happens without one, and what two guards say together: the challenge of an outer one cannot name
+/// the scopes of an inner one.
 ///
 /// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the answer to methods that
 /// the route does not have as well, and make a 405 a 403.
@@ -159,7 +119,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardedFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -167,7 +127,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let required = &self.required;
-        guard::call(
+        future::call(
             &mut self.inner,
             request,
             "RequireScopesLayer",

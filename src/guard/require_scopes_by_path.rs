@@ -1,45 +1,3 @@
-//! A guard for a service with routes of its own: which scopes each of its paths demands.
-//!
-//! A router has a place for a guard at each route. A tonic service has none: all its methods are one
-//! service. This guard stands in front of it and knows what each method demands, by its path,
-//! `/package.Service/Method`.
-//!
-//! ```
-//! # #[cfg(feature = "testing")]
-//! # fn main() -> Result<(), tower_cognito::ConfigError> {
-//! use http::{Request, Response};
-//! use std::convert::Infallible;
-//! use tower::{Layer, ServiceExt, service_fn};
-//! use tower_cognito::{
-//!     ScopePolicy, rejection::Grpc, require_scopes_by_path::RequireScopesByPathLayer, testing::TestPool,
-//! };
-//!
-//! let guard = RequireScopesByPathLayer::new()
-//!     .require("/orders.Orders/Get", ScopePolicy::all_of(["orders/get"])?)
-//!     .require("/orders.Orders/Cancel", ScopePolicy::all_of(["orders/cancel"])?);
-//! let pool = TestPool::new();
-//! let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
-//! let service = pool.verifier().layer().rejection(Grpc::new()).layer(guard.layer(service));
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! for (path, code) in [("/orders.Orders/Get", None), ("/orders.Orders/Cancel", Some("7"))] {
-//!     let token = pool.token().scopes(["orders/get"]);
-//!     let request = Request::post(path)
-//!         .header("authorization", token.authorization())
-//!         .header("content-type", "application/grpc")
-//!         .body(String::new())
-//!         .unwrap();
-//!     let response = service.clone().oneshot(request).await.unwrap();
-//!     let status = response.headers().get("grpc-status");
-//!     assert_eq!(status.map(|status| status.to_str().unwrap()), code);
-//! }
-//! # });
-//! # Ok(())
-//! # }
-//! # #[cfg(not(feature = "testing"))]
-//! # fn main() {}
-//! ```
-
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -50,17 +8,58 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use crate::guard::GuardedFuture;
-use crate::{error::AuthError, guard, scope::ScopePolicy};
+use super::{ResponseFuture, future};
+use crate::{error::AuthError, scope::ScopePolicy};
 
 /// Demands scopes by the path of the request.
+///
+/// A router has a place for a guard at each route. A tonic service has none: all its methods are one service. This guard wraps
+/// it, and knows by the path, `/package.Service/Method`, what each method demands.
 ///
 /// Paths are compared whole, byte for byte and without the query. A path that is not listed is
 /// refused with 403, so a method that is added to the service later is not open. That also makes it
 /// safe where a path has several spellings; for a service that accepts several, use a router.
 ///
-/// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer). The [module](self)
-/// has an example, and `examples/grpc` takes the methods from a service's descriptors.
+/// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer). `examples/grpc` takes the methods from a
+/// service's descriptors.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), tower_cognito::ConfigError> {
+/// use http::{Request, Response};
+/// use std::convert::Infallible;
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_cognito::{
+///     ScopePolicy, rejection::Grpc, guard::RequireScopesByPathLayer, testing::TestPool,
+/// };
+///
+/// let guard = RequireScopesByPathLayer::new()
+///     .require("/orders.Orders/Get", ScopePolicy::all_of(["orders/get"])?)
+///     .require("/orders.Orders/Cancel", ScopePolicy::all_of(["orders/cancel"])?);
+/// let pool = TestPool::new();
+/// let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
+/// let service = pool.verifier().layer().rejection(Grpc::new()).layer(guard.layer(service));
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// for (path, code) in [("/orders.Orders/Get", None), ("/orders.Orders/Cancel", Some("7"))] {
+///     let token = pool.token().scopes(["orders/get"]);
+///     let request = Request::post(path)
+///         .header("authorization", token.authorization())
+///         .header("content-type", "application/grpc")
+///         .body(String::new())
+///         .unwrap();
+///     let response = service.clone().oneshot(request).await.unwrap();
+///     let status = response.headers().get("grpc-status");
+///     assert_eq!(status.map(|status| status.to_str().unwrap()), code);
+/// }
+/// # });
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireScopesByPathLayer {
@@ -76,14 +75,14 @@ impl RequireScopesByPathLayer {
 
     /// Demands that the policy is met by requests for this path. It replaces what was said of the
     /// path before.
-    pub fn require(self, path: impl Into<Box<str>>, policy: ScopePolicy) -> Self {
-        self.with(path.into(), Some(policy))
+    pub fn require(self, path: impl Into<String>, policy: ScopePolicy) -> Self {
+        self.with(path.into().into_boxed_str(), Some(policy))
     }
 
     /// Demands a good token of requests for this path, whatever its scopes. It replaces what was said
     /// of the path before.
-    pub fn any_token(self, path: impl Into<Box<str>>) -> Self {
-        self.with(path.into(), None)
+    pub fn any_token(self, path: impl Into<String>) -> Self {
+        self.with(path.into().into_boxed_str(), None)
     }
 
     /// The listed paths, in no particular order: compare them with those that the service has.
@@ -139,7 +138,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardedFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -148,7 +147,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let listed = self.policies.get(request.uri().path());
         let required = listed.and_then(Option::as_ref);
-        guard::call(
+        future::call(
             &mut self.inner,
             request,
             "RequireScopesByPathLayer",

@@ -1,42 +1,3 @@
-//! A guard for single routes: the service's own rule on the claims of a verified token.
-//!
-//! [`RequireScopesLayer`](crate::RequireScopesLayer) demands scopes. This one takes a function, for groups, tenants, `acr` or
-//! the kind of caller:
-//!
-//! ```
-//! # #[cfg(feature = "testing")]
-//! # fn main() {
-//! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::delete};
-//! use tower::ServiceExt;
-//! use tower_cognito::{Claims, Denied, RequireClaimsLayer, testing::TestPool};
-//!
-//! let admins = RequireClaimsLayer::new(|claims: &Claims| {
-//!     if claims.groups().any(|group| group == "admins") {
-//!         return Ok(());
-//!     }
-//!     Err(Denied::forbidden())
-//! });
-//! let pool = TestPool::new();
-//! let app: Router = Router::new()
-//!     .route("/users", delete(|| async {}).route_layer(admins))
-//!     .route_layer(pool.verifier().layer());
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let user = pool.token().user("user-1");
-//! let admin = user.clone().groups(["admins"]);
-//! for (token, status) in [(admin, StatusCode::OK), (user, StatusCode::FORBIDDEN)] {
-//!     let request = Request::delete("/users")
-//!         .header("authorization", token.authorization())
-//!         .body(Body::empty())
-//!         .unwrap();
-//!     assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
-//! }
-//! # });
-//! # }
-//! # #[cfg(not(feature = "testing"))]
-//! # fn main() {}
-//! ```
-
 use std::{
     fmt,
     sync::Arc,
@@ -47,8 +8,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use crate::guard::GuardedFuture;
-use crate::{error::Denied, guard, token::claims::Claims};
+use super::{ResponseFuture, future};
+use crate::{error::Denied, token::claims::Claims};
 
 /// Demands that the claims pass a function of the service.
 ///
@@ -57,8 +18,43 @@ use crate::{error::Denied, guard, token::claims::Claims};
 /// [`Denied::unavailable`] says so.
 ///
 /// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer): the nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the refusal, and a layer must be outside. The
-/// [module](self) has an example.
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the refusal, and a layer must be outside.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() {
+/// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::delete};
+/// use tower::ServiceExt;
+/// use tower_cognito::{Claims, Denied, RequireClaimsLayer, testing::TestPool};
+///
+/// let admins = RequireClaimsLayer::new(|claims: &Claims| {
+///     if claims.groups().any(|group| group == "admins") {
+///         return Ok(());
+///     }
+///     Err(Denied::forbidden())
+/// });
+/// let pool = TestPool::new();
+/// let app: Router = Router::new()
+///     .route("/users", delete(|| async {}).route_layer(admins))
+///     .route_layer(pool.verifier().layer());
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let user = pool.token().user("user-1");
+/// let admin = user.clone().groups(["admins"]);
+/// for (token, status) in [(admin, StatusCode::OK), (user, StatusCode::FORBIDDEN)] {
+///     let request = Request::delete("/users")
+///         .header("authorization", token.authorization())
+///         .body(Body::empty())
+///         .unwrap();
+///     assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
+/// }
+/// # });
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireClaimsLayer<F> {
     /// axum clones and applies the layer of a handler's route again for each request.
@@ -150,7 +146,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardedFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -159,6 +155,6 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let rule = &self.rule;
         let check = |claims: &Claims| Ok(rule(claims)?);
-        guard::call(&mut self.inner, request, "RequireClaimsLayer", None, check)
+        future::call(&mut self.inner, request, "RequireClaimsLayer", None, check)
     }
 }

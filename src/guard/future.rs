@@ -1,5 +1,4 @@
-//! What all guards share: they look at the claims that a layer outside left, and say why a request is
-//! refused. The layer forms the response.
+//! What all guards share: they look at the claims that a layer outside left, and say why a request is refused.
 
 use std::{
     fmt,
@@ -22,13 +21,13 @@ use crate::{
 
 /// Calls the inner service if the claims pass the check, or if no layer outside enforces.
 /// `demanded` are the scopes that a refusal from inside needs, too.
-pub(crate) fn call<S, ReqBody, ResBody>(
+pub(super) fn call<S, ReqBody, ResBody>(
     inner: &mut S,
     mut request: Request<ReqBody>,
     place: &'static str,
     demanded: Option<&ScopePolicy>,
     check: impl FnOnce(&Claims) -> Result<(), AuthError>,
-) -> GuardedFuture<S::Future, ResBody>
+) -> ResponseFuture<S::Future, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default,
@@ -38,11 +37,15 @@ where
         Ok(()) => None,
         Err(refused) => match OuterLayer::enforcement(request.extensions()) {
             Enforcement::Enforce => {
-                let mut response = PendingRefusal::response(refused, Some(request.uri().path()));
+                let mut response = PendingRefusal::response_inside(
+                    refused,
+                    Some(request.uri().path()),
+                    OuterLayer::find(request.extensions()),
+                );
                 if let Some(demanded) = demanded {
                     PendingRefusal::add_scopes(&mut response, demanded);
                 }
-                return GuardedFuture {
+                return ResponseFuture {
                     state: State::Refused {
                         response: Some(response),
                     },
@@ -54,7 +57,7 @@ where
             }
         },
     };
-    GuardedFuture {
+    ResponseFuture {
         state: State::Inner {
             future: inner.call(request),
             demanded: demanded.cloned(),
@@ -65,7 +68,7 @@ where
 
 pin_project! {
     /// The response of a guard.
-    pub struct GuardedFuture<F, B> {
+    pub struct ResponseFuture<F, B> {
         #[pin]
         state: State<F, B>,
     }
@@ -87,7 +90,7 @@ pin_project! {
     }
 }
 
-impl<F, B, E> Future for GuardedFuture<F, B>
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
@@ -121,8 +124,8 @@ where
     }
 }
 
-impl<F, B> fmt::Debug for GuardedFuture<F, B> {
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
