@@ -80,7 +80,7 @@ impl LateRefusal {
     /// # Errors
     ///
     /// What the rule returns, or why there are no claims. The request is refused with it. Return an error in the terms of the
-    /// framework; nobody sees it, unless the response has begun or there is no [`LateRefusalLayer`].
+    /// framework; it is not sent, unless the response has begun or there is no [`LateRefusalLayer`].
     pub fn authorize(
         extensions: &Extensions,
         rule: impl FnOnce(&Claims) -> Result<(), AuthError>,

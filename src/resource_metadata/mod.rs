@@ -236,7 +236,7 @@ impl ResourceMetadata {
 
     /// The verifier's layer, whose challenges name the document.
     ///
-    /// Scopes for everything beneath go through [`enforce`](Self::enforce):
+    /// Scopes for everything below it go through [`enforce`](Self::enforce):
     /// `resource.layer().require(resource.enforce(policy))`.
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared

@@ -1,4 +1,4 @@
-//! Refusals by code that responds in a protocol of its own.
+//! Refusals by code that responds in its own protocol.
 
 use std::convert::Infallible;
 

@@ -45,7 +45,7 @@ async fn text(response: Response) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Every place that can refuse, each on a path of its own. A token with the scope `fit` is accepted everywhere.
+/// Every place that can reject, each on its own path. A token with the scope `fit` is accepted everywhere.
 fn app<R>(layer: BearerAuthLayer<R>) -> Router
 where
     R: RejectionResponse<Body> + Clone + Send + Sync + 'static,

@@ -555,7 +555,7 @@ async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
 }
 
 /// As a client of the Model Context Protocol does: from a refused request to the metadata, to the issuer, to a token, to an
-/// answer. It is told one URL, and its own credentials.
+/// answer. It knows one URL and its own credentials.
 #[tokio::test]
 async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
     const SECRET: &str = "the-secret-of-the-walker";

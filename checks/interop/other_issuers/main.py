@@ -28,7 +28,7 @@ SECONDS_IN_ALL = 180
 
 
 class TimedOut(Exception):
-    """The test took too long, or was told to stop."""
+    """The test took too long, or was interrupted."""
 
 
 class Issuers:
@@ -48,7 +48,7 @@ class Issuers:
         threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
 
     def answer(self) -> dict:
-        """The next line of JSON. What a library prints of its own is passed over."""
+        """The next line of JSON. Lines that a library prints are skipped."""
         for line in self.process.stdout:
             if line.startswith("{"):
                 return json.loads(line)

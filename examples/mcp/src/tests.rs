@@ -64,7 +64,7 @@ impl Server {
             "params": { "name": tool, "arguments": arguments },
         });
         let request = Request::post("/mcp")
-            // The SDK accepts requests for this machine only, unless it is told the server's name.
+            // The SDK accepts requests for this machine only, unless it knows the server's name.
             .header("host", "127.0.0.1")
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")

@@ -402,7 +402,7 @@ fn audience(t: &mut Table) {
     }
 }
 
-/// A token that is bound to a key or certificate is no bearer token.
+/// A token that is bound to a key or certificate is not a bearer token.
 fn confirmation(t: &mut Table) {
     const RULE: &str = "RFC 7800 §3.1; RFC 9449 §7.2; RFC 8705 §3";
     for (name, json) in [
