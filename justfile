@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
 
 # Formatting.
 fmt:
@@ -181,3 +181,15 @@ docs-rs:
 workflows:
     checks/workflows.sh
     checks/release.sh
+
+# Every crate of the default build is named, with who is behind it. `--write` writes docs/SUPPLY-CHAIN.md again.
+supply-chain *ARGS:
+    checks/supply_chain/run.py {{ARGS}}
+
+# Known vulnerabilities. Needs a network that reaches the advisory database, so it is not part of CI: run it daily where there is one.
+advisories:
+    cargo deny check advisories
+
+# Half an hour of load, rotations, outages and forged tokens, with every response checked. `just soak 120` is the short form.
+soak SECONDS="1800" *REPORT:
+    cargo run --release --quiet -p soak -- {{SECONDS}} {{REPORT}}
