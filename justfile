@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
+ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
 
 # Formatting.
 fmt:
@@ -16,7 +16,7 @@ fmt:
 typos:
     typos
 
-# Licences, banned and doubled crates, where they come from. Not advisories: their database is a repository of its own.
+# Licences, banned and doubled crates, where they come from. Not advisories: their database is another repository.
 deny:
     cargo deny check -D warnings licenses bans sources
 
@@ -24,7 +24,7 @@ deny:
 unused-deps:
     cargo shear --deny-warnings
 
-# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` lists it anew.
+# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` writes the list again.
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
@@ -85,6 +85,10 @@ examples:
 secrets-manager:
     examples/secrets-manager/check.sh
 
+# A denylist in an emulator of DynamoDB. Not in CI: two minutes of processor time more to compile, for what `just fleet` shows with Redis.
+denylist-dynamodb:
+    examples/denylist-dynamodb/check.sh
+
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench -p benches --bench verify -- --quick
@@ -105,7 +109,7 @@ bench-hostile SECONDS="60":
 bench-memory:
     cargo bench -p benches --bench memory
 
-# What a denylist of a million entries takes in memory and costs per request.
+# What a denylist of a million entries costs in memory and per request.
 bench-denylist:
     cargo bench -p benches --bench denylist
 
@@ -161,7 +165,7 @@ fleet:
 grpc:
     checks/grpc/run.sh
 
-# The Lambda example in an emulator of Lambda. Needs cargo-lambda.
+# The Lambda examples in an emulator of Lambda. Needs cargo-lambda.
 lambda:
     checks/lambda/example.sh
 
@@ -177,3 +181,15 @@ docs-rs:
 workflows:
     checks/workflows.sh
     checks/release.sh
+
+# Every crate of the default build is named, with who is behind it. `--write` writes docs/SUPPLY-CHAIN.md again.
+supply-chain *ARGS:
+    checks/supply_chain/run.py {{ARGS}}
+
+# Known vulnerabilities. Needs a network that reaches the advisory database, so it is not part of CI: run it daily where there is one.
+advisories:
+    cargo deny check advisories
+
+# Half an hour of load, rotations, outages and forged tokens, with every response checked. `just soak 120` is the short form.
+soak SECONDS="1800" *REPORT:
+    cargo run --release --quiet -p soak -- {{SECONDS}} {{REPORT}}

@@ -1,4 +1,4 @@
-//! What a denylist of a million entries takes in memory, and what asking it costs.
+//! What a denylist of a million entries costs in memory and per look-up.
 //!
 //! `cargo bench -p benches --bench denylist` prints both; `-- --quick` takes 10 000 entries.
 

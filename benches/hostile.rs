@@ -160,7 +160,7 @@ fn token(payload: &str) -> String {
     )
 }
 
-/// Payloads whose claims are accepted, but for what fills the rest.
+/// Payloads whose claims are accepted, except for the filling.
 fn known(issuer: &Issuer) -> Vec<(String, String)> {
     let room = 11_600;
     let list = |name: &str, element: &str| {

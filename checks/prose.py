@@ -65,7 +65,9 @@ def prose_of(path, lines):
                 fenced = not fenced
                 continue
             table = whole and (line.lstrip("/! ").startswith("|") or "](" in line or "://" in line)
-            text = " ".join(STRING.findall(line)) + " " + (comment.group(1) if comment else "")
+            # A string without a blank is a name or a value.
+            sentences = (string for string in STRING.findall(line) if " " in string)
+            text = " ".join(sentences) + " " + (comment.group(1) if comment else "")
             yield number, text, COMMENT_WIDTH if whole and not table and not fenced else None
         elif path.suffix in {".py", ".sh", ".toml", ".mjs"} or path.name in {"justfile", "run"}:
             comment = HASH_COMMENT.search(line)

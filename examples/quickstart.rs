@@ -131,7 +131,7 @@ impl<'a> Caller<'a> {
         calls.push(self.call("keys unavailable", LIST, Some(&new)).await?);
         calls.push(self.call("… while known keys work", LIST, good).await?);
 
-        // A good caller waits as it was told, and keeps its token.
+        // A good caller waits for `Retry-After`, and keeps its token.
         self.issuer.recover();
         wait(Duration::from_secs(1)).await;
         calls.push(

@@ -23,7 +23,7 @@ for target in $(cargo fuzz list); do
         covered=$(grep -oP '\bcov: \K[0-9]+' "$log" | tail -n 1)
         inputs=$(find "fuzz/corpus/$target" -type f | wc -l)
         echo "$target: $runs executions, $covered edges covered, $inputs inputs kept"
-        # A target that never gets past its start is no check. The slowest makes some thousands a second.
+        # A target that never gets past its start checks nothing. The slowest makes some thousands a second.
         if [ "$runs" -lt $((seconds * 50)) ]; then
             echo "$target made too few executions to mean anything" >&2
             failed=1

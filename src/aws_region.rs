@@ -3,7 +3,7 @@
 use crate::config_error::ConfigError;
 
 /// A group of AWS regions with its own host names. Only those that Cognito's documentation gives hosts
-/// for: a guessed host would trust, or send a secret to, whoever owns it.
+/// for: a guessed host would trust, or send a secret to, its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Partition {
     /// `aws`: `eu-west-1`.

@@ -35,7 +35,7 @@ use std::{
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no clock",
+    message = "`{Self}` is not a clock",
     note = "implement `Clock` for it, or take `SystemClock`, or in tests `testing::ManualClock`"
 )]
 pub trait Clock: Send + Sync + 'static {
@@ -114,7 +114,7 @@ impl Moment {
     }
 
     /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may stand still while the
-    /// machine sleeps. Erring towards "longer" refreshes too early, which harms nobody.
+    /// machine sleeps. Erring towards "longer" refreshes too early, which does no harm.
     pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         wall.max(self.monotonic.saturating_sub(earlier.monotonic))

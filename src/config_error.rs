@@ -203,7 +203,7 @@ pub enum ConfigError {
         /// The URL that would be fetched, without its query.
         jwks_url: String,
     },
-    /// A duration or size lies outside of its bounds.
+    /// A duration or size is outside its bounds.
     #[error("{setting} is {given}, but must be {accepted}")]
     OutOfRange {
         /// The builder method.

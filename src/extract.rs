@@ -11,7 +11,7 @@ use crate::{bearer_auth::claims_of, error::AuthError, token::claims::Claims};
 
 /// The claims of the request's token.
 ///
-/// As an argument `Claims` it demands a token: beneath an optional layer, a request without one gets 401. As an argument
+/// As an argument `Claims` it demands a token: inside an optional layer, a request without one gets 401. As an argument
 /// `Option<Claims>` it is `None` for such a request. The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the
 /// response. Without one, both return 500 and log an error.
 impl<S: Sync> FromRequestParts<S> for Claims {

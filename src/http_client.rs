@@ -27,7 +27,7 @@ struct Prepared {
 }
 
 impl HttpClient {
-    /// `longest` is what one request may take in all. The caller bounds the request by it; connecting may take nine tenths
+    /// `longest` is the longest one request may take. The caller bounds the request by it; connecting may take nine tenths
     /// of it, so that the error can tell the two apart.
     pub(crate) const fn new(url: ProtectedUrl, longest: Duration) -> Self {
         Self {

@@ -142,7 +142,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether the authority holds an `@`. A password may itself hold what ends an authority, so the text that is no URL at all
+/// Whether the authority holds an `@`. A password may itself hold what ends an authority, so text that is not a URL
 /// counts as well.
 pub(crate) fn has_user_info(url: &str) -> bool {
     let authority = url.find("://").map_or(0, |at| at + 3);
@@ -154,7 +154,7 @@ pub(crate) fn has_user_info(url: &str) -> bool {
 
 /// A URL as errors and logs may show it: whatever may be a password, a query or a fragment is replaced by `***`.
 ///
-/// Text that is no URL is treated alike, since a mistyped URL holds the same secrets as the right one.
+/// Text that is not a URL is treated alike, since a mistyped URL holds the same secrets as the right one.
 pub(crate) fn without_secrets(url: &str) -> String {
     let scheme = url.find("://").map_or(0, |at| at + 3);
     // A password may hold `/`, `?` and `#`, so everything up to the last `@` may be one.

@@ -130,7 +130,7 @@ impl UserPool {
 
     /// As [`external`](Self::external), with keys that may come over plain http from another host.
     ///
-    /// **Whoever is on the network path can replace the keys, and so forge tokens.** It is for an emulator under a name on
+    /// **Anyone on the network path can replace the keys, and so forge tokens.** It is for an emulator under a name on
     /// a private network, such as `http://cognito:9229/` among containers, and never for production. Building the verifier
     /// logs a warning. Proxies are not used for such a URL.
     ///
@@ -216,7 +216,7 @@ impl UserPool {
         })
     }
 
-    /// As [`with_jwks_url`](Self::with_jwks_url), and the URL may be plain http on another host. **Whoever is on the network
+    /// As [`with_jwks_url`](Self::with_jwks_url), and the URL may be plain http on another host. **Anyone on the network
     /// path can then replace the keys, and so forge tokens**: see [`external_unencrypted`](Self::external_unencrypted).
     ///
     /// # Errors
@@ -296,7 +296,7 @@ impl UserPool {
     /// scopes count.
     ///
     /// Scopes are plain strings, so the scope `orders/write` of one pool is the scope `orders/write` of every pool that a
-    /// verifier trusts. Say for each partner's pool which resource servers it is in charge of; otherwise whoever administers
+    /// verifier trusts. Say for each partner's pool which resource servers it is in charge of; otherwise an administrator of
     /// it can create a resource server named as one of yours.
     ///
     /// The resource server of a scope is what comes before its last `/`: `https://api.example.com` for
@@ -343,7 +343,7 @@ impl UserPool {
         Ok(self)
     }
 
-    /// Ignores the claim `cnf`, which a trigger of this pool writes with a meaning of its own.
+    /// Ignores the claim `cnf`, which a trigger of this pool writes with another meaning.
     ///
     /// By default a token with `cnf` is rejected as [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says
     /// that the token is bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC 8705) can

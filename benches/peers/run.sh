@@ -4,7 +4,7 @@
 #   benches/peers/run.sh            builds, checks and measures every peer
 #   benches/peers/run.sh --quick    one short round: that it still works
 #
-# Every peer is built by itself, so that nobody's features reach another's build. PEERS="ours from-fn" picks some.
+# Every peer is built by itself, so that no features are unified across peers. PEERS="ours from-fn" picks some.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TARGET_DIR="$PWD/target"

@@ -60,7 +60,7 @@ class Issuer:
         return "backend"
 
     def token(self, header: dict | None = None, without: str = "", **claims) -> str:
-        """A good client-credentials token, but for what is given."""
+        """A good client-credentials token, except for the given claims."""
         now = int(time.time())
         good = {
             "iss": self.url,

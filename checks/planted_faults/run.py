@@ -26,7 +26,7 @@ SOURCE = WORK / "source"
 BUILD = WORK / "build"
 # A test that hangs has noticed nothing.
 LONGEST_TEST = 120
-# Nobody steps through these programs, and debug information is most of what is written and linked. Dependencies have none anyway.
+# These programs are not debugged, and debug information is most of what is written and linked. Dependencies have none anyway.
 ENVIRONMENT = os.environ | {"CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_TERM_COLOR": "never"}
 
 
@@ -111,7 +111,7 @@ def main():
         program, test = fault["test"].split("::", 1)
         text = (SOURCE / fault["file"]).read_text() if (SOURCE / fault["file"]).is_file() else ""
         if (count := text.count(fault["find"])) != 1:
-            wrong.append(f"{fault['name']}: its text is {count} times in {fault['file']}; write the fault anew for what the file says now")
+            wrong.append(f"{fault['name']}: its text is {count} times in {fault['file']}; write the fault again for the present text")
             continue
         by_program.setdefault(program, []).append((fault, test))
 

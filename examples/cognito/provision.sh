@@ -105,7 +105,7 @@ fi
 
 # 1. The user pool: the issuer.
 if [ -z "$pool" ]; then
-    # Services are the users of this pool: nobody signs up.
+    # Services use this pool: users cannot sign up.
     pool=$(cognito create-user-pool \
         --pool-name "$name" \
         --user-pool-tags "$TAG=$TAG_VALUE" \

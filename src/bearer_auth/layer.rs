@@ -13,7 +13,7 @@ use crate::{
     verifier::Verifier,
 };
 
-/// Lets in requests whose bearer token a [`Verifier`] accepts; made by [`Verifier::layer`].
+/// Accepts requests whose bearer token a [`Verifier`] accepts; made by [`Verifier::layer`].
 ///
 /// # What it does to a request
 ///
@@ -47,13 +47,13 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct BearerAuthLayer<R = BearerChallenge> {
-    /// Complete at any time: axum clones and applies the layer of a handler's route anew for each request, so both must
+    /// Complete at any time: axum clones and applies the layer of a handler's route again for each request, so both must
     /// cost no more than a reference count.
     rules: Arc<Rules<R>>,
 }
 
 impl Verifier {
-    /// A layer that lets in requests with a token that this verifier accepts.
+    /// A layer that accepts requests with a token that this verifier accepts.
     pub fn layer(&self) -> BearerAuthLayer {
         BearerAuthLayer {
             rules: Arc::new(Rules::new(self.clone())),
@@ -86,7 +86,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     ///
     /// Needed only where the CORS layer stands *inside* of this one. It is better *outside*: then it answers
     /// preflight requests itself, and puts `Access-Control-Allow-Origin` on refusals too, without which a script
-    /// cannot read them. Guards beneath refuse what has no claims, preflight or not; in a method router's `route_layer` they do not
+    /// cannot read them. Guards inside reject a request without claims, preflight or not; in a method router's `route_layer` they do not
     /// see it.
     pub fn pass_cors_preflight(self) -> Self {
         self.change(|rules| rules.pass_cors_preflight = true)

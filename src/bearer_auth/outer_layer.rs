@@ -16,7 +16,7 @@ pub(crate) struct OuterLayer {
     pub(super) enforcement: Enforcement,
 }
 
-/// Whether a refusal is carried out.
+/// Whether a rejection is enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Enforcement {
     Enforce,
@@ -24,7 +24,7 @@ pub(crate) enum Enforcement {
 }
 
 impl OuterLayer {
-    /// Whether the layers outside of a guard refuse: one that enforces is enough.
+    /// Whether the layers outside a guard reject: one that enforces is enough.
     pub(crate) fn enforcement(extensions: &Extensions) -> Enforcement {
         extensions
             .get::<Self>()
@@ -45,7 +45,7 @@ impl OuterLayer {
         }
     }
 
-    /// Whether a layer outside of this one enforces. Claims without an [`OuterLayer`] come from one
+    /// Whether a layer outside this one enforces. Claims without an [`OuterLayer`] come from one
     /// that does.
     pub(super) fn enforces(extensions: &Extensions) -> bool {
         match extensions.get::<Self>() {

@@ -1,4 +1,4 @@
-//! What operators are told of a verdict: one `tracing` event and one count, in the same words.
+//! Reports a verdict to operators: one `tracing` event and one count, in the same words.
 
 use super::{
     outer_layer::Enforcement,

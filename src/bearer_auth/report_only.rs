@@ -6,7 +6,7 @@ use crate::error::AuthError;
 
 /// What a report-only layer found. It is in the extensions of the request and of the response.
 ///
-/// A guard inside such a layer passes every request, too, and adds its own finding, unless something outside of it found a
+/// A guard inside such a layer passes every request, too, and adds its own finding, unless something outside it found a
 /// refusal already.
 ///
 /// # Examples
@@ -30,7 +30,7 @@ impl ReportOnlyVerdict {
         Self { refused }
     }
 
-    /// Leaves with a request that passes in any case what a guard found, unless something outside of
+    /// Leaves with a request that passes in any case what a guard found, unless something outside
     /// the guard found a refusal already: enforced, the request would not have come this far.
     pub(crate) fn found_by_guard(extensions: &mut Extensions, refused: &AuthError) {
         let first = extensions

@@ -51,7 +51,7 @@ pub(super) enum Caller {
 /// A request that passes: what is left to do with its response.
 pub(super) struct Passed {
     pub(super) report: Option<ReportOnlyVerdict>,
-    /// Whether refusals from inside belong to an enforcing layer outside of this report-only one,
+    /// Whether refusals from inside belong to an enforcing layer outside this report-only one,
     /// which must not change anything.
     pub(super) outer_enforces: bool,
     /// Of an accepted token, if an observer or the response is to have them.

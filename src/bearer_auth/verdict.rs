@@ -1,4 +1,4 @@
-//! Verdicts, as an observer is told of them.
+//! Verdicts, as an observer gets them.
 
 use std::{fmt, sync::Arc};
 
@@ -50,7 +50,7 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// Who is told of verdicts. None by default, which costs nothing.
+/// Who gets the verdicts. None by default, which costs nothing.
 #[derive(Clone, Default)]
 pub(super) struct Observers(Vec<Arc<Observer>>);
 

@@ -134,7 +134,7 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Accepts a token URL that is plain http on another host. **Whoever is on the network path can then read the client
+    /// Accepts a token URL that is plain http on another host. **Anyone on the network path can then read the client
     /// secret and the tokens.** It is for an emulator under a name on a private network, such as
     /// `http://cognito:9229/oauth2/token` among containers, and never for production. `build` logs a warning. Proxies are not
     /// used for such a URL.
@@ -148,7 +148,7 @@ impl ClientCredentialsBuilder {
     /// How long a token request may take altogether, connection, both secrets and body included. The default is
     /// 10 s; at most 60 s.
     ///
-    /// Callers wait that long only where there is no good token. Bound them further with a timeout of their own: the request
+    /// Callers wait that long only without a usable token. Limit them further with a timeout around the call: the request
     /// goes on, and its token is there for the next call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -161,7 +161,7 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Checks the configuration. Nothing is sent; the first token is asked for when it is needed.
+    /// Checks the configuration. Nothing is sent; the first token is requested when it is needed.
     ///
     /// # Errors
     ///

@@ -149,7 +149,7 @@ impl ClientCredentials {
 
     /// A token that is good for some time yet. Waits only where there is none.
     ///
-    /// Ask anew for every call instead of keeping a token: that is what renews it.
+    /// Call this for every request instead of keeping a token: the call renews it.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl ClientCredentials {
         SendBearerLayer::new(self.clone(), origin)
     }
 
-    /// As [`layer`](Self::layer), for an http origin beyond loopback. **Whoever is on the way can read the token**, and use it
+    /// As [`layer`](Self::layer), for an http origin beyond loopback. **Anyone on the network path can read the token**, and use it
     /// until it expires: only where something else encrypts, such as a service mesh.
     ///
     /// # Errors

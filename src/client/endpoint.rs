@@ -114,7 +114,7 @@ impl From<BodyError> for TokenError {
         match error {
             BodyError::BrokenOff => Self::NoResponse,
             BodyError::TooLarge => Self::MalformedResponse {
-                problem: "is longer than a token reply can be",
+                problem: "is longer than a token response can be",
             },
         }
     }

@@ -9,7 +9,7 @@ use crate::{error::ConnectError, error_debug::debug_as_display};
 
 /// Why there is no token, and what to do about it.
 ///
-/// No variant holds a byte of the reply or of the request: neither a secret nor what the token endpoint wrote can get into a
+/// No variant holds a byte of the response or of the request: neither a secret nor what the token endpoint wrote can get into a
 /// log through it.
 ///
 /// # Examples
@@ -47,9 +47,9 @@ pub enum TokenError {
         "the token endpoint does not offer the client-credentials grant; check the token URL (unsupported_grant_type)"
     )]
     UnsupportedGrantType,
-    /// Status 200 with something that is no token reply (RFC 6749 §5.1).
+    /// Status 200 without a token response (RFC 6749 §5.1).
     #[error(
-        "the token endpoint's reply {problem}; check the token URL, and for a proxy in between"
+        "the token endpoint's response {problem}; check the token URL, and look for a proxy in between"
     )]
     MalformedResponse {
         /// What is wrong with it: a fixed text.

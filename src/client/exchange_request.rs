@@ -1,4 +1,4 @@
-//! What is asked for on behalf of a subject (RFC 8693 §2.1).
+//! A token request on behalf of a subject (RFC 8693 §2.1).
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -25,7 +25,7 @@ pub(super) enum Target {
     Resource(Arc<str>),
 }
 
-/// What is asked for on behalf of one subject.
+/// A token request on behalf of one subject.
 pub(super) struct ExchangeRequest {
     subject: SubjectToken,
     target: Option<Target>,
@@ -39,7 +39,7 @@ enum Actor {
     Token(AccessToken),
 }
 
-/// The client whose token is the actor's. Getting it may take a token request of its own, which is made only when an exchange is.
+/// The client whose token is the actor's. Getting it may take a further token request, which is made only when an exchange is.
 pub(super) trait ObtainToken: Send + Sync {
     fn obtain_token(&self) -> ObtainedToken<'_>;
 }

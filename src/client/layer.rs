@@ -98,7 +98,7 @@ impl<R> SendBearerLayer<R> {
         Ok(self)
     }
 
-    /// Sends a request again, once, if its token was refused and another one could be had. Off by default.
+    /// Sends a request again, once, if its token was rejected and another one is available. Off by default.
     ///
     /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned for every request. A callee
     /// that refuses a token has not acted on the request, so this is for every method.

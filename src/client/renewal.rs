@@ -215,3 +215,6 @@ impl InFlight {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

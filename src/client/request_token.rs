@@ -1,4 +1,4 @@
-//! What is asked for, and the seam between deciding that a token is needed and getting one.
+//! The token request, and the seam between deciding that a token is needed and getting one.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -13,7 +13,7 @@ use super::{
 pub(super) enum TokenRequest {
     /// The client's own token.
     ClientCredentials(Scopes),
-    /// A token on behalf of somebody.
+    /// A token on behalf of a subject.
     Exchange(Arc<ExchangeRequest>),
 }
 

@@ -98,7 +98,7 @@ pub(super) fn use_of(token: TokenView) -> Use {
 /// How long no renewal is tried after this many failures in a row.
 ///
 /// Doubles from 1 s to 60 s, of which a random half is left out. A `Retry-After` is waited for in addition, so that a fleet
-/// that was told the same second does not come back in it.
+/// that got the same second does not come back in it.
 pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let ceiling = (FIRST_BACK_OFF * (1 << doublings)).min(LONGEST_BACK_OFF);

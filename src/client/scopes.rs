@@ -1,4 +1,4 @@
-//! The scopes that a token is asked for.
+//! The scopes of a token request.
 
 use std::sync::Arc;
 

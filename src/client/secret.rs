@@ -34,7 +34,7 @@ impl ClientAuthentication {
     }
 }
 
-/// A client secret, which is shown to the issuer and to nobody else.
+/// A client secret, which is sent to the issuer only.
 #[derive(PartialEq, Eq)]
 pub(super) struct ClientSecret(Box<str>);
 

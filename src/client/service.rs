@@ -99,7 +99,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The service that was polled ready goes with the request; the clone stays behind and is polled anew.
+        // The service that was polled ready goes with the request; the clone stays behind and is polled again.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         SendBearerFuture(if self.may_have_token(request.uri()) {
@@ -148,7 +148,7 @@ where
         Ok(other) if other.header_value() != token.header_value() => other,
         Ok(_) | Err(_) => return Ok(response),
     };
-    // Gives its connection back before the next one is asked for.
+    // Gives its connection back before it requests the next one.
     drop(response);
     tracing::debug!("a callee refused the token; sending the request once more with another");
     poll_fn(|cx| ready.poll_ready(cx))

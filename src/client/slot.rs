@@ -86,7 +86,7 @@ impl TokenSlot {
         };
     }
 
-    /// Takes in a failed request, and says what those get who waited for it: the token at hand as long as it can be used.
+    /// Records a failed request, and returns what its waiters get: the token at hand as long as it can be used.
     pub(super) fn fail(
         &mut self,
         error: TokenError,

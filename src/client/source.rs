@@ -1,4 +1,4 @@
-//! The token source: carries out what the slots decide. Clock, locks, tasks and waits are here and nowhere else.
+//! The token source: does what the slots decide. Clock, locks, tasks and waits are here and nowhere else.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -34,10 +34,10 @@ use crate::{
 ///
 /// # No caller waits without end
 ///
-/// A request runs in a task of its own: a caller who goes away does not cancel it. Its task may be on a runtime that stands
+/// A request runs in a separate task: a caller that disconnects does not cancel it. Its task may be on a runtime that stands
 /// still or goes away, so nothing relies on its reporting back:
 ///
-/// * A caller waits at most one time-out, by the timer of its own runtime, and then gives up the request it waited for.
+/// * A caller waits at most one time-out, by its runtime's timer, and then gives up the request it waited for.
 /// * A call that finds a request older than the time-out, by the clock, gives it up and starts another one.
 /// * A [`RenewalPermit`] that is dropped without a result frees the slot, and those who wait look again.
 ///

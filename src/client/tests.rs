@@ -489,7 +489,7 @@ async fn a_rejected_token_stays_in_use_while_no_other_can_be_had() {
     assert_token(&caller.token().await, "1");
     assert_token(&caller.token().await, "1");
     assert_eq!(script.requests(), 2);
-    // From then on nobody waits for it.
+    // From then on no call waits for it.
     clock.advance(SECOND);
     assert_token(&caller.token().await, "1");
     script.asked(3).await;

@@ -51,8 +51,8 @@ struct Obtained {
 }
 
 impl AccessToken {
-    /// A token asked for at this moment. Its lifetime counts from the request, not from the reply: erring towards "older"
-    /// renews too early, which harms nobody.
+    /// A token asked for at this moment. Its lifetime counts from the request, not from the response: erring towards "older"
+    /// renews too early, which does no harm.
     pub(super) fn new(
         response: TokenResponse,
         at: Moment,
@@ -77,7 +77,7 @@ impl AccessToken {
         self.0.header_value.clone()
     }
 
-    /// The token itself, for a protocol that wants it elsewhere. Whoever has it is the caller until it expires.
+    /// The token itself, for a protocol that wants it elsewhere. Its holder is the caller until it expires.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0
@@ -98,7 +98,7 @@ impl AccessToken {
             .unwrap_or(self.0.at.wall)
     }
 
-    /// Notes that a callee refused it. Whether that renews it is decided by whoever is asked for a token next.
+    /// Notes that a callee refused it. The next call for a token decides whether that renews it.
     pub(super) fn reject(&self) {
         self.0.rejected.store(true, Ordering::Relaxed);
     }

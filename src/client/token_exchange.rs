@@ -1,4 +1,4 @@
-//! Tokens on behalf of somebody (RFC 8693).
+//! Tokens on behalf of a subject (RFC 8693).
 
 use std::{fmt, sync::Arc, time::Duration};
 

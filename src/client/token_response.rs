@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use super::TokenError;
 use crate::json;
 
-/// The largest reply that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
+/// The largest response that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// Where the reply does not say how long the token lives: the shortest that Cognito lets one configure.
+/// Where the response does not say how long the token lives: the shortest that Cognito lets one configure.
 const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
 /// The longest that Cognito lets one configure. What claims to live longer is renewed as if it lived this long.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -116,7 +116,7 @@ impl TokenResponse {
 }
 
 const WRONG_FORM: TokenError = TokenError::MalformedResponse {
-    problem: "is no JSON object of the expected form",
+    problem: "is not a JSON object of the expected form",
 };
 
 fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, TokenError> {
@@ -144,7 +144,7 @@ fn is_b64token(token: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
-/// What a reply with another status than 200 means. The body may be empty or no JSON: then the status has to do.
+/// What a response with another status than 200 means. The body may be empty or not JSON: then the status decides.
 pub(super) fn refusal(
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bearer_token_reply_is_refused_by_kind() {
-        let form = "is no JSON object of the expected form";
+        let form = "is not a JSON object of the expected form";
         let kind = "does not say that the token is of type Bearer";
         let token = "holds no access token that could be sent";
         for (body, expected) in [

@@ -24,7 +24,7 @@ use crate::{
 ///    fails to keep that, for instance during a failover, the cost is a further token request.
 ///
 /// It need not keep secrets: values are encrypted and authenticated (AES-256-GCM, bound to their name) before they get here,
-/// and names are digests. Whoever can write to it can only make the processes ask for tokens themselves.
+/// and names are digests. A writer can only make the processes ask for tokens themselves.
 ///
 /// Each call is given up after a tenth of the time-out of a token request. After an error the process makes the token request
 /// itself, as it would without a store.

@@ -1,4 +1,4 @@
-//! What Cognito documents and nobody here has seen it do.
+//! What Cognito documents, and what was not run against it.
 //!
 //! The forms below follow AWS's developer guide and service model of November 2026. They are tested against
 //! [`LocalIssuer`](crate::testing::LocalIssuer), which follows the same documents, and token exchange also against `idpyoidc`, an RFC 8693

@@ -223,7 +223,7 @@ mod tests {
             field_says_invalid_token(field.as_bytes());
         }
 
-        /// Whatever stands in the other parameters, and however they are separated.
+        /// Whatever the other parameters contain, and however they are separated.
         #[test]
         fn the_error_is_found_among_other_parameters(
             before in prop::collection::vec(r#"[ -~]{0,12}"#, 0..4),

@@ -127,7 +127,7 @@ pub(crate) mod signing {
         digest(&SHA256, message)
     }
 
-    /// Bytes that nobody can guess, or `None` if the system has none (which it has).
+    /// Unpredictable bytes, or `None` if the system has none (which it has).
     pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
         let mut bytes = [0; N];
         rand::fill(&mut bytes).ok()?;

@@ -11,7 +11,7 @@ use crate::{error::Denied, token::claims::Claims};
 
 /// Which callers and tokens are denied, as a denylist's source says at one moment.
 ///
-/// The two verbs differ in what the caller is told to do:
+/// The two verbs differ in what the caller has to do:
 ///
 /// * `deny_…`: a new token does not help. 403, and the caller keeps its token.
 /// * `revoke_…`: this token is no longer good. 401, and the caller gets a new one.
@@ -49,7 +49,7 @@ pub struct DeniedCallers {
 }
 
 impl DeniedCallers {
-    /// Denies nobody.
+    /// An empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -100,7 +100,7 @@ impl DeniedCallers {
         self
     }
 
-    /// Lists values of another kind, for a check of your own: closed tenants, blocked groups.
+    /// Lists values of another kind, for your own check: closed tenants, blocked groups.
     /// [`check`](Self::check) does not look at them; [`contains`](Self::contains) does.
     #[must_use]
     pub fn list_values(mut self, kind: &str, values: impl IntoIterator<Item: AsRef<str>>) -> Self {

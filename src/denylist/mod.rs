@@ -132,7 +132,7 @@ impl Denylist {
         move |claims| denylist.check(claims)
     }
 
-    /// The current list, for a check of your own.
+    /// The current list, for your own check.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Denylist {
     ///
     /// Loads never overlap. Any number of calls during one load cause one more.
     pub fn refresh(&self) {
-        // Nobody waits for the outcome; without a task there is none.
+        // No caller waits for the outcome; without a task there is none.
         let _ = self.requests.send(oneshot::channel().0);
     }
 

@@ -77,7 +77,7 @@ impl LoadError {
     }
 }
 
-/// What those who wait for a load are told.
+/// What the waiters of a load get.
 pub(super) type Outcome = Result<(), LoadError>;
 
 type Loading =

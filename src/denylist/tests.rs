@@ -459,7 +459,7 @@ fn a_caller_is_denied_by_each_kind_of_entry_and_by_no_other() {
                 .revoke_client_tokens("client-1", issued),
             Err(Denied::revoked()),
         ),
-        // A new token does not help, so that is what the caller is told.
+        // A new token does not help, and the response says so.
         (
             none().revoke_tokens(["token-1"]).deny_clients(["client-1"]),
             Err(Denied::forbidden()),

@@ -85,16 +85,16 @@ pub enum AuthError {
         /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
         retry_after: Duration,
     },
-    /// A guard or an extractor found that no `BearerAuth` service stands outside of it.
-    #[error("no BearerAuthLayer is outside of this route; add `verifier.layer()` around it")]
+    /// No `BearerAuth` service wraps the guard or extractor.
+    #[error("this route is not wrapped in a `BearerAuthLayer`; add `verifier.layer()`")]
     MissingLayer,
-    /// The payload is no JSON object, or a claim in it cannot be read.
+    /// The payload is not a JSON object, or a claim in it cannot be read.
     #[error("the token's claims are malformed")]
     MalformedClaims,
     /// The `Authorization` field says `Bearer`, but no token68 follows (RFC 6750 §2.1).
     #[error("the Authorization field holds no well-formed bearer token")]
     MalformedCredentials,
-    /// The header is no JSON object, or `alg` or `kid` in it cannot be read.
+    /// The header is not a JSON object, or `alg` or `kid` in it cannot be read.
     #[error("the token's header is malformed")]
     MalformedHeader,
     /// The token is not three strictly encoded base64url parts (RFC 7515 §7.1).
@@ -155,7 +155,7 @@ impl AuthError {
         }
     }
 
-    /// What the caller is told.
+    /// What the response tells the caller.
     pub(crate) const fn kind(&self) -> RejectionKind {
         match self {
             Self::Expired => RejectionKind::ExpiredToken,

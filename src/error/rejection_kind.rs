@@ -1,4 +1,4 @@
-//! What a refused caller is told: one of nine answers, each with fixed texts. Which check failed is not among them.
+//! What the response tells a rejected caller: one of nine kinds, each with fixed texts. Which check failed is not among them.
 
 use http::StatusCode;
 
@@ -47,7 +47,7 @@ impl RejectionKind {
         }
     }
 
-    /// One sentence for people. Printable ASCII without quotes, backslashes and percent signs, so that it can stand in every
+    /// One sentence for people. Printable ASCII without quotes, backslashes and percent signs, so that it fits into every
     /// form of answer as it is.
     pub(crate) const fn description(self) -> &'static str {
         match self {

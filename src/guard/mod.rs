@@ -56,7 +56,7 @@
 //!
 //! # Two guards, one inside the other
 //!
-//! Each demands its own rule. What a caller is told depends on which of them refuses:
+//! Each demands its own rule. The response depends on which of them rejects:
 //!
 //! * If the inner one refuses, the challenge names the scopes of both, and of the layer.
 //! * If the outer one refuses, the challenge names its own scopes and the layer's. A guard does not know what it wraps: a tower

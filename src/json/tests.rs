@@ -24,7 +24,7 @@ fn accepts(text: &str) -> bool {
     members(text, Steps::Any).is_ok()
 }
 
-/// What serde_json says of an object whose values nobody wants.
+/// What serde_json says of an object whose values are not read.
 fn serde_json_accepts(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok()
 }

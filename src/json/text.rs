@@ -1,4 +1,4 @@
-//! Strings of a JSON text: where they are, and what they say.
+//! Strings of a JSON text: where they are, and their values.
 
 use memchr::memchr;
 

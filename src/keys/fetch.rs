@@ -18,7 +18,7 @@ const MAX_ETAG_BYTES: usize = 1024;
 /// The crate's own fetcher uses reqwest and needs no configuration. Implement this for another HTTP client, a proxy with
 /// a login, or a set kept in a secret store. What is fetched is validated by the caller; the fetcher only transports.
 ///
-/// A call is made in a task of its own, given up after `fetch_timeout`, and never made twice at a time.
+/// A call is made in a separate task, abandoned after `fetch_timeout`, and never made twice at a time.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ pub struct JwksRequest<'a> {
 }
 
 impl<'a> JwksRequest<'a> {
-    /// A request for this URL that is not conditional: for testing a fetcher of one's own.
+    /// A request for this URL that is not conditional: for testing your own fetcher.
     #[must_use]
     pub const fn new(url: &'a str) -> Self {
         Self { url, etag: None }
@@ -87,7 +87,7 @@ impl fmt::Debug for JwksRequest<'_> {
     }
 }
 
-/// A successful reply.
+/// A successful response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksResponse {
     pub(super) document: Option<String>,
@@ -126,7 +126,7 @@ impl JwksResponse {
         self
     }
 
-    /// The reply's `Cache-Control: max-age`. It can only shorten the time to the next refresh, and not below 5 minutes.
+    /// The response's `Cache-Control: max-age`. It can only shorten the time to the next refresh, and not below 5 minutes.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);

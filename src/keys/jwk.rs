@@ -172,7 +172,7 @@ impl<'de> Deserialize<'de> for Name {
             }
         }
 
-        // As bytes, because a name with a lone surrogate is no string.
+        // As bytes, because a name with a lone surrogate is not a string.
         deserializer.deserialize_bytes(NameVisitor)
     }
 }

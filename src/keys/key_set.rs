@@ -95,7 +95,7 @@ impl SkippedKey {
 impl KeySet {
     /// # Errors
     ///
-    /// [`KeySetError`]. An unusable entry beside a usable one is no error: it is skipped, and listed.
+    /// [`KeySetError`]. An unusable entry beside a usable one is not an error: it is skipped, and listed.
     pub(crate) fn parse(document: &str) -> Result<Self, KeySetError> {
         let set = JwkSet::parse(document).ok_or(KeySetError::NotAJwkSet)?;
         if set.keys.len() > MAX_KEYS {

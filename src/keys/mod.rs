@@ -1,7 +1,7 @@
 //! Where keys come from, how fresh they are, and what happens when they are unavailable.
 //!
 //! Readers take an immutable key set without a lock. It is replaced as a whole, by at most one fetch at a time, which runs in a
-//! task of its own: a caller that disconnects does not cancel it. A request that notices the age of the keys causes the fetch,
+//! separate task: a caller that disconnects does not cancel it. A request that notices the age of the keys causes the fetch,
 //! never a timer, so an idle process or a frozen Lambda does not poll.
 //!
 //! | state | when | a known `kid` | an unknown `kid` |

@@ -8,7 +8,7 @@ use super::status::KeyState;
 const SHORTEST_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 /// How much of the refresh interval is random.
 const REFRESH_JITTER: f64 = 0.1;
-/// What a rejected caller is told when nothing better is known.
+/// The `Retry-After` when nothing better is known.
 pub(super) const SHORTEST_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// When keys are refreshed and given up.

@@ -1,4 +1,4 @@
-//! What operators are told of a key source: one event per fetch, with a count in the same words, and one per change of state.
+//! Reports a key source to operators: one event per fetch, with a count in the same words, and one per change of state.
 //!
 //! Subscribers and recorders are foreign code, which may ask for the key status; so nothing is reported while the ledger is
 //! locked.

@@ -69,7 +69,7 @@ impl ReqwestFetcher {
             Some(not_modified) => not_modified,
             None => {
                 let body = http_client::read_body(response, MAX_JWKS_BYTES).await?;
-                // JSON is UTF-8 (RFC 8259 §8.1), so this is no set, and asking again would not make it one.
+                // JSON is UTF-8 (RFC 8259 §8.1), so this is not a key set, and asking again would not make it one.
                 let body = String::from_utf8(body).map_err(|_| KeySetError::NotAJwkSet)?;
                 JwksResponse::document(body)
             }

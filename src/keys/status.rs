@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{fetch::FetchError, key_set::SkippedKey};
 
-/// The state of a verifier's keys. What each means for a request is told on the crate page, under *Key freshness*.
+/// The state of a verifier's keys. The crate page says what each means for a request, under *Key freshness*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyState {
@@ -127,7 +127,7 @@ impl KeyStatus {
 
     /// Whether requests can be answered: `false` only in [`KeyState::Empty`] and [`KeyState::Expired`].
     ///
-    /// A process that nobody sends requests to does not fetch, so a probe that waits for readiness before it lets
+    /// A process without requests does not fetch, so a probe that waits for readiness before it lets
     /// requests through must call [`Verifier::warm_up`](crate::Verifier::warm_up) first.
     #[must_use]
     pub const fn is_ready(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The only file that names the `metrics` facade.
 //!
-//! Names and labels that are literals cost no memory per call. So what happens with every request that is let in has its
+//! Names and labels that are literals cost no memory per call. So what happens with every accepted request has its
 //! labels written out; what happens less often passes them as values, for which the facade allocates.
 
 use std::time::{Duration, SystemTime};

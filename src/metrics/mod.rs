@@ -1,14 +1,14 @@
 //! Counters, gauges and histograms: what is recorded, by whom it is called, and the one switch between recording and not.
 //!
 //! Callers call the same functions whether the `metrics` feature is on or not. `facade` is the only file that names the
-//! facade crate; `noop` has the same functions without a body. Names, labels and when each is recorded stand in
+//! facade crate; `noop` has the same functions without a body. Names, labels and when each is recorded are in
 //! `docs/guide/observability.md`, which a test compares with what is recorded.
 //!
 //! A recorder is foreign code: nothing here may be called while the key source's ledger is locked.
 
 #![cfg_attr(
     not(feature = "metrics"),
-    allow(dead_code, reason = "only the facade reads what it is told")
+    allow(dead_code, reason = "only the facade reads its arguments")
 )]
 
 #[cfg_attr(not(feature = "metrics"), path = "noop.rs")]

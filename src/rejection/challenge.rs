@@ -17,7 +17,7 @@ pub(crate) struct ChallengeParameters {
     pub(crate) resource_metadata: Option<QuotableText>,
 }
 
-/// A text that can stand in a quoted string without escaping (RFC 9110 §5.6.4).
+/// A text that fits into a quoted string without escaping (RFC 9110 §5.6.4).
 #[derive(Clone, Debug)]
 pub(crate) struct QuotableText(Box<str>);
 

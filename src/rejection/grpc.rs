@@ -20,8 +20,8 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 /// | --- | --- |
 /// | no token, a bad one, or a malformed request | 16, `UNAUTHENTICATED` |
 /// | scopes not met, or the check forbids | 7, `PERMISSION_DENIED` |
-/// | the keys cannot be had | 14, `UNAVAILABLE`, with `grpc-retry-pushback-ms` for clients that have a retry policy (gRPC proposal A6) |
-/// | no [`BearerAuthLayer`](crate::BearerAuthLayer) outside of a guard | 13, `INTERNAL` |
+/// | the keys are unavailable | 14, `UNAVAILABLE`, with `grpc-retry-pushback-ms` for clients that have a retry policy (gRPC proposal A6) |
+/// | no [`BearerAuthLayer`](crate::BearerAuthLayer) outside a guard | 13, `INTERNAL` |
 ///
 /// `grpc-message` is a fixed text.
 ///
@@ -45,7 +45,7 @@ pub struct Grpc<F = BearerChallenge> {
 }
 
 impl Grpc {
-    /// Answers what is no gRPC request with [`BearerChallenge`].
+    /// Responds to other requests than gRPC with [`BearerChallenge`].
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Grpc {
 }
 
 impl<F> Grpc<F> {
-    /// Answers what is no gRPC request in this form.
+    /// Responds to other requests than gRPC in this form.
     #[must_use]
     pub fn otherwise<F2>(self, form: F2) -> Grpc<F2> {
         Grpc { otherwise: form }

@@ -32,7 +32,7 @@ use crate::error::AuthError;
 /// | [`ProblemJson`] | the same with a problem document (RFC 9457) |
 /// | [`Grpc`] | a gRPC status to gRPC requests, another form to the others |
 /// | a closure `Fn(Rejection<'_>) -> Response<B>` | whatever it makes |
-/// | a type of your own | as below |
+/// | your own type | as below |
 ///
 /// It is called for every request that is refused: by the layer, and by a guard, an extractor or a
 /// handler inside it. The layer then adds what a form left out: `WWW-Authenticate` to 401 and 403

@@ -49,7 +49,7 @@ pub(crate) enum Outside {
 }
 
 impl PendingRefusal {
-    /// The response that stands in until a layer forms the refusal. `path` is for the log, and `None`
+    /// The placeholder until a layer builds the response. `path` is for the log, and `None`
     /// where the place that refuses does not know it.
     pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
         Self::response_inside(error, path, Outside::Unknown)

@@ -18,7 +18,7 @@ pub(crate) fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_scope_char)
 }
 
-/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is no sign of
+/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is not a sign of
 /// that: Cognito accepts it within an identifier and within a name.
 fn is_list(scope: &str) -> bool {
     scope.contains(',') && scope.split(',').all(is_whole_cognito_scope)
@@ -34,7 +34,7 @@ fn is_whole_cognito_scope(scope: &str) -> bool {
         .is_some_and(|(identifier, name)| !identifier.is_empty() && !name.is_empty())
 }
 
-/// `NQCHAR` of RFC 6749 appendix A: what can stand in a quoted string unescaped.
+/// `NQCHAR` of RFC 6749 appendix A: what fits into a quoted string unescaped.
 const fn is_scope_char(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }

@@ -141,7 +141,7 @@ impl ScriptedFetcher {
         *self.calls.borrow()
     }
 
-    /// Waits until there have been this many calls in all: a fetch runs in a task of its own.
+    /// Waits until there have been this many calls in total: a fetch runs in a separate task.
     pub async fn wait_for_calls(&self, calls: usize) {
         // It fails only when the sender is gone, which `self` holds.
         let _ = self

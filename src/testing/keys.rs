@@ -113,7 +113,7 @@ impl SigningKeys {
         FIXTURES.clone()
     }
 
-    /// New keys, but for the one that nobody trusts.
+    /// New keys, except for the untrusted one.
     pub(super) fn generate() -> Self {
         Self {
             access: NamedKey::generate(),

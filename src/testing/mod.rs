@@ -1,6 +1,6 @@
 //! Tests for services that are guarded by this crate, without AWS and without a network.
 //!
-//! **Never for production.** The private keys in here are published with the crate: whoever wants to can sign with them. A
+//! **Never for production.** The private keys in here are published with the crate: anyone can sign with them. A
 //! service that trusts a [`TestPool`] trusts everybody. Turn the feature on under `[dev-dependencies]` only; nothing of it is
 //! compiled in by default.
 //!

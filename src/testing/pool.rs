@@ -45,7 +45,7 @@ impl TestPool {
     /// The id of the pool that [`new`](Self::new) makes.
     pub const ID: &str = "eu-west-1_TestOnly1";
 
-    /// The pool `eu-west-1_TestOnly1`, with a clock of its own.
+    /// The pool `eu-west-1_TestOnly1`, with its own clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_id(Self::ID).expect("the id is well-formed")
@@ -65,7 +65,7 @@ impl TestPool {
         })
     }
 
-    /// What a verifier is told to trust. Its JWKS URL is that of AWS, where this pool does not exist: take
+    /// The pool for a verifier. Its JWKS URL is that of AWS, where this pool does not exist: take
     /// [`pinned_user_pool`](Self::pinned_user_pool), or give a [`ScriptedFetcher`](super::ScriptedFetcher).
     #[must_use]
     pub fn user_pool(&self) -> UserPool {

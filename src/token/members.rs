@@ -197,7 +197,7 @@ impl Found {
     fn complete(self, payload: &[u8]) -> Option<Members> {
         let token_use = self.token_use.flatten();
         // An ID token names its app client in `aud`, every other one in `client_id`. Each may carry
-        // the other's claim with another meaning, so neither stands in for the other.
+        // the other's claim with another meaning, so neither replaces the other.
         let (client_id, username, audience) = match (token_use, self.audience) {
             (Some(TokenUse::Id), Some(Value::String(client_id))) => {
                 (Some(client_id), self.cognito_username, None)

@@ -61,7 +61,7 @@ fn saturate(nanos: i128) -> i64 {
 impl NumericDate {
     /// Reads a JSON number (RFC 8259 §6), as it is written.
     ///
-    /// `None` for a number of more than 64 characters, and for a date outside of the years 1 to 9999.
+    /// `None` for a number of more than 64 characters, and for a date outside the years 1 to 9999.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,

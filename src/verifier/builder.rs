@@ -197,7 +197,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// A check of your own, for what configuration cannot say: a list of leaked clients, a tenant's rule. Each call adds one. A
+    /// Your own check, for what configuration cannot say: a list of leaked clients, a tenant's rule. Each call adds one. A
     /// token must pass them all; they are called in the order in which they were added, until one denies.
     ///
     /// It is called after the signature and before scopes, on every request, also for a token that was seen before. It must
@@ -230,7 +230,7 @@ impl VerifierBuilder {
     }
 
     /// How often tokens with unknown `kid`s may cause a fetch, once two in a row have. A new key works within this time of its
-    /// publication, whoever asked for it before.
+    /// publication, no matter who asked for it before.
     ///
     /// It is also how long a `kid` is rejected without another look after the issuer was found not to have it, and the
     /// longest back-off of an attempt that a request needs.
@@ -241,7 +241,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// How long a fetch may take in all, and so how long a request may wait for one: name resolution, TCP, TLS and the
+    /// The longest a fetch may take, and so the longest a request may wait for one: name resolution, TCP, TLS and the
     /// response together. The default is 5 seconds; at most 60 seconds are accepted.
     ///
     /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal share of that, so that
@@ -273,13 +273,13 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside of the bounds named above.
+    /// 1. [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside the bounds named above.
     /// 2. [`ConfigError::EmptyList`] if no token use is accepted.
     /// 3. [`ConfigError::InvalidAudience`] if an audience is empty, too long, or has white space or control characters in it.
     /// 4. [`ConfigError::IssuerTwice`] if two pools share an issuer.
     /// 5. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
     /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
-    ///    certificates, and no keys were handed in to start with.
+    ///    certificates, and the pool has neither seeded nor pinned keys.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
         metrics::describe();
@@ -390,7 +390,7 @@ impl VerifierBuilder {
         Ok(())
     }
 
-    /// One source per JWKS URL, so that pools behind one endpoint do not fetch it twice. A pool with keys of its own has its
+    /// One source per JWKS URL, so that pools behind one endpoint do not fetch it twice. A pool with its own keys has its
     /// own.
     fn sources(&self, clock: &Arc<dyn Clock>) -> Result<PerPool<Arc<KeySource>>, ConfigError> {
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();

@@ -130,7 +130,7 @@ impl Verifier {
     /// The [`FetchError`] of the first pool whose keys could not be fetched. The others have been fetched nevertheless, so with
     /// several pools an error need not keep the service from starting; see [`is_ready`](Self::is_ready).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
-        // Each fetch runs in a task of its own, so what is started here goes on while another one is waited for.
+        // Each fetch runs in a separate task, so what is started here goes on while another one is waited for.
         let mut started = Vec::new();
         for source in self.shared.sources.iter() {
             started.push((source, source.warm_up()));
@@ -195,7 +195,7 @@ impl Verifier {
             .collect()
     }
 
-    /// This verifier with another audience. It shares the keys, and has a token cache of its own: a cached token is not asked
+    /// This verifier with another audience. It shares the keys, and has its own token cache: a cached token is not asked
     /// for its audience again.
     pub(crate) fn with_audience(&self, change: impl FnOnce(&mut ExpectedAudience)) -> Self {
         let shared = &*self.shared;
@@ -374,7 +374,7 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// What is done with every token whose signature has verified: the current span is told who is calling, and the
+    /// What is done with every token whose signature has verified: the current span gets the caller, and the
     /// service's own checks have a say.
     fn run_check(&self, claims: Claims) -> Result<Claims, AuthError> {
         name_caller(&claims);
@@ -390,7 +390,7 @@ impl Verifier {
 }
 
 /// Records the app client in the current span, if that declares a field for it. Claims are those of a verified token, so
-/// nobody can write a name of his choice there.
+/// a caller cannot choose the name.
 fn name_caller(claims: &Claims) {
     // To ask for the span would cost more than all that is left to do.
     if LevelFilter::current() != LevelFilter::OFF {

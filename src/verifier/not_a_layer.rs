@@ -12,7 +12,7 @@ use super::Verifier;
     message = "a `Verifier` is not a layer, it makes one",
     label = "write `verifier.layer()`"
 )]
-#[allow(unnameable_types, reason = "nobody is to implement it")]
+#[allow(unnameable_types, reason = "not to be implemented")]
 pub trait MadeByVerifierLayer {
     /// Never called: there is no `Self`.
     fn never(self) -> Infallible;

@@ -41,7 +41,7 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// Verifies every token anew.
+    /// Verifies every token again.
     #[must_use]
     pub const fn disabled() -> Self {
         Self { max_bytes: 0 }
@@ -60,7 +60,7 @@ impl Default for TokenCache {
     }
 }
 
-/// The cache itself. Only tokens that were let in are in it.
+/// The cache itself. It contains accepted tokens only.
 pub(crate) struct VerifiedTokens {
     entries: Option<Cache<Token, VerifiedToken, Bytes, foldhash::fast::RandomState>>,
 }
@@ -124,7 +124,7 @@ struct Token(Box<[u8]>);
 /// A token to look up.
 struct Seen<'a>(&'a [u8]);
 
-/// Only the end of the signature is hashed. Nobody can choose it: every token in the cache carries a signature that
+/// Only the end of the signature is hashed. A stranger cannot choose it: every token in the cache carries a signature that
 /// verified, so its bytes are as good as random. The hash decides where to look, and equality whether it was found.
 fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
     let tail = token.last_chunk::<32>().map_or(token, |tail| &tail[..]);
@@ -242,7 +242,7 @@ mod tests {
         assert!((10_000..15_000).contains(&(long - plain)), "{long}");
 
         let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-        let user = || pool.token().user("somebody").groups([""; 0]);
+        let user = || pool.token().user("user-1").groups([""; 0]);
         let in_groups = memory(&user().claim("cognito:groups", names));
         let not_in_groups = memory(&user().claim("cognito:grouqs", names));
         assert_eq!(in_groups - not_in_groups, 10 * size_of::<Span>());

@@ -1,4 +1,4 @@
-//! What a stranger can make the service allocate: a token whose signature nobody has checked.
+//! What a stranger can make the service allocate: a token whose signature is not verified yet.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tower_cognito::{Verifier, testing::TestPool};
@@ -123,7 +123,7 @@ fn no_mixture_costs_more_than_its_texts_before_its_signature() {
     }
 }
 
-/// A token that is the same but for its signature is accepted: what is long is not rejected.
+/// The same token with a valid signature is accepted: length is not rejected.
 #[test]
 fn a_good_token_may_be_as_long() {
     let pool = TestPool::new();
@@ -136,6 +136,6 @@ fn a_good_token_may_be_as_long() {
         verified(&verifier, &token.build(), accepted);
     }
     let groups = (0..100).map(|n| format!("group-{n}"));
-    let token = pool.token().user("somebody").groups(groups);
+    let token = pool.token().user("user-1").groups(groups);
     verified(&verifier, &token.build(), true);
 }

@@ -1,4 +1,4 @@
-//! How often the heap is asked for memory: the figure of speed that is the same on every machine.
+//! How many allocations a request costs: the figure of speed that is the same on every machine.
 //!
 //! A bound that fails here is a cost that was added to every request. Lower it when the count falls.
 
@@ -184,7 +184,7 @@ fn counting_a_token_seen_before_costs_no_allocation() {
     assert_eq!(recorder.0.into_inner(), 4);
 }
 
-/// Beneath a subscriber that does not want the event, in a span that does not ask for the caller's name.
+/// Inside a subscriber that does not want the event, in a span that does not ask for the caller's name.
 #[test]
 fn tracing_costs_a_token_seen_before_no_allocation() {
     let pool = TestPool::new();

@@ -120,7 +120,7 @@ impl World {
     }
 }
 
-/// Asks for a token in each of these processes, each on a thread and a runtime of its own, all at once.
+/// Asks for a token in each of these processes, each on its own thread and runtime, all at once.
 fn ask_at_once(processes: Vec<ClientCredentials>) -> HashSet<String> {
     let threads = processes.into_iter().map(|process| {
         thread::spawn(move || {
@@ -256,7 +256,7 @@ async fn what_is_put_into_the_store_is_encrypted_and_its_name_says_nothing() {
     assert_ne!(
         token(&other).await,
         obtained,
-        "scopes have names of their own"
+        "each set of scopes has its own name"
     );
     let values = world.store.state.values.lock().unwrap().clone();
     let names = values.iter().map(|(name, _)| name).collect::<HashSet<_>>();

@@ -304,9 +304,13 @@ async fn what_is_no_token_reply_is_an_error_by_kind() {
         (
             200,
             "<html>sign in to this network</html>",
-            malformed("is no JSON object of the expected form"),
+            malformed("is not a JSON object of the expected form"),
         ),
-        (200, "", malformed("is no JSON object of the expected form")),
+        (
+            200,
+            "",
+            malformed("is not a JSON object of the expected form"),
+        ),
         (
             200,
             r#"{"access_token":"a.b.c","token_type":"DPoP"}"#,
@@ -364,7 +368,7 @@ async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
     assert_eq!(
         error_of(&large).await,
         TokenError::MalformedResponse {
-            problem: "is longer than a token reply can be"
+            problem: "is longer than a token response can be"
         }
     );
     // Without a length, it is counted while it comes.
@@ -376,7 +380,7 @@ async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
     assert!(matches!(
         error_of(&chunked).await,
         TokenError::MalformedResponse {
-            problem: "is longer than a token reply can be"
+            problem: "is longer than a token response can be"
         }
     ));
     // An error's body may be as long as it wants: the status is the answer.

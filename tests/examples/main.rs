@@ -1,4 +1,4 @@
-//! The examples, called the way their readers call them. Packages below `examples/` have tests of their own.
+//! The examples, called the way their readers call them. Packages in `examples/` have their own tests.
 
 #![allow(
     clippy::indexing_slicing,

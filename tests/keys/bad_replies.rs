@@ -36,7 +36,7 @@ fn status(code: u16) -> FetchError {
     }
 }
 
-/// Every bad reply, with what `KeyStatus` says of it.
+/// Every bad response, with what `KeyStatus` says of it.
 fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchError)> {
     let not_a_set = FetchError::KeySet(KeySetError::NotAJwkSet);
     let nothing_usable = FetchError::KeySet(KeySetError::NoUsableKey);
@@ -70,7 +70,7 @@ fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchEr
         ("null", document("null"), not_a_set.clone()),
         ("no keys", document("{}"), not_a_set.clone()),
         (
-            "keys that are no list",
+            "keys that are not a list",
             document(r#"{"keys":{}}"#),
             not_a_set,
         ),

@@ -1,4 +1,4 @@
-//! The first keys: one fetch, whoever asks, and whatever becomes of who asked first.
+//! The first keys: one fetch, however many ask, and even if the first caller disconnects.
 
 use tokio::time::Instant;
 use tower_cognito::{

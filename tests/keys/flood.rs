@@ -1,4 +1,4 @@
-//! Strangers who send tokens with kids of their own invention.
+//! Strangers who send tokens with invented kids.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where keys come from, how long they are used, and what happens when they cannot be had: against a scripted endpoint, on
+//! Where keys come from, how long they are used, and what happens when they are unavailable: against a scripted endpoint, on
 //! a clock that only the test moves.
 
 #![allow(

@@ -163,7 +163,7 @@ struct Fetcher {
     verifier: Arc<Mutex<Option<Verifier>>>,
 }
 
-/// Notes how a fetch ended, also if nobody waits for the response any more.
+/// Notes how a fetch ended, also if no request waits for the response any more.
 struct InFlight {
     fetcher: Fetcher,
     number: usize,
@@ -572,7 +572,7 @@ impl World {
                 assert!(!seen.iter().all(|keys| has(keys, kid)), "it was there");
                 assert!(
                     self.is_known_to_be_missing(kid, fetches_before),
-                    "401, and nobody could have known: {kid}, {fetches_before} of {:#?}",
+                    "401, without knowing: {kid}, {fetches_before} of {:#?}",
                     self.fetches()
                 );
             }

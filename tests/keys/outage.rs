@@ -96,7 +96,7 @@ async fn a_degraded_source_recovers_at_the_first_success() {
     rig.fetcher.assert_used_up();
 }
 
-/// Keys that could not be had are never a reason for 401.
+/// Unavailable keys are never a reason for 401.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_kid_in_an_outage_starts_the_next_attempt_and_gets_503() {
     let rig = Rig::warm().await;

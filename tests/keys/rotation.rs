@@ -11,7 +11,7 @@ async fn a_withdrawn_key_stops_working_after_the_next_refresh() {
     assert!(rig.verify(&seen).await.is_ok());
 
     rig.fetcher.always_respond(rig.keys_of([Key::Id]));
-    assert!(rig.verify(&seen).await.is_ok(), "nobody has looked yet");
+    assert!(rig.verify(&seen).await.is_ok(), "no fetch has noticed yet");
     rig.advance(HOUR);
     assert!(rig.verify(&seen).await.is_ok(), "this request looks");
     settle().await;

@@ -18,7 +18,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Runs this on a thread of its own, and fails instead of hanging.
+/// Runs this on a separate thread, and fails instead of hanging.
 #[track_caller]
 fn must_return<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();

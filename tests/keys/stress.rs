@@ -124,7 +124,7 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
             (Key::Access, Key::Unpublished)
         };
         let (coming, going) = (token(&pool, comes), token(&pool, goes));
-        // Not to be had for a moment, in every fifth round.
+        // Unavailable for a moment, in every fifth round.
         if round % 5 == 0 {
             *endpoint.published.lock().unwrap() = None;
             pool.clock().advance(Duration::from_secs(3600));

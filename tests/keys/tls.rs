@@ -1,6 +1,6 @@
-//! The HTTP client of keys and tokens over TLS: what each failure is told apart as, and what it takes to connect.
+//! The HTTP client of keys and tokens over TLS: how each failure is classified, and what connecting requires.
 //!
-//! Trust and proxies come from the environment, so each fetch runs in a process of its own: this program, with one test.
+//! Trust and proxies come from the environment, so each fetch runs in a separate process: this program, with one test.
 
 use std::{
     io::{BufReader, Read, Write},
@@ -96,7 +96,7 @@ fn fixture(name: &str) -> String {
 
 /// The half of each test that needs an environment. It prints what the other half asserts.
 #[tokio::test]
-#[ignore = "the tests of this file run it, each in an environment of its own"]
+#[ignore = "the tests of this file run it, each in its own environment"]
 async fn a_fetch_in_a_process_of_its_own() {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)

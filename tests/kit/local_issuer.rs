@@ -328,9 +328,9 @@ fn a_third_secret_is_a_mistake_of_the_test() {
 }
 
 #[test]
-#[should_panic(expected = "there is no app client \"nobody\"")]
+#[should_panic(expected = "there is no app client \"stranger\"")]
 fn a_secret_for_nobody_is_a_mistake_of_the_test() {
-    issuer().add_secret("nobody", random_secret());
+    issuer().add_secret("stranger", random_secret());
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn verifier(pool: &TestPool, fetcher: &ScriptedFetcher) -> Verifier {
         .unwrap()
 }
 
-/// More than any wait of the verifier. The clock is paused, so nobody waits that long.
+/// More than any wait of the verifier. The clock is paused, so no test waits that long.
 async fn bounded<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(120), future).await.unwrap()
 }

@@ -72,7 +72,7 @@ where
     let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(B::default())));
     let policy = ScopePolicy::all_of(["profiles/get"]).unwrap();
     if case == "misconfigured" {
-        // A guard that stands inside of what takes the layer's findings away.
+        // A guard inside a middleware that removes the layer's findings.
         let forgetful = |mut request: Request<()>| {
             request.extensions_mut().clear();
             request
@@ -314,7 +314,7 @@ async fn the_forms_fit_the_bodies_of_axum_hyper_and_plain_services() {
     }
 }
 
-/// Writes down what it is told, and answers with nothing of it.
+/// Records the rejection, and responds with nothing of it.
 #[derive(Clone)]
 struct Told;
 

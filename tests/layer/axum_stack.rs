@@ -57,7 +57,7 @@ fn slow_and_quick() -> Router {
         .route("/quick", get(async || {}))
 }
 
-/// The three places of the layer beside a fallible one: outside of both, between them, and inside of both.
+/// The three places of the layer beside a fallible one: outside both, between them, and inside both.
 fn around_a_timeout(layer: BearerAuthLayer) -> [Router; 3] {
     async fn too_late(_: BoxError) -> StatusCode {
         StatusCode::GATEWAY_TIMEOUT
@@ -102,7 +102,7 @@ async fn the_error_of_a_layer_is_handled_outside_and_a_refusal_is_no_error() {
     }
 }
 
-/// Keys come after two seconds, so a time-out of one second matters only if it stands outside.
+/// Keys come after two seconds, so a time-out of one second matters only if it is outside.
 #[tokio::test(start_paused = true)]
 async fn the_wait_for_keys_counts_only_in_a_timeout_outside() {
     let expected = [StatusCode::OK, StatusCode::OK, StatusCode::GATEWAY_TIMEOUT];

@@ -125,7 +125,7 @@ async fn a_fallback_is_guarded_by_layer_and_public_under_route_layer() {
         &[(GET, "/there", 401, 200), (GET, "/else", 200, 200)],
     )
     .await;
-    // A fallback that is added after the layer is not beneath it.
+    // A fallback that is added after the layer is not inside it.
     assert_statuses(
         &Router::new()
             .route("/there", get(who))
@@ -286,7 +286,7 @@ async fn options_needs_a_token_and_a_preflight_does_not_where_it_may_pass() {
         assert_statuses(&app, &token, &[(GET, "/", 401, 200)]).await;
     }
 
-    // An `OPTIONS` that is no preflight is a request like any other.
+    // An `OPTIONS` that is not a preflight is a request like any other.
     let app = Router::new()
         .route("/", any(async || "not a preflight"))
         .layer(pool.verifier().layer().pass_cors_preflight());
@@ -322,7 +322,7 @@ async fn a_nested_router_has_its_guard_beneath_the_layer_outside() {
     .await;
 }
 
-/// A nested router without a fallback takes the outer router's, which is not beneath its `layer`.
+/// A nested router without a fallback takes the outer router's, which is not inside its `layer`.
 #[tokio::test]
 async fn an_unknown_path_in_a_nested_router_is_401_only_if_a_fallback_is_beneath_the_layer() {
     let pool = TestPool::new();
@@ -425,7 +425,7 @@ async fn merging_adds_no_layer_and_takes_none_away() {
     for app in [open.clone().merge(guarded.clone()), guarded.merge(open)] {
         assert_statuses(&app, &pool.token(), &cases).await;
     }
-    // What was merged before the layer is beneath it.
+    // What was merged before the layer is inside it.
     let app = Router::new()
         .route("/there", get(who))
         .merge(Router::new().route("/too", get(who)))

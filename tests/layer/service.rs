@@ -30,7 +30,7 @@ use tower_cognito::{
 };
 use tower_test::mock;
 
-/// A body that nobody but this test knows.
+/// A body type that only this test knows.
 #[derive(Debug, PartialEq, Eq)]
 struct OwnBody(&'static str);
 
@@ -398,7 +398,7 @@ async fn a_preflight_request_passes_only_where_it_may_and_only_as_what_it_is() {
     let response = answer(pool.verifier().layer(), options(&PREFLIGHT)).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "the default");
 
-    // A guard beneath has no claims to look at, and refuses.
+    // A guard inside has no claims, and rejects.
     let guard = RequireScopesLayer::all_of(["profiles/get"]).unwrap();
     let guarded = ServiceBuilder::new()
         .layer(passing())

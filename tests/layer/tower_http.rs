@@ -1,4 +1,4 @@
-//! The layer among those of tower-http: what holds when one stands outside of it, and what when it stands inside.
+//! The layer among those of tower-http: what holds when one is outside it, and what when it is inside.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

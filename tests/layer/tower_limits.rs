@@ -1,5 +1,5 @@
-//! The layer in front of and behind services that are not always ready: nobody is called before it said that it is ready,
-//! and a refusal takes nobody's place.
+//! The layer in front of and behind services that are not always ready: none is called before it is ready,
+//! and a rejection uses no capacity.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -198,7 +198,7 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
     assert!(shed.is::<Overloaded>());
     for request in [without_token(), with_token(&pool)] {
         let shed = outside.clone().oneshot(request).await.unwrap_err();
-        assert!(shed.is::<Overloaded>(), "nobody was asked");
+        assert!(shed.is::<Overloaded>(), "the service was not called");
     }
 
     drop(taken);

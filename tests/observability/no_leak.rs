@@ -1,5 +1,5 @@
 //! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer, `Debug`, `Display`, log or
-//! metric; but for the app client of a verified token, in a span that asks for it.
+//! metric; except the app client of a verified token, in a span that asks for it.
 
 #![allow(
     clippy::expect_used,
@@ -285,7 +285,7 @@ async fn nothing_of_a_request_comes_out_again() {
     }
     let text = shown.text();
     for reason in &reached {
-        // So that silence is no proof of a log that nobody heard.
+        // So that an empty log proves something.
         assert!(
             text.contains(&format!("reason=\"{reason}\"")),
             "{reason} is logged"

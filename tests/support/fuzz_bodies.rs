@@ -298,7 +298,7 @@ pub(crate) fn resource_metadata(data: &[u8]) {
     assert_eq!(url.query(), None);
     assert_eq!(url.path(), metadata.path());
     assert!(metadata.path().starts_with(well_known));
-    // RFC 9728 §3.1: without the inserted part it is the identifier, but for a slash that ends the origin.
+    // RFC 9728 §3.1: without the inserted part it is the identifier, except for a slash that ends the origin.
     let back = metadata.url().replacen(well_known, "", 1);
     assert!(back == resource || format!("{back}/") == resource, "{back}");
     let is_loopback = ["127.", "localhost", "[::1]"]
@@ -374,7 +374,7 @@ pub(crate) fn token_response(data: &[u8]) {
     }
 }
 
-/// A token endpoint that sends what it is told, and a client of it.
+/// A token endpoint with a given response, and a client of it.
 struct Endpoint {
     url: String,
     next: Arc<Mutex<Vec<u8>>>,

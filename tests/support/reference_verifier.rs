@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// What a verifier was told.
+/// The configuration of a verifier.
 pub(crate) struct Rules {
     pub(crate) pools: &'static [Pool],
     pub(crate) token_uses: &'static [&'static str],

@@ -70,7 +70,7 @@ impl Rig {
         assert_eq!(bounded(self.verifier.warm_up()).await, Ok(()));
     }
 
-    /// The reply of a pool that is well.
+    /// The response of a healthy pool.
     pub fn keys(&self) -> JwksResponse {
         JwksResponse::document(self.pool.jwks())
     }
@@ -96,7 +96,7 @@ impl Rig {
         bounded(self.verifier.verify(token)).await
     }
 
-    /// Verifies in a task of its own, and returns when it waits or is done.
+    /// Verifies in a separate task, and returns when it waits or is done.
     pub async fn begin(&self, token: &str) -> Verifying {
         let (verifier, token) = (self.verifier.clone(), token.to_owned());
         let task = tokio::spawn(async move { verifier.verify(&token).await });
@@ -125,7 +125,7 @@ impl Rig {
 
 pub type Verifying = tokio::task::JoinHandle<Result<Claims, AuthError>>;
 
-/// More than any wait of the verifier. The clock is paused, so nobody waits that long.
+/// More than any wait of the verifier. The clock is paused, so no test waits that long.
 pub async fn bounded<T>(future: impl Future<Output = T>) -> T {
     timeout(10 * MINUTE, future).await.unwrap()
 }
@@ -155,7 +155,7 @@ pub fn assert_unconfirmed(verdict: &Result<Claims, AuthError>) -> Duration {
     }
 }
 
-/// Tokens that name these keys. Their signature is of no key, which nobody finds out before there is a key.
+/// Tokens that name these keys. No key made their signature, which shows only once there is a key.
 pub struct Forger {
     rest: String,
 }

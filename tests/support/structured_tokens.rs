@@ -142,7 +142,7 @@ const NAMES: [&str; 20] = [
     "",
 ];
 
-/// What may stand behind a name, as it is written.
+/// The value of a member, as it is written.
 fn value(choice: u8) -> String {
     let dates = [
         -1_000_000, -86_401, -86_400, -3611, -3610, -3609, -3600, -301, -300, -299, -61, -60, -11,

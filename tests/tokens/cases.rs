@@ -51,7 +51,7 @@ async fn every_case_gets_its_answer() {
 async fn what_a_verifier_has_seen_before_changes_no_answer() {
     let mut together = BTreeMap::<_, Vec<Case>>::new();
     for case in all() {
-        // A set that is handed in may be larger than one that is fetched.
+        // A pinned set may be larger than one that is fetched.
         if case.expect.reason == "keys_unavailable" {
             continue;
         }
@@ -139,7 +139,7 @@ fn each_refusal_has_an_accepted_twin_that_differs_in_one_thing() {
         let count = differences.iter().filter(|differs| **differs).count();
         assert_eq!(count, 1, "{} and {}: {differences:?}", case.name, twin.name);
     }
-    // Two faults at once: these say which of them is told, and each fault has a case of its own above.
+    // Two faults at once: these say which of them is reported, and each fault has its own case above.
     without.sort_unstable();
     assert_eq!(
         without,

@@ -1,4 +1,4 @@
-//! The cases of `fixtures/cases/` through jsonwebtoken: what both decide, both decide alike, but for the listed cases.
+//! The cases of `fixtures/cases/` through jsonwebtoken: what both decide, both decide alike, except for the listed cases.
 //!
 //! `checks/differential/` does the same with AWS's own verifier and with jose.
 

@@ -139,7 +139,7 @@ fn no_pool_signs_a_long_token_of_another() {
     });
     for order in ORDERS {
         let verifier = verifier(&pools[0], order, |index| {
-            // Each has a key of its own under the same name.
+            // Each has its own key under the same name.
             let name = ["test-only-access", "test-only-id", "test-only-unpublished"][index];
             let jwks = pools[index].jwks_of([keys[index]]).replace(name, "key");
             let trusted = pools[index].user_pool().with_pinned_jwks(&jwks).unwrap();

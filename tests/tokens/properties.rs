@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-/// serde_json reads a float back to within its last digit, unless it is told to take the longer way.
+/// serde_json reads a float back to within its last digit, unless its feature `float_roundtrip` is on.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
@@ -228,7 +228,7 @@ fn any_single_flipped_bit_refuses() {
         for bit in 0..8 {
             let mut changed = token.clone().into_bytes();
             changed[at] ^= 1 << bit;
-            // A byte of 0x80 or more is no token68, and no text.
+            // A byte of 0x80 or more is neither token68 nor text.
             let Ok(changed) = String::from_utf8(changed) else {
                 continue;
             };

@@ -174,7 +174,7 @@ fn a_builder_shows_its_pools() {
     assert!(shown.contains("eu-west-1_AbCdEf123"), "{shown}");
 }
 
-/// The labels are for metrics, and the sentences for whoever is paged.
+/// The labels are for metrics, and the sentences for the operator.
 #[test]
 fn every_failure_of_a_fetch_has_a_label_and_says_what_happened() {
     let status = |code: u16| FetchError::Status {
@@ -246,7 +246,7 @@ fn every_state_of_the_keys_has_a_label() {
     }
 }
 
-/// For those who test a fetcher of their own.
+/// For tests of a custom fetcher.
 #[test]
 fn a_request_for_keys_is_conditional_when_there_is_an_etag() {
     let request = JwksRequest::new("https://example.com/jwks.json");

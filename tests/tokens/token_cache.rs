@@ -132,7 +132,7 @@ impl Side {
     }
 
     fn answers(&self, reply: Result<&str, ()>) {
-        // What the reply says leaves nothing to the jitter, which the two sides draw for themselves.
+        // What the response says leaves nothing to the jitter, which the two sides draw for themselves.
         match reply {
             Ok(document) => self.fetcher.always_respond(
                 JwksResponse::document(document).with_max_age(Duration::from_secs(300)),

@@ -40,7 +40,7 @@ async fn load(
     // A connection for each load: none is kept that could be broken unnoticed.
     let mut redis = redis.get_multiplexed_async_connection().await?;
     let version: Option<String> = redis.get("denylist:version").await?;
-    // A server that lost its data denies nobody. Without this line the service would believe it.
+    // A server that lost its data has an empty list. Without this line the service would use it.
     let version = version.ok_or("denylist:version is missing: the store has lost its data")?;
     if current.is_some_and(|current| current.version() == Some(&version)) {
         return Ok(Loaded::Unchanged);

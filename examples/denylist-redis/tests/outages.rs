@@ -239,7 +239,7 @@ async fn the_bound_on_the_age_holds_through_every_outage_of_redis() {
     let served = fleet.outlast(&denied_2).await;
     println!("killed: the list served for another {served:?}");
 
-    // Restarted without its data: it answers that nobody is denied, and must not be believed.
+    // Restarted without its data: its empty list must not be used.
     server.restart().await;
     let mut redis = server
         .client()

@@ -16,7 +16,7 @@ impl<'p> CanonicalPath<'p> {
         let segments = path.strip_prefix('/')?;
         let mut segments = segments.split('/').peekable();
         while let Some(segment) = segments.next() {
-            // A slash at the end is a path of its own; two in a row are not.
+            // A slash at the end makes another path; two in a row do not.
             let is_last = segments.peek().is_none();
             let fits = !segment.is_empty() || is_last;
             if !fits || matches!(segment, "." | "..") || !is_spelled_once(segment) {

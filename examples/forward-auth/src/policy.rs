@@ -19,7 +19,7 @@ pub enum Access {
     Scopes(ScopePolicy),
 }
 
-/// The routes in the file's order. The first one that matches decides; where none does, nobody may.
+/// The routes in the file's order. The first one that matches decides; without a match the request is rejected.
 #[derive(Clone, Debug)]
 pub struct RoutePolicy<T = Access>(Vec<Route<T>>);
 
@@ -63,7 +63,7 @@ impl RoutePolicy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] for what is no such file, or could not mean what was written.
+    /// [`PolicyError`] for another format, or an entry that can never match.
     pub fn parse(file: &str) -> Result<Self, PolicyError> {
         let file: File = toml::from_str(file).map_err(|error| PolicyError(error.to_string()))?;
         file.route
@@ -75,7 +75,7 @@ impl RoutePolicy {
 }
 
 impl<T> RoutePolicy<T> {
-    /// What the request needs. `None`: nobody may make it.
+    /// What the request needs. `None`: it is always rejected.
     pub fn find(&self, method: &Method, path: CanonicalPath<'_>) -> Option<&T> {
         self.0
             .iter()

@@ -362,7 +362,7 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
         let answer = stack.call(method, "/profiles/7", &fields).await;
         assert_eq!(answer.status(), status, "{proxy:?} {method} {fields}");
     }
-    // A body reaches the service, and is no hindrance to the question.
+    // A body reaches the service, and does not disturb the subrequest.
     let body = format!(
         "Content-Length: 5\r\n{}\r\nhello",
         bearer(&stack.token(&["profiles/post"]))
@@ -370,7 +370,7 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
     let post = format!("POST /profiles HTTP/1.1\r\nHost: example\r\nConnection: close\r\n{body}");
     assert_eq!(stack.send(&post).await.status(), 200, "{proxy:?}");
 
-    // No spelling of a guarded path gets past without the scope, whoever decodes or resolves it.
+    // No spelling of a guarded path gets past without the scope, whichever hop decodes or resolves it.
     for target in [
         "/public/../profiles/7",
         "/public/%2e%2e/profiles/7",
@@ -442,7 +442,7 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
         answer.0
     );
 
-    // An upgrade is judged like any request, before the connection is handed over.
+    // An upgrade is judged like any request, before the connection is passed on.
     let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
     let answer = stack.get("/profiles/7", upgrade).await;
     assert_eq!(answer.status(), 401, "{proxy:?}");

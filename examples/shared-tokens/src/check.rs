@@ -86,7 +86,7 @@ pub(crate) fn run() -> Result<ExitCode, BoxError> {
     Ok(ExitCode::from(u8::from(!(shared && alone))))
 }
 
-/// Each caller twice, on a thread, a runtime and a connection of its own.
+/// Each caller twice, on its own thread, runtime and connection.
 fn ask_at_once(issuer: &LocalIssuer, redis_url: &str) -> Result<HashSet<String>, BoxError> {
     let callers = (0..FLEET).map(|_| {
         let builder = ClientCredentials::builder(issuer.token_url(), ID, SECRET);

@@ -236,7 +236,7 @@ impl RefreshState {
         arrived: AttemptNumber,
         waited: Option<WaitRecord>,
     ) -> KeyProgress {
-        // Before there are keys nothing tells a stranger from a good caller, so nobody may take a place from another; the
+        // Before there are keys nothing tells a stranger from a good caller, so no request may take a place from another; the
         // server in front bounds its connections.
         let if_full = match kid {
             _ if !state.is_ready() => None,

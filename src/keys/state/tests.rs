@@ -140,7 +140,7 @@ fn a_look_answers_the_requests_that_came_before_it() {
         matches!(progress, Ok(KeyProgress::Wait { .. })),
         "{progress:?}"
     );
-    assert!(effects.start.is_some(), "a look of its own");
+    assert!(effects.start.is_some(), "its own fetch");
 }
 
 #[test]

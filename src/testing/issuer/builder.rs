@@ -42,7 +42,7 @@ enum KeyOrigin {
     Generated,
 }
 
-/// What stands in `iss`.
+/// The value of `iss`.
 #[derive(Clone, Copy)]
 enum Naming {
     Aws,
@@ -53,7 +53,7 @@ enum Naming {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The port cannot be had, or there is no more thread.
+    /// The port is unavailable, or no thread could be started.
     #[error("the local issuer cannot listen on loopback: {0}")]
     Io(#[from] io::Error),
     /// The pool id has no form that Cognito uses.
@@ -150,7 +150,7 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Signs this user in: turns the authorization endpoint on, which asks nobody and redirects at once to the client with an
+    /// Signs this user in: turns the authorization endpoint on, which shows no page and redirects at once to the client with an
     /// authorization code. The token endpoint gives a token of this user for the code, bound to the `resource` of the request
     /// (RFC 8707), if there is one.
     ///

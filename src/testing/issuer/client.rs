@@ -103,7 +103,7 @@ impl AppClient {
         self.scopes.iter().any(|allowed| allowed == scope)
     }
 
-    /// What is granted when this is asked for: all that the client may have if nothing is named, and nothing at all if one
+    /// What is granted for a request of these scopes: all that the client may have if nothing is named, and nothing at all if one
     /// of the named scopes is not the client's.
     pub(super) fn grant(&self, asked: Option<&str>) -> Option<Vec<String>> {
         let mut granted = Vec::new();
@@ -132,7 +132,7 @@ fn owned(texts: impl IntoIterator<Item: AsRef<str>>) -> Vec<String> {
     texts.map(|text| text.as_ref().to_owned()).collect()
 }
 
-/// A client secret that nobody can guess: 51 letters and digits, as long as those of Cognito.
+/// An unpredictable client secret: 51 letters and digits, as long as those of Cognito.
 ///
 /// # Examples
 ///

@@ -48,7 +48,7 @@ use crate::user_pool::UserPool;
 /// | registration, if it is [open](LocalIssuerBuilder::open_registration) | `/oauth2/register` |
 /// | metadata of RFC 8414, if it is [turned on](LocalIssuerBuilder::with_oauth_metadata) | `/.well-known/oauth-authorization-server/{pool}` |
 ///
-/// It has a thread and a runtime of its own, so it works in any kind of test and in a program without tokio, and it serves while
+/// It has its own thread and runtime, so it works in any kind of test and in a program without tokio, and it serves while
 /// the test's tokio time is paused. The test's own time-outs pass at once then, unless it
 /// [holds the time](super::hold_paused_time) while it waits. When the issuer is dropped, its port is closed and its thread has
 /// ended.
@@ -73,15 +73,15 @@ use crate::user_pool::UserPool;
 /// let verifier = Verifier::builder(issuer.user_pool(), clients).build()?;
 ///
 /// // As a caller gets it.
-/// let reply = reqwest::Client::new()
+/// let response = reqwest::Client::new()
 ///     .post(issuer.token_url())
 ///     .basic_auth("caller", Some("a-secret-for-this-test"))
 ///     .header("content-type", "application/x-www-form-urlencoded")
 ///     .body("grant_type=client_credentials&scope=profiles/get")
 ///     .send()
 ///     .await?;
-/// let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
-/// let token = reply["access_token"].as_str().unwrap_or_default();
+/// let response: serde_json::Value = serde_json::from_slice(&response.bytes().await?)?;
+/// let token = response["access_token"].as_str().unwrap_or_default();
 /// assert!(verifier.verify(token).await?.has_scope("profiles/get"));
 ///
 /// // Or in one line, for any user and client.
@@ -111,7 +111,7 @@ impl LocalIssuer {
         LocalIssuerBuilder::new()
     }
 
-    /// What a verifier is told to trust: this issuer's name, and its keys on loopback.
+    /// The pool for a verifier: this issuer's name, and its keys on loopback.
     #[must_use]
     pub fn user_pool(&self) -> UserPool {
         self.shared.user_pool.clone()
@@ -123,7 +123,7 @@ impl LocalIssuer {
         &self.shared.base_url
     }
 
-    /// What stands in `iss`: the pool's URL on AWS, unless the issuer was built with
+    /// The value of `iss`: the pool's URL on AWS, unless the issuer was built with
     /// [`issuer_on_loopback`](LocalIssuerBuilder::issuer_on_loopback).
     #[must_use]
     pub fn issuer(&self) -> &str {

@@ -18,7 +18,7 @@ pub(super) enum Outage {
 }
 
 impl Outage {
-    /// What becomes of the reply that would have been sent.
+    /// What replaces the response.
     pub(super) async fn affect(self, reply: Reply) -> Result<Reply, CloseConnection> {
         match self {
             Self::None => Ok(reply),

@@ -1,4 +1,4 @@
-//! Replies, and the body that comes one byte a second.
+//! Responses, and the body that comes one byte a second.
 
 use std::{
     convert::Infallible,
@@ -52,7 +52,7 @@ impl Body for ReplyBody {
         self.left.is_empty()
     }
 
-    /// It is exact, so that a client is told the length before the first byte.
+    /// It is exact, so that a client learns the length before the first byte.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left.len() as u64)
     }

@@ -121,7 +121,7 @@ impl Shared {
         format!("/{}/.well-known/openid-configuration", self.pool_id)
     }
 
-    /// RFC 8414 §3.1: the well-known part stands before the issuer's path.
+    /// RFC 8414 §3.1: the well-known part precedes the issuer's path.
     fn oauth_metadata_path(&self) -> String {
         format!("/.well-known/oauth-authorization-server/{}", self.pool_id)
     }
@@ -139,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// Generates outside of the lock: requests go on meanwhile.
+    /// Generates outside the lock: requests go on meanwhile.
     pub(super) fn rotate(&self) -> String {
         let fresh = SigningKeys::generate();
         let kid = fresh.access.kid().to_owned();

@@ -19,7 +19,7 @@ pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exch
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-/// What is asked for, in whichever form it came.
+/// The request, in whichever form it came.
 pub(super) struct Exchange<'a> {
     pub(super) subject: Presented<'a>,
     pub(super) actor: Option<Presented<'a>>,

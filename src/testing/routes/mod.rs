@@ -169,7 +169,7 @@ impl RouteMatrix {
     }
 
     /// The handler of the route that was listed last answers an accepted call with this status. Without
-    /// it, every status that is no refusal and below 500 will do, except for 404 and 405.
+    /// it, every status below 500 that is not a rejection passes, except for 404 and 405.
     pub fn answers(mut self, status: StatusCode) -> Self {
         if let Some(route) = self.routes.last_mut() {
             route.answers = Some(status);

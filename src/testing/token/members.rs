@@ -1,4 +1,4 @@
-//! What stands in the header and the payload of a token.
+//! The members of a token's header and payload.
 
 use std::{
     collections::BTreeMap,

@@ -182,7 +182,7 @@ impl TokenBuilder {
     ///
     /// # Panics
     ///
-    /// If the value cannot be written as JSON (a map whose keys are no strings): a mistake of the test.
+    /// If the value cannot be written as JSON (a map whose keys are not strings): a mistake of the test.
     #[track_caller]
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.claims.insert(name.into(), Some(json(value)));
@@ -298,7 +298,7 @@ impl TokenBuilder {
 
     /// The compact token.
     ///
-    /// Each call makes another token, with a `jti` of its own and the time at the call.
+    /// Each call makes another token, with its own `jti` and the time at the call.
     #[must_use]
     pub fn build(&self) -> String {
         let payload = self.payload();

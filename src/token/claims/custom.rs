@@ -1,4 +1,4 @@
-//! Claims that a service adds and reads as a type of its own.
+//! Claims that a service adds and reads as its own type.
 
 use std::any::type_name;
 

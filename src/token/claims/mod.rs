@@ -50,7 +50,7 @@ use crate::{
 pub struct Claims {
     verified: Arc<Verified>,
     /// Whether these are the ones that a `BearerAuth` left in the extensions of a request, and not
-    /// such as a test puts there. Beside the `Arc`, since an extension of its own would cost each
+    /// such as a test puts there. Beside the `Arc`, since a separate extension would cost each
     /// request an allocation.
     left_by_layer: bool,
 }
@@ -67,15 +67,15 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.text(self.verified.registered.client_id)
-            .unwrap_or_default()
+        self.verified
+            .payload
+            .text(self.verified.registered.client_id)
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.text(Some(self.verified.registered.issuer))
-            .unwrap_or_default()
+        self.verified.payload.text(self.verified.registered.issuer)
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.
@@ -215,7 +215,7 @@ impl Claims {
     /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC 8693 §4.1).
     ///
     /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token endpoint) writes it when the service
-    /// that exchanges a user's token presents a token of its own as the actor token. `sub` is still the user, and the actor is
+    /// that exchanges a user's token presents its own token as the actor token. `sub` is still the user, and the actor is
     /// that service. Without an actor token the exchanged token has no `act`, and looks as if the user called directly.
     ///
     /// No decision of this crate depends on it. To let some services act for users and no others, compare it in a
@@ -269,7 +269,7 @@ impl Claims {
     /// # Examples
     ///
     /// A string that has escapes in the token cannot be borrowed from it, and Cognito has written `/` as `\/` for years. So borrow
-    /// as a [`Cow`](std::borrow::Cow), which serde does where it is told to, or take a `String`; `&str` works until the first
+    /// as a [`Cow`](std::borrow::Cow), which serde does with `#[serde(borrow)]`, or take a `String`; `&str` works until the first
     /// slash. [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes) writes such tokens in
     /// tests.
     ///

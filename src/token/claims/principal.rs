@@ -3,7 +3,7 @@
 /// Who a token speaks for.
 ///
 /// Cognito writes `username` into every access token of a user and `cognito:username` into every ID token, and neither into a
-/// client-credentials token, whose `sub` is its `client_id`. So these two kinds are told apart by what is there, and a token
+/// client-credentials token, whose `sub` is its `client_id`. So the claims that are present decide between these two kinds, and a token
 /// that is neither is not taken for a user or a service. Source: AWS, *Amazon Cognito developer guide*, "Understanding the
 /// access token".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

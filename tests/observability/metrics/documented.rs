@@ -210,7 +210,7 @@ async fn key_sets() {
     assert!(rig.verify(&token).await.is_err());
 }
 
-/// A token that is asked for in vain; whether that is an answer or a time-out depends on the paused clock, and does not matter.
+/// A token request that fails; whether that is a response or a time-out depends on the paused clock, and does not matter.
 async fn token_requests() {
     let issuer = LocalIssuer::builder()
         .client("caller", "a-secret", ["profiles/get"])

@@ -140,7 +140,7 @@ async fn the_gauges_are_set_when_it_is_asked_for_and_reading_the_status_sets_non
         (24 * HOUR, "expired", 90_001.0),
     ] {
         rig.advance(advance);
-        assert_eq!(state(&recorded.take()), None, "nobody looked");
+        assert_eq!(state(&recorded.take()), None, "no request looked");
         assert_eq!(rig.verifier.key_status().state().label(), expected);
         assert_eq!(state(&recorded.take()), None, "a getter");
         rig.verifier.record_key_metrics();

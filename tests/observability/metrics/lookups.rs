@@ -47,7 +47,7 @@ async fn what_is_refused_misses_every_time() {
     assert_eq!(
         counted(&recorded),
         Vec::<String>::new(),
-        "nobody looks for what is too long"
+        "a token that is too long is not looked up"
     );
 }
 

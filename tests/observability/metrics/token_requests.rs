@@ -1,4 +1,4 @@
-//! The caller's half: one count and one duration per time that a token is asked for.
+//! The client: one count and one duration per token request.
 
 use std::time::Duration;
 

@@ -319,7 +319,7 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
     }
 }
 
-/// A handler sees the verdict that whoever sees the response does: that of the outermost that would refuse.
+/// A handler sees the same verdict as the response: that of the outermost layer that would reject.
 #[tokio::test]
 async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
     let pool = TestPool::new();

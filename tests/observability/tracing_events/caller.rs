@@ -78,7 +78,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
     (verified, unverified)
 }
 
-/// What a span that declares the field is told, and what is counted.
+/// What a span that declares the field records, and what is counted.
 async fn tell(case: Case, seen: &Seen, recorded: &Recorded) -> (Vec<Fields>, Vec<String>) {
     let service = ServiceBuilder::new()
         .layer(case.layer)

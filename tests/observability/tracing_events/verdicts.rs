@@ -98,7 +98,7 @@ async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0].1["path"], "\"/c\"");
 
-    // Between a layer and a guard, something puts a page of its own where the refusal was.
+    // Between a layer and a guard, something replaces the rejection with its own page.
     for (page, events) in [(true, 1), (true, 0), (false, 0)] {
         let guarded = rule.layer(service_fn(handler));
         let replaced = service_fn(move |request| {

@@ -1,4 +1,4 @@
-//! What a case is, as it stands in `fixtures/cases/`; see the README there.
+//! A case, as it is written in `fixtures/cases/`; see the README there.
 
 use serde::{Deserialize, Serialize};
 

@@ -229,7 +229,7 @@ fn confusion(t: &mut Table) {
     );
 }
 
-/// A key that the token brings along is no key, and what it points to is never fetched.
+/// A key in the token is ignored, and a URL in it is never fetched.
 fn embedded_keys(t: &mut Table) {
     const RULE: &str = "RFC 8725 §3.10; RFC 7515 §4.1.2-4.1.8; CVE-2018-0114; CVE-2026-27962";
     let attackers = serde_json::from_str::<serde_json::Value>(include_str!(

@@ -1,4 +1,4 @@
-//! Which key sets keys can be had from: RFC 7517 §4, §5.
+//! Which key sets have usable keys: RFC 7517 §4, §5.
 
 use crate::{
     header::by_id_key,
@@ -95,7 +95,7 @@ pub(crate) fn cases(t: &mut Table) {
     without_keys(t);
 }
 
-/// While no keys can be had, nobody can say that a token is bad: 503. What can be refused without a key still is.
+/// Without keys no signature can be judged: 503. A token that is wrong in another way is still rejected.
 fn without_keys(t: &mut Table) {
     const RULE: &str = "RFC 9110 §15.6.4: our trouble, not the caller's";
     for set in [

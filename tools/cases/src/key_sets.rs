@@ -233,7 +233,7 @@ fn usable() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Documents that no key can be had from.
+/// Documents without a usable key.
 fn unusable() -> Vec<(&'static str, String)> {
     let access = || key("access");
     let set = |keys: Vec<Value>| json!({ "keys": keys }).to_string();

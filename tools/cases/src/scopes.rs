@@ -181,7 +181,7 @@ pub(crate) fn cases(t: &mut Table) {
             .without_claim("scope")
             .member("scope", r#""profiles/get""#),
     );
-    // The more serious finding is the one that is told.
+    // The more serious finding is reported.
     for (name, reason, token) in [
         (
             "bad_signature_without_scope",

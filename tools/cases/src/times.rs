@@ -18,7 +18,7 @@ pub(crate) fn cases(t: &mut Table) {
     edges(t);
 }
 
-/// A date that cannot be read is no absent one, and "never" neither.
+/// An unreadable date does not count as absent or as "never".
 fn malformed(t: &mut Table) {
     let all = [
         ("string", format!("\"{}\"", NOW + 3600)),
@@ -43,7 +43,7 @@ fn malformed(t: &mut Table) {
         ("bare_fraction", ".5".to_owned()),
         ("two_dots", "1.7.3".to_owned()),
     ];
-    // No issuer means a date outside of the years 1 to 9999, and one that does must not live for ever.
+    // No issuer means a date outside the years 1 to 9999, and one that does must not live for ever.
     let beyond = [
         ("year_10000", "253402300800"),
         ("year_10000_fractional", "253402300800.5"),
@@ -210,13 +210,13 @@ fn values(t: &mut Table) {
     );
     t.accepted(
         "auth_time_in_the_future_is_not_read",
-        "auth_time is no date of the token",
+        "auth_time does not limit the token",
         HERE,
         good().claim("auth_time", "99999999999"),
     );
     t.accepted(
         "auth_time_of_another_type_is_not_read",
-        "auth_time is no date of the token",
+        "auth_time does not limit the token",
         HERE,
         good().claim("auth_time", "\"now\""),
     );

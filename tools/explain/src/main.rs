@@ -38,7 +38,7 @@ Tells how a token is decided on, step by step. The token is read from standard i
   --leeway SECONDS   how far clocks may be apart; default 10
   --id-token         the service accepts ID tokens, and no access tokens";
 
-/// A token is accepted up to 16 KiB; more than this is no paste of one.
+/// A token is accepted up to 16 KiB; a longer paste is not a token.
 const LONGEST_INPUT: u64 = 1024 * 1024;
 
 #[derive(Default)]

@@ -330,7 +330,7 @@ async fn check(issuer: &LocalIssuer, clients: &[Client]) -> Result<(), BoxError>
         let reply: serde_json::Value = serde_json::from_slice(&reply.bytes().await?)?;
         let token = reply["access_token"]
             .as_str()
-            .ok_or("the reply has no access_token")?;
+            .ok_or("the response has no access_token")?;
         let claims = verifier.verify(token).await?;
         if claims.client_id() != client.id || !claims.scopes().eq(&client.scopes) {
             return Err(format!("the token of {} does not say what it should", client.id).into());

@@ -1,4 +1,4 @@
-//! This crate. With `PEER_VARIANT=uncached` every token is verified anew.
+//! This crate. With `PEER_VARIANT=uncached` every token is verified again.
 
 use axum::{Router, routing::get};
 use harness::Guard;

@@ -22,7 +22,7 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
             "Copy the whole token again: from `eyJ` on, two dots, and no `=` at the end of a part.".to_owned()
         }
         AuthError::TokenTooLarge => {
-            "A pre token generation trigger may have made it this large. Let it add less, or raise `max_token_bytes` and the header limit of what stands in front.".to_owned()
+            "A pre token generation trigger may have made it this large. Let it add less, or raise `max_token_bytes` and the header limit of the proxy in front.".to_owned()
         }
         AuthError::AlgorithmNotAllowed => {
             "Cognito signs with RS256 and nothing else: this token is from another issuer, or forged. Ask the caller where it got it.".to_owned()

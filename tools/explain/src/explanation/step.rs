@@ -95,7 +95,7 @@ impl Step {
         let Some(failed) = Self::of(refused) else {
             return Mark::NotReached;
         };
-        // A payload that is no text ends the decision before the header is looked at.
+        // A payload that is not text ends the decision before the header is looked at.
         let header_was_skipped = failed == Self::Claims && !situation.found.payload_is_text;
         match self.cmp(&failed) {
             std::cmp::Ordering::Less if self == Self::Header && header_was_skipped => {

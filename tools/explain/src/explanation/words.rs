@@ -8,7 +8,7 @@ const LAST_WRITABLE: f64 = 253_402_300_799.0;
 /// `in 59 minutes (Sun, 22 Nov 2026 23:04:01 GMT)`, `3 hours 2 minutes ago (…)`.
 pub(super) fn moment(seconds: f64, now: SystemTime) -> String {
     if !(0.0..=LAST_WRITABLE).contains(&seconds) {
-        return format!("at {seconds}, which is no time that a calendar has");
+        return format!("at {seconds}, which is not a time of the calendar");
     }
     let date = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
     let relation = match date.duration_since(now) {
@@ -90,10 +90,10 @@ mod tests {
             ),
             (999_940.0, "1 minute ago (Mon, 12 Jan 1970 13:45:40 GMT)"),
             (1_000_000.0, "now (Mon, 12 Jan 1970 13:46:40 GMT)"),
-            (-1.0, "at -1, which is no time that a calendar has"),
+            (-1.0, "at -1, which is not a time of the calendar"),
             (
                 1e300,
-                &format!("at {}, which is no time that a calendar has", 1e300),
+                &format!("at {}, which is not a time of the calendar", 1e300),
             ),
         ] {
             assert_eq!(moment(seconds, now), words);
