@@ -85,6 +85,10 @@ examples:
 secrets-manager:
     examples/secrets-manager/check.sh
 
+# A denylist in an emulator of DynamoDB. Not in CI: two minutes of processor time more to compile, for what `just fleet` shows with Redis.
+denylist-dynamodb:
+    examples/denylist-dynamodb/check.sh
+
 # Every benchmark once, to see that it still works.
 bench-quick:
     cargo bench -p benches --bench verify -- --quick
@@ -161,7 +165,7 @@ fleet:
 grpc:
     checks/grpc/run.sh
 
-# The Lambda example in an emulator of Lambda. Needs cargo-lambda.
+# The Lambda examples in an emulator of Lambda. Needs cargo-lambda.
 lambda:
     checks/lambda/example.sh
 

@@ -14,6 +14,10 @@ pub mod cookbook {}
 #[cfg(any(not(doctest), feature = "testing"))]
 pub mod keys {}
 
+#[doc = include_str!("../docs/guide/mcp.md")]
+#[cfg(any(not(doctest), all(feature = "axum", feature = "testing")))]
+pub mod mcp {}
+
 #[doc = include_str!("../docs/guide/observability.md")]
 #[cfg(any(not(doctest), feature = "metrics"))]
 pub mod observability {}

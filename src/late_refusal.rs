@@ -1,7 +1,9 @@
-//! Refusals by code that cannot return the HTTP response: a tool of an MCP server, a resolver of GraphQL, a JSON-RPC method.
+//! Refusals by code that cannot return the HTTP response: a tool of an MCP server, a resolver of
+//! GraphQL, a JSON-RPC method.
 //!
-//! Such code only knows its own protocol, where an error is a message under status 200. A client of OAuth waits for a 401 or 403
-//! with a challenge. [`LateRefusal`] passes the reason from one to the other.
+//! Such code only knows its own protocol, where an error is a message under status 200. A client of
+//! OAuth waits for a 401 or 403 with a challenge. [`LateRefusal`] passes the reason from one to the
+//! other.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -67,8 +69,8 @@ use crate::{
     bearer_auth::claims_of, error::AuthError, rejection::PendingRefusal, token::claims::Claims,
 };
 
-/// Lets code refuse a request that it does not respond to itself. In the extensions of a request that a [`LateRefusalLayer`]
-/// passed.
+/// Lets code refuse a request that it does not respond to itself. In the extensions of a request
+/// that a [`LateRefusalLayer`] passed.
 #[derive(Clone, Debug, Default)]
 pub struct LateRefusal {
     reason: Arc<OnceLock<AuthError>>,
@@ -79,8 +81,9 @@ impl LateRefusal {
     ///
     /// # Errors
     ///
-    /// What the rule returns, or why there are no claims. The request is refused with it. Return an error in the terms of the
-    /// framework; it is not sent, unless the response has begun or there is no [`LateRefusalLayer`].
+    /// What the rule returns, or why there are no claims. The request is refused with it. Return an
+    /// error in the terms of the framework; it is sent only if the response has begun or there
+    /// is no [`LateRefusalLayer`].
     pub fn authorize(
         extensions: &Extensions,
         rule: impl FnOnce(&Claims) -> Result<(), AuthError>,
@@ -102,11 +105,12 @@ impl LateRefusal {
 
 /// Lets code inside refuse requests by a [`LateRefusal`], whatever it responds.
 ///
-/// It belongs inside a [`BearerAuthLayer`](crate::BearerAuthLayer), which forms the response of a refusal, and outside the
-/// framework whose handlers refuse. The response that the framework made is dropped.
+/// It belongs inside a [`BearerAuthLayer`](crate::BearerAuthLayer), which forms the response of a
+/// refusal, and outside the framework whose handlers refuse. The response that the framework made
+/// is dropped.
 ///
-/// It works for refusals that come before the response begins. A framework that responds first and computes later, as
-/// with server-sent events, has to be told to wait.
+/// It works for refusals that come before the response begins. A framework that responds first and
+/// computes later, as with server-sent events, has to be told to wait.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct LateRefusalLayer;

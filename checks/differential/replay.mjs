@@ -50,7 +50,7 @@ const implementations = {
     covers: ({ profile, expect }) =>
       expect.reason !== "anonymous" &&
       !["replica", "exact_issuer", "emulator", "both_scopes", "scopes_or_admin"].includes(profile) &&
-      !["required_audience", "partner_pool"].includes(profile) &&
+      !["required_audience", "two_required_audiences", "partner_pool"].includes(profile) &&
       !["audience", "max_token_age", "max_token_bytes", "check_forbids", "check_revokes"].includes(profile),
     async accepts({ jwks }, profile, token) {
       const document = keySet(jwks);
@@ -71,8 +71,9 @@ const implementations = {
     },
   },
   jose: {
-    // It decides about signature, issuer and dates; the rest is left to its user.
-    covers: ({ expect }) =>
+    // It decides about signature, issuer, dates, and an audience that is required; the rest is left to its user.
+    covers: ({ profile, expect }) =>
+      (expect.reason === "audience_not_allowed" && profiles[profile].required_audiences !== undefined) ||
       [
         "accepted",
         "algorithm_not_allowed",
@@ -102,6 +103,7 @@ const implementations = {
         algorithms: ["RS256"],
         issuer,
         requiredClaims: ["exp"],
+        audience: profile.required_audiences,
         clockTolerance: leeway(profile),
         currentDate: new Date(clock * 1000),
       });

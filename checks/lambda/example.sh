@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Calls `examples/lambda` in cargo-lambda's emulator, with keys and tokens of a local issuer: without a
-# token, with one that lacks the scope, and with a valid one.
+# Calls `examples/lambda` and `examples/lambda-authorizer` in cargo-lambda's emulator, with keys and
+# tokens of a local issuer: without a token, with one that lacks the scope, and with a valid one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -56,3 +56,28 @@ Bearer"
 2 profiles for caller"
 '
 echo "the function returned 401, 403 and 200"
+
+# shellcheck disable=SC2016
+checks/lambda/with_function.sh example-lambda-authorizer '
+    set -euo pipefail
+    # Prints what the function returns for a recorded event with this token.
+    ask() {
+        sed "s/Bearer TOKEN/Bearer $2/" "examples/lambda-authorizer/events/$1.json" |
+            curl --silent --max-time 30 --data @- "$LAMBDA_INVOKE_URL"
+    }
+    expect() {
+        if ! grep --quiet --fixed-strings "$2" <<<"$1"; then
+            printf "expected: %s\nreceived: %s\n" "$2" "$1" >&2
+            exit 1
+        fi
+    }
+    for event in rest-token rest-request; do
+        expect "$(ask "$event" none)" "\"errorMessage\":\"Unauthorized\""
+        expect "$(ask "$event" "$OTHER")" "\"Effect\":\"Allow\",\"Resource\":[\"arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/prod/POST/profiles\"]"
+        expect "$(ask "$event" "$GOOD")" "prod/GET/profiles/*"
+    done
+    expect "$(ask http-api none)" "\"isAuthorized\":false"
+    expect "$(ask http-api "$OTHER")" "\"isAuthorized\":false"
+    expect "$(ask http-api "$GOOD")" "{\"isAuthorized\":true,\"context\":{\"clientId\":\"caller\""
+'
+echo "the authorizer answered both kinds of API"

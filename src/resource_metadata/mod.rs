@@ -1,4 +1,5 @@
-//! What a protected resource says of itself (RFC 9728): who issues its tokens, and which scopes there are.
+//! What a protected resource says of itself (RFC 9728): who issues its tokens, and which scopes
+//! there are.
 
 mod description;
 mod identifier;
@@ -22,11 +23,12 @@ use crate::{
     scope::ScopePolicy, verifier::Verifier,
 };
 
-/// The metadata of a protected resource (RFC 9728), which cannot differ from what is enforced: the layers of the service come
-/// from here, and whatever scopes they demand are in the document.
+/// The metadata of a protected resource (RFC 9728), which cannot differ from what is enforced: the
+/// layers of the service come from here, and whatever scopes they demand are in the document.
 ///
-/// A client that knows nothing but the service's URL (as those of the Model Context Protocol) sends a request, is
-/// refused with a challenge that names the document's URL, and finds the issuer and the scopes there.
+/// A client that knows nothing but the service's URL (as those of the Model Context Protocol) sends
+/// a request, is refused with a challenge that names the document's URL, and finds the issuer and
+/// the scopes there.
 ///
 /// ```json
 /// {
@@ -37,39 +39,44 @@ use crate::{
 /// }
 /// ```
 ///
-/// `authorization_servers` is one issuer for each of the verifier's pools, in their order: the one whose discovery document can
-/// be fetched. For a pool that is known by its id that is `https://cognito-idp.{region}.amazonaws.com/{id}`, also where its
-/// tokens carry another of its issuers; the discovery document of the updated host (`issuer-cognito-idp.`) is only there for
+/// `authorization_servers` is one issuer for each of the verifier's pools, in their order: the one
+/// whose discovery document can be fetched. For a pool that is known by its id that is
+/// `https://cognito-idp.{region}.amazonaws.com/{id}`, also where its tokens carry another of its
+/// issuers; the discovery document of the updated host (`issuer-cognito-idp.`) is only there for
 /// pools that have switched to it. Name that one with
-/// [`UserPool::with_exact_issuer`](crate::UserPool::with_exact_issuer) if clients are to be sent there.
+/// [`UserPool::with_exact_issuer`](crate::UserPool::with_exact_issuer) if clients are to be sent
+/// there.
 ///
 /// # Tokens that are bound to the resource
 ///
-/// What is published here is accepted in `aud` by the layers that come from here: a client that asks the issuer for this
-/// `resource` (RFC 8707) gets a token that is bound to it. Tokens that are bound to another resource are rejected, and so are
-/// those of another `ResourceMetadata` of the same process, unless their audience was given to
-/// [`accept_audience`](crate::verifier::VerifierBuilder::accept_audience). Tokens that are bound to none are accepted, unless
-/// [`require_audience`](Self::require_audience) says otherwise.
+/// What is published here is accepted in `aud` by the layers that come from here: a client that
+/// asks the issuer for this `resource` (RFC 8707) gets a token that is bound to it. Tokens that are
+/// bound to another resource are rejected, and so are those of another `ResourceMetadata` of the
+/// same process, unless their audience was given to
+/// [`accept_audience`](crate::verifier::VerifierBuilder::accept_audience). Tokens that are bound to
+/// none are accepted, unless [`require_audience`](Self::require_audience) says otherwise.
 ///
 /// # Scopes
 ///
-/// [`guard`](Self::guard) and [`enforce`](Self::enforce) list the scopes of what they make, so use them for every scope of the
-/// resource, those that a handler demands with [`Claims::require`](crate::Claims::require) included. A client that finds
-/// no `scopes_supported` here asks for those of the issuer's own discovery document, which for Cognito are `openid`, `email`,
-/// `phone` and `profile`, and gets a token that opens nothing.
+/// [`guard`](Self::guard) and [`enforce`](Self::enforce) list the scopes of what they make, so use
+/// them for every scope of the resource, those that a handler demands with
+/// [`Claims::require`](crate::Claims::require) included. A client that finds no `scopes_supported`
+/// here asks for those of the issuer's own discovery document, which for Cognito are `openid`,
+/// `email`, `phone` and `profile`, and gets a token that opens nothing.
 ///
-/// A clone shares the scopes, so every part of a program that adds routes can have one. The document is written for each
-/// request, and so includes the scopes of guards that were made after [`service`](Self::service).
+/// A clone shares the scopes, so every part of a program that adds routes can have one. The
+/// document is written for each request, and so includes the scopes of guards that were made after
+/// [`service`](Self::service).
 ///
 /// # Several resources
 ///
-/// A process can have any number of resources, each with its own scopes and audience. Make a `ResourceMetadata` of each from
-/// one [`Verifier`]: they share its keys.
+/// A process can have any number of resources, each with its own scopes and audience. Make a
+/// `ResourceMetadata` of each from one [`Verifier`]: they share its keys.
 ///
 /// # Browsers
 ///
-/// The document may be read by scripts of any origin. To let a script also see why the service itself rejected its request,
-/// have the CORS layer of the service expose `WWW-Authenticate`.
+/// The document may be read by scripts of any origin. To let a script also see why the service
+/// itself rejected its request, have the CORS layer of the service expose `WWW-Authenticate`.
 ///
 /// # Examples
 ///
@@ -112,13 +119,13 @@ struct Shared {
 }
 
 impl ResourceMetadata {
-    /// The metadata of the resource with this identifier (RFC 9728 §1.2): the URL by which clients know the service, with the path
-    /// under which they know it.
+    /// The metadata of the resource with this identifier (RFC 9728 §1.2): the URL by which clients
+    /// know the service, with the path under which they know it.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidResource`] if it is not an https URL (or http on a loopback address), or has a query, a fragment or a
-    /// user name.
+    /// [`ConfigError::InvalidResource`] if it is not an https URL (or http on a loopback address),
+    /// or has a query, a fragment or a user name.
     pub fn new(resource: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         Ok(Self {
             shared: Arc::new(Shared {
@@ -130,10 +137,12 @@ impl ResourceMetadata {
         })
     }
 
-    /// Rejects tokens that are not bound to this resource, as the specification of the Model Context Protocol demands of a
-    /// server. Audiences that were given to the verifier stay accepted.
+    /// Rejects tokens that are not bound to this resource, as the specification of the Model
+    /// Context Protocol demands of a server. Audiences that were given to the verifier stay
+    /// accepted.
     ///
-    /// Cognito does not bind client-credentials tokens to a resource, so those are all rejected; see
+    /// Cognito does not bind client-credentials tokens to a resource, so those are all rejected;
+    /// see
     /// [`VerifierBuilder::require_audience`](crate::verifier::VerifierBuilder::require_audience).
     ///
     /// It holds for layers made from what it returns, so call it first:
@@ -162,73 +171,14 @@ impl ResourceMetadata {
         })
     }
 
-    /// The name of the resource for people (`resource_name`), which a client may show when it asks for their consent. None by
-    /// default.
-    ///
-    /// As [`require_audience`](Self::require_audience), this and the other descriptions hold for what is made from what they
-    /// return.
-    ///
-    /// ```
-    /// use tower_cognito::{AllowedClients, ResourceMetadata, UserPool, Verifier};
-    ///
-    /// # fn main() -> Result<(), tower_cognito::ConfigError> {
-    /// # let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-    /// # let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
-    /// let resource = ResourceMetadata::new("https://api.example.com/orders", &verifier)?
-    ///     .resource_name("Orders")?
-    ///     .resource_documentation("https://example.com/docs/orders")?
-    ///     .resource_policy_uri("https://example.com/privacy")?
-    ///     .resource_tos_uri("https://example.com/terms")?;
-    /// assert!(resource.document().contains(r#""resource_name":"Orders""#));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::InvalidMetadata`] if it is empty, or has control characters.
-    pub fn resource_name(self, name: &str) -> Result<Self, ConfigError> {
-        let name = description::name(name)?;
-        Ok(self.change(|shared| shared.description.name = Some(name)))
-    }
-
-    /// A page for developers (`resource_documentation`). None by default.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::InvalidMetadata`] if it is not an https URL (or http on a loopback address).
-    pub fn resource_documentation(self, url: &str) -> Result<Self, ConfigError> {
-        let url = description::page("resource_documentation", url)?;
-        Ok(self.change(|shared| shared.description.documentation = Some(url)))
-    }
-
-    /// A page that says how clients may use the data (`resource_policy_uri`). None by default.
-    ///
-    /// # Errors
-    ///
-    /// As [`resource_documentation`](Self::resource_documentation).
-    pub fn resource_policy_uri(self, url: &str) -> Result<Self, ConfigError> {
-        let url = description::page("resource_policy_uri", url)?;
-        Ok(self.change(|shared| shared.description.policy = Some(url)))
-    }
-
-    /// A page with the terms of service (`resource_tos_uri`). None by default.
-    ///
-    /// # Errors
-    ///
-    /// As [`resource_documentation`](Self::resource_documentation).
-    pub fn resource_tos_uri(self, url: &str) -> Result<Self, ConfigError> {
-        let url = description::page("resource_tos_uri", url)?;
-        Ok(self.change(|shared| shared.description.terms = Some(url)))
-    }
-
     /// The resource identifier, as given.
     #[must_use]
     pub fn identifier(&self) -> &str {
         &self.shared.identifier.resource
     }
 
-    /// The verifier that the layers use: for tokens of this resource that come another way than in a request.
+    /// The verifier that the layers use: for tokens of this resource that come another way than in
+    /// a request.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
         &self.shared.verifier
@@ -236,7 +186,7 @@ impl ResourceMetadata {
 
     /// The verifier's layer, whose challenges name the document.
     ///
-    /// Scopes for everything below it go through [`enforce`](Self::enforce):
+    /// Scopes for everything inside go through [`enforce`](Self::enforce):
     /// `resource.layer().require(resource.enforce(policy))`.
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared
@@ -250,14 +200,16 @@ impl ResourceMetadata {
         RequireScopesLayer::new(self.enforce(policy))
     }
 
-    /// Lists the scopes of a policy in the document, and gives the policy back: for whatever else enforces it.
+    /// Lists the scopes of a policy in the document, and gives the policy back: for whatever else
+    /// enforces it.
     #[must_use = "the document now says that the policy is enforced"]
     pub fn enforce(&self, policy: ScopePolicy) -> ScopePolicy {
         self.enforced().extend(policy.scopes().map(Box::from));
         policy
     }
 
-    /// Where clients look for the document: the well-known path, with the resource's own path behind it (RFC 9728 §3.1).
+    /// Where clients look for the document: the well-known path, with the resource's own path
+    /// behind it (RFC 9728 §3.1).
     #[must_use]
     pub fn path(&self) -> &str {
         &self.shared.identifier.path
@@ -287,20 +239,22 @@ impl ResourceMetadata {
         Value::Object(document).to_string()
     }
 
-    /// A service that responds with the document: for a router whose paths are those of the whole host. It must be reachable
-    /// without a token.
+    /// A service that responds with the document: for a router whose paths are those of the whole
+    /// host. It must be reachable without a token.
     ///
-    /// In a router that is nested under a path, use [`well_known_layer`](Self::well_known_layer) instead.
+    /// In a router that is nested under a path, use [`well_known_layer`](Self::well_known_layer)
+    /// instead.
     #[must_use]
     pub fn service(&self) -> ResourceMetadataService {
         ResourceMetadataService::new(self.clone())
     }
 
-    /// A layer that responds with the document at its [`path`](Self::path), and passes every other request on. It belongs
-    /// outside everything that routes, nests or authenticates.
+    /// A layer that responds with the document at its [`path`](Self::path), and passes every other
+    /// request on. It belongs outside everything that routes, nests or authenticates.
     ///
-    /// The well-known path begins at the root of the host, whatever path the resource has (RFC 9728 §3.1). A router that is
-    /// nested under `/api` cannot serve it: its own `/.well-known` is `/api/.well-known`, where no client looks.
+    /// The well-known path begins at the root of the host, whatever path the resource has (RFC 9728
+    /// §3.1). A router that is nested under `/api` cannot serve it: its own `/.well-known` is
+    /// `/api/.well-known`, where no client looks.
     ///
     /// ```
     /// # #[cfg(feature = "testing")]

@@ -28,10 +28,12 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 /// | `OPTIONS` | 204, which permits a CORS preflight request of any origin |
 /// | any other method | 405 with `Allow` |
 ///
-/// Every response has `Access-Control-Allow-Origin: *`, because the document is public and clients in browsers read it from
-/// their own origin (RFC 9728 §3.1). A CORS layer outside replaces that field.
+/// Every response has `Access-Control-Allow-Origin: *`, because the document is public and clients
+/// in browsers read it from their own origin (RFC 9728 §3.1). A CORS layer outside replaces that
+/// field.
 ///
-/// It does not look at the path: the router decides where it is, [`ResourceMetadata::path`] says where it belongs.
+/// It does not look at the path: the router decides where it is, [`ResourceMetadata::path`] says
+/// where it belongs.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadataService {
     pub(super) metadata: ResourceMetadata,

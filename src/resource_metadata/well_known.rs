@@ -13,8 +13,8 @@ use tower_service::Service;
 
 use super::ResourceMetadataService;
 
-/// Responds to requests for the document of a [`ResourceMetadata`](super::ResourceMetadata) at its path; made by
-/// [`ResourceMetadata::well_known_layer`](super::ResourceMetadata::well_known_layer).
+/// Responds to requests for the document of a [`ResourceMetadata`](super::ResourceMetadata) at its
+/// path; made by [`ResourceMetadata::well_known_layer`](super::ResourceMetadata::well_known_layer).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct WellKnownLayer {

@@ -6,7 +6,7 @@ use crate::{
     allowed_clients::AllowedClients,
     error::AuthError,
     granted_scopes::GrantedScopes,
-    json::RawStr,
+    json::{JsonString, RawStr},
     token::{
         audience::ExpectedAudience,
         members::{Members, Times},
@@ -87,11 +87,11 @@ impl Expectations {
             .filter(|token_use| self.token_uses.contains(token_use))
             .ok_or(AuthError::TokenUseNotAllowed)?;
         let client_id = members.client_id.ok_or(AuthError::MalformedClaims)?;
-        let client_id = client_id.of(payload);
-        if !pool.clients.allows(client_id) {
+        let named = client_id.of(payload);
+        if !pool.clients.allows(named) {
             return Err(AuthError::ClientNotAllowed);
         }
-        if !self.audience.allows(members.audiences(payload), client_id) {
+        if !self.audience.allows(members.audiences(payload), named) {
             return Err(AuthError::AudienceNotAllowed);
         }
         if members.has_cnf && pool.confirmation == Confirmation::Binds {
@@ -101,6 +101,7 @@ impl Expectations {
             pool,
             index,
             token_use,
+            client_id,
         })
     }
 
@@ -122,6 +123,7 @@ pub(crate) struct Accepted<'e> {
     pub(crate) pool: &'e ExpectedPool,
     pub(crate) index: PoolIndex,
     pub(crate) token_use: TokenUse,
+    pub(crate) client_id: JsonString,
 }
 
 impl ExpectedDates {

@@ -11,7 +11,7 @@ use crate::json::{self, JsonString, Span, Value};
 pub(super) struct Registered {
     pub(super) issuer: Span,
     pub(super) subject: Option<Span>,
-    pub(super) client_id: Option<Span>,
+    pub(super) client_id: Span,
     pub(super) token_id: Option<Span>,
     pub(super) username: Option<Span>,
     pub(super) scope: Option<Span>,
@@ -22,10 +22,14 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// What is kept of a token whose signature has verified.
+    /// What is kept of a token whose signature has verified, and whose app client was accepted.
     ///
     /// `None` if a string that must be text is not.
-    pub(super) fn keep(members: Members, payload: &mut VerifiedPayload) -> Option<Self> {
+    pub(super) fn keep(
+        members: Members,
+        client_id: JsonString,
+        payload: &mut VerifiedPayload,
+    ) -> Option<Self> {
         let mut keeping = Keeping::new(payload);
         let mut keep = |string: Option<JsonString>| match string {
             Some(string) => keeping.keep(string).map(Some),
@@ -34,7 +38,7 @@ impl Registered {
         let registered = Self {
             issuer: keep(Some(members.issuer))??,
             subject: keep(members.subject)?,
-            client_id: keep(members.client_id)?,
+            client_id: keep(Some(client_id))??,
             token_id: keep(members.token_id)?,
             username: keep(members.username)?,
             scope: keep(members.scope)?,

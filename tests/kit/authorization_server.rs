@@ -1,5 +1,5 @@
-//! The local issuer as the authorization server of clients that sign users in: discovery, registration, codes with PKCE, and
-//! tokens that are bound to a resource.
+//! The local issuer as the authorization server of clients that sign users in: discovery,
+//! registration, codes with PKCE, and tokens that are bound to a resource.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn authorize(issuer: &LocalIssuer, changes: &[(&str, &str)]) -> Response {
     sent(http().get(format!("{}/oauth2/authorize?{query}", issuer.base_url()))).await
 }
 
-/// What the client receives at its redirect URI.
+/// What the redirect says.
 fn told(response: &Response) -> Vec<(String, String)> {
     assert_eq!(response.status(), StatusCode::FOUND);
     let location = response.headers()[LOCATION].to_str().unwrap();
@@ -443,7 +443,7 @@ async fn the_metadata_of_rfc_8414_is_where_clients_look_and_has_what_they_demand
     );
 }
 
-/// What Cognito does only where it is configured.
+/// As at Cognito.
 #[tokio::test]
 async fn nothing_of_it_is_there_unless_it_was_turned_on() {
     let issuer = LocalIssuer::builder().issuer_on_loopback().start().unwrap();

@@ -39,7 +39,8 @@ where
     (parts.status, parts.headers, body)
 }
 
-/// With the scopes of the layer and of a guard between the two, so that a client that asks for them gets through.
+/// With the scopes of the layer and of a guard between the two, so that a client that asks for them
+/// gets through.
 #[tokio::test]
 async fn the_refusal_is_formed_as_if_a_handler_had_returned_it() {
     let pool = TestPool::new();

@@ -407,6 +407,38 @@ async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
     assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
+/// Whoever refuses, and whatever the reason: a cache must not give the response to another caller.
+#[tokio::test]
+async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
+    let pool = TestPool::new();
+    let app = app(pool.verifier().layer());
+    let token = |scopes: &[&str]| Some(pool.token().scopes(scopes));
+    let mut two_fields = request(Method::GET, "/guard", token(&["fit"]));
+    let other = HeaderValue::from_static("Bearer other");
+    two_fields.headers_mut().append(AUTHORIZATION, other);
+    let mut refused = vec![
+        (400, two_fields),
+        (401, request(Method::GET, "/guard", None)),
+        (
+            401,
+            request(Method::GET, "/guard", Some(pool.token().expired())),
+        ),
+    ];
+    for path in ["/guard", "/rule", "/handler"] {
+        refused.push((403, request(Method::GET, path, token(&["other"]))));
+        let accepted = request(Method::GET, path, token(&["fit"]));
+        let accepted = app.clone().oneshot(accepted).await.unwrap();
+        assert_eq!(accepted.status(), 200, "{path}");
+        assert_eq!(accepted.headers().get(CACHE_CONTROL), None, "{path}");
+    }
+    for (status, request) in refused {
+        let place = request.uri().clone();
+        let refused = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(refused.status(), status, "{place}");
+        assert_eq!(refused.headers()[CACHE_CONTROL], "no-store", "{place}");
+    }
+}
+
 /// An access log, or a classifier of failures, between a layer and what refuses inside it.
 #[tokio::test]
 async fn middleware_inside_a_layer_sees_the_status_of_a_guards_refusal_and_no_formed_response() {

@@ -1,5 +1,5 @@
-//! The metadata of a protected resource (RFC 9728): that it says what is enforced, and that a client which knows nothing finds
-//! its way by it.
+//! The metadata of a protected resource (RFC 9728): that it says what is enforced, and that a
+//! client which knows nothing finds its way by it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -181,7 +181,8 @@ async fn status(metadata: &ResourceMetadata, token: &TokenBuilder) -> StatusCode
         .status()
 }
 
-/// A client of the Model Context Protocol asks the issuer for `resource=RESOURCE`, and gets `aud: RESOURCE`.
+/// A client of the Model Context Protocol asks the issuer for `resource=RESOURCE`, and gets `aud:
+/// RESOURCE`.
 #[tokio::test]
 async fn what_is_published_is_accepted_as_audience() {
     let pool = TestPool::new();
@@ -482,7 +483,8 @@ async fn challenges_of_layer_and_guard_name_the_document() {
     assert_eq!(parameter(response.headers(), "scope"), Some("orders/get"));
 }
 
-/// What a client that steps up asks for: the scopes of this operation, those of the layer included, and none of other operations.
+/// What a client that steps up asks for: the scopes of this operation, those of the layer included,
+/// and none of other operations.
 #[tokio::test]
 async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
     let pool = TestPool::new();
@@ -554,8 +556,8 @@ async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
     assert_eq!(parameter(without.headers(), "scope"), Some("orders/use"));
 }
 
-/// As a client of the Model Context Protocol does: from a refused request to the metadata, to the issuer, to a token, to an
-/// answer. It knows one URL and its own credentials.
+/// As a client of the Model Context Protocol does: from a refused request to the metadata, to the
+/// issuer, to a token, to an answer. It knows one URL and its own credentials.
 #[tokio::test]
 async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
     const SECRET: &str = "the-secret-of-the-walker";

@@ -121,6 +121,8 @@ async function startProvider() {
   extra = { token_use: 'access' };
   told.for_another_audience = await ask('urn:example:profiles');
   told.for_its_own_client = await ask(CLIENT);
+  told.for_mcp = await ask('https://mcp.example.com/mcp');
+  told.for_the_parent_of_mcp = await ask('https://mcp.example.com');
   return { told, stop: () => http.close() };
 }
 

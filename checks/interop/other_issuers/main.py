@@ -75,9 +75,9 @@ class Issuers:
 class Asker:
     """Asks one service, and reports its answer together with the reason in its log."""
 
-    def __init__(self, report: Report, services: list[Service], issuer: str, jwks_url: str, clients: str):
+    def __init__(self, report: Report, services: list[Service], issuer: str, jwks_url: str, clients: str, *flags: str):
         self.report = report
-        self.service = Service(BINARY, "--issuer", issuer, "--jwks-url", jwks_url, "--clients", clients)
+        self.service = Service(BINARY, "--issuer", issuer, "--jwks-url", jwks_url, "--clients", clients, *flags)
         services.append(self.service)
 
     def ask(self, name: str, path: str, token: str, status: int, reason: str, challenge: str = "") -> None:
@@ -134,6 +134,17 @@ def check_provider(report: Report, services: list[Service], told: dict, client: 
         "with one, it is bound to another audience", "/profiles", told["for_another_audience"], 401, "audience_not_allowed"
     )
     service.ask("bound to its own client, it is accepted", "/profiles", told["for_its_own_client"], 200, "accepted")
+    service.ask("bound to an MCP server, it is not", "/profiles", told["for_mcp"], 401, "audience_not_allowed")
+
+    report.section("oidc-provider, tokens that are bound to a resource (RFC 8707)")
+    audience = ("--audience", "https://mcp.example.com/mcp")
+    accepting = Asker(report, services, told["issuer"], told["jwks_url"], client, *audience)
+    requiring = Asker(report, services, told["issuer"], told["jwks_url"], client, *audience, "--require-audience")
+    for which, service, unbound in (("accepts", accepting, (200, "accepted")), ("requires", requiring, (401, "audience_not_allowed"))):
+        where = f"where the service {which} the resource"
+        service.ask(f"{where}, its token is accepted", "/profiles", told["for_mcp"], 200, "accepted")
+        service.ask(f"{where}, one of its parent is not", "/profiles", told["for_the_parent_of_mcp"], 401, "audience_not_allowed")
+        service.ask(f"{where}, one of its own client: {unbound[1]}", "/profiles", told["for_its_own_client"], *unbound)
 
 
 def check_users(report: Report, services: list[Service], name: str, endpoint: str, issuer_of) -> None:

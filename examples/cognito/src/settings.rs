@@ -36,6 +36,9 @@ pub(crate) struct Settings {
         value_name = "URI"
     )]
     pub(crate) audience: Vec<String>,
+    /// Reject tokens that are not bound to one of the audiences
+    #[arg(long, env = "COGNITO_REQUIRE_AUDIENCE", requires = "audience")]
+    pub(crate) require_audience: bool,
     /// The scope of GET /profiles
     #[arg(
         long,
@@ -75,7 +78,11 @@ impl Settings {
     pub(crate) fn verifier(&self) -> Result<Verifier, Box<dyn Error>> {
         let mut builder = Verifier::builder(self.user_pool()?, self.allowed_clients()?);
         for audience in self.audience.iter().filter(|audience| !audience.is_empty()) {
-            builder = builder.accept_audience(audience);
+            builder = if self.require_audience {
+                builder.require_audience(audience)
+            } else {
+                builder.accept_audience(audience)
+            };
         }
         Ok(builder.build()?)
     }

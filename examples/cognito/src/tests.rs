@@ -46,6 +46,19 @@ async fn scopes_audience_and_issuer_are_what_the_flags_say() {
         status(&with_audience, "GET", "/profiles", &bound).await,
         200
     );
+    let unbound = issuer.token().client_credentials("caller").scopes(["read"]);
+    assert_eq!(
+        status(&with_audience, "GET", "/profiles", &unbound).await,
+        200
+    );
+    let required = format!("{flags} --audience https://api.example.com --require-audience");
+    let required = settings(&required).unwrap();
+    assert_eq!(status(&required, "GET", "/profiles", &bound).await, 200);
+    assert_eq!(status(&required, "GET", "/profiles", &unbound).await, 401);
+    assert!(
+        settings(&format!("{flags} --require-audience")).is_err(),
+        "of which audience?"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! An MCP server behind Cognito: tokens that are bound to it, a scope for each tool, clients that discover how to sign in.
+//! An MCP server behind Cognito: tokens that are bound to it, a scope for each tool, discovery.
 //!
-//! `cargo run -p example-mcp` serves until Ctrl-C. A local issuer signs every client in as the same user. What differs on AWS
-//! is on the page "An MCP server behind Cognito" of the guide.
+//! `cargo run -p example-mcp` serves until Ctrl-C. A local issuer signs every client in as one user.
+//! The page "An MCP server behind Cognito" of the guide says what differs on AWS.
 
 #[cfg(test)]
 mod tests;
@@ -93,7 +93,7 @@ fn app(resource: &ResourceMetadata) -> Result<Router, ConfigError> {
         write: scope("notes/write")?,
         private: scope("notes/private")?,
     };
-    // Every request is judged by its own token, and its response waits for the tool, so that it can be a 403.
+    // Each request has its own token, and its response waits for the tool, so it can be a 403.
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true);

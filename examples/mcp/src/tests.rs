@@ -1,4 +1,5 @@
-//! What an MCP client meets: discovery, tokens for this server alone, a scope for each tool and argument.
+//! What an MCP client meets: discovery, tokens for this server alone, a scope for each tool and
+//! argument.
 
 use axum::{
     body::{Body, to_bytes},
@@ -64,7 +65,7 @@ impl Server {
             "params": { "name": tool, "arguments": arguments },
         });
         let request = Request::post("/mcp")
-            // The SDK accepts requests for this machine only, unless it knows the server's name.
+            // The SDK accepts loopback hosts only, until it is given the server's name.
             .header("host", "127.0.0.1")
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
@@ -196,7 +197,8 @@ async fn whoami_tells_users_services_and_agents_apart() {
     let user = server.bound(&["notes/use"]);
     assert_eq!(whoami(&user.authorization()).await, "user ada");
 
-    // The agent exchanges the user's token for one that is bound to this server, and says who it is.
+    // The agent exchanges the user's token for one that is bound to this server, and says who it
+    // is.
     const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
     const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
     let agent = ("assistant", "the-secret-of-the-assistant");

@@ -12,7 +12,8 @@ use super::{
     token_error::TokenError,
 };
 
-/// Redirects to the client with a code or an error. Where that could send a code to a stranger, it responds 400.
+/// Redirects to the client with a code or an error. Where that could send a code to a stranger, it
+/// responds 400.
 pub(super) fn respond(query: &str, shared: &Shared) -> Reply {
     let Some(request) = Request::read(query, shared) else {
         return reply::empty(StatusCode::BAD_REQUEST);

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{form::Form, state::Shared, token_error::TokenError};
 use crate::crypto::signing;
 
-/// There is no `scope` in the response, as at Cognito: the client has what it asked for. There is no refresh token either: a
-/// client that had one would rather use it than ask for another scope.
+/// There is no `scope` in the response, as at Cognito: the client has what it asked for. There is
+/// no refresh token either: a client that had one would rather use it than ask for another scope.
 pub(super) fn redeem(shared: &Shared, client_id: &str, form: &Form) -> Result<String, TokenError> {
     let parameter = |name| form.get(name).map(String::as_str);
     let code = parameter("code").ok_or(TokenError::InvalidRequest)?;
@@ -39,7 +39,8 @@ pub(super) fn redeem(shared: &Shared, client_id: &str, form: &Form) -> Result<St
     .to_string())
 }
 
-/// RFC 7636 §4.6, method `S256`. A verifier without a challenge is an error, too: something was lost on the way.
+/// RFC 7636 §4.6, method `S256`. A verifier without a challenge is an error, too: something was
+/// lost on the way.
 fn proves(verifier: Option<&str>, challenge: Option<&str>) -> bool {
     match (verifier, challenge) {
         (None, None) => true,

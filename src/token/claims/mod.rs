@@ -67,15 +67,15 @@ impl Claims {
     /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.text(self.verified.registered.client_id)
-            .unwrap_or_default()
+        self.verified
+            .payload
+            .text(self.verified.registered.client_id)
     }
 
     /// `iss`: one of the accepted issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.text(Some(self.verified.registered.issuer))
-            .unwrap_or_default()
+        self.verified.payload.text(self.verified.registered.issuer)
     }
 
     /// `sub`: the user, or the app client itself in a client-credentials token.

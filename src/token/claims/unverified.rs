@@ -161,8 +161,8 @@ impl ExpectedClaims<'_, '_> {
                 (members, accepted)
             }
         };
-        let registered =
-            Registered::keep(members, &mut payload).ok_or(AuthError::MalformedClaims)?;
+        let registered = Registered::keep(members, accepted.client_id, &mut payload)
+            .ok_or(AuthError::MalformedClaims)?;
         let scope = registered.scope.map(|scope| payload.text(scope));
         Ok(Claims {
             verified: Arc::new(Verified {

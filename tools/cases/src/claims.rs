@@ -309,6 +309,19 @@ fn audience(t: &mut Table) {
             format!("[\"{CLIENT}\",\"{ours}\"]"),
         ),
         ("ours_beside_another", format!("[\"x\",\"{ours}\"]")),
+        ("ours_twice", format!("[\"{ours}\",\"{ours}\"]")),
+        ("ours_escaped", r#""https:\/\/api.example.com""#.to_owned()),
+        (
+            "ours_in_code_points",
+            r#""\u0068ttps://api.example.com""#.to_owned(),
+        ),
+        (
+            "ours_behind_many",
+            format!(
+                "[{}\"{ours}\"]",
+                r#""https://other.example.com","#.repeat(40)
+            ),
+        ),
     ] {
         t.accepted(
             &format!("required_audience_{name}"),
@@ -317,6 +330,21 @@ fn audience(t: &mut Table) {
             good().claim("aud", &json),
         );
     }
+    let bound = format!("\"{ours}\"");
+    t.accepted(
+        "required_audience_of_a_user",
+        RULE,
+        at,
+        user().claim("aud", &bound),
+    );
+    t.accepted(
+        "required_audience_of_a_user_through_an_agent",
+        "RFC 8693 §4.1; RFC 8707 §2",
+        at,
+        user()
+            .claim("aud", &bound)
+            .claim("act", r#"{"sub":"2example23456789"}"#),
+    );
     for (name, token) in [
         ("absent", good()),
         ("own_client", good().claim("aud", &format!("\"{CLIENT}\""))),
@@ -329,6 +357,66 @@ fn audience(t: &mut Table) {
             good().claim("aud", "\"https://other.example.com\""),
         ),
         ("prefix", good().claim("aud", "\"https://api.example.co\"")),
+        (
+            "others",
+            good().claim(
+                "aud",
+                r#"["https://api.example.co","https://api.example.com.au"]"#,
+            ),
+        ),
+        ("empty", good().claim("aud", r#""""#)),
+        (
+            "slash_behind",
+            good().claim("aud", r#""https://api.example.com/""#),
+        ),
+        (
+            "path_behind",
+            good().claim("aud", r#""https://api.example.com/mcp""#),
+        ),
+        (
+            "port_behind",
+            good().claim("aud", r#""https://api.example.com:443""#),
+        ),
+        (
+            "fragment_behind",
+            good().claim("aud", r#""https://api.example.com#x""#),
+        ),
+        (
+            "upper_case",
+            good().claim("aud", r#""HTTPS://API.EXAMPLE.COM""#),
+        ),
+        (
+            "percent_encoded",
+            good().claim("aud", r#""https://api%2Eexample.com""#),
+        ),
+        (
+            "of_plain_http",
+            good().claim("aud", r#""http://api.example.com""#),
+        ),
+        (
+            "space_before",
+            good().claim("aud", r#"" https://api.example.com""#),
+        ),
+        (
+            "line_break_behind",
+            good().claim("aud", r#""https://api.example.com\n""#),
+        ),
+        (
+            "nul_behind",
+            good().claim("aud", r#""https://api.example.com\u0000""#),
+        ),
+        (
+            "ours_and_more_in_a_string",
+            good().claim("aud", r#""https://api.example.com x""#),
+        ),
+        (
+            "list_in_a_string",
+            good().claim("aud", r#""[\"https://api.example.com\"]""#),
+        ),
+        (
+            "in_resource_instead",
+            good().claim("resource", r#""https://api.example.com""#),
+        ),
     ] {
         t.refused(
             &format!("required_audience_{name}"),
@@ -337,6 +425,60 @@ fn audience(t: &mut Table) {
             "required_audience_ours",
             at,
             token,
+        );
+    }
+    for (name, json) in [
+        ("null", "null"),
+        ("number", "1"),
+        ("object_with_ours", r#"{"https://api.example.com":true}"#),
+        ("empty_list", "[]"),
+        ("ours_beside_a_number", r#"["https://api.example.com",1]"#),
+        ("ours_beside_null", r#"[null,"https://api.example.com"]"#),
+        (
+            "ours_in_a_list_of_lists",
+            r#"[["https://api.example.com"]]"#,
+        ),
+    ] {
+        t.refused(
+            &format!("required_audience_is_{name}"),
+            RULE,
+            "malformed_claims",
+            "required_audience_ours",
+            at,
+            good().claim("aud", json),
+        );
+    }
+    let at = profile("two_required_audiences");
+    for (name, json) in [
+        ("first", r#""https://api.example.com""#),
+        ("second", r#""https://mcp.example.com/mcp""#),
+        (
+            "both",
+            r#"["https://mcp.example.com/mcp","https://api.example.com"]"#,
+        ),
+    ] {
+        t.accepted(
+            &format!("two_required_audiences_{name}"),
+            RULE,
+            at,
+            good().claim("aud", json),
+        );
+    }
+    for (name, json) in [
+        (
+            "joined",
+            r#""https://api.example.com https://mcp.example.com/mcp""#,
+        ),
+        ("parent_of_the_second", r#""https://mcp.example.com""#),
+        ("neither", r#""https://other.example.com""#),
+    ] {
+        t.refused(
+            &format!("two_required_audiences_{name}"),
+            RULE,
+            "audience_not_allowed",
+            "two_required_audiences_second",
+            at,
+            good().claim("aud", json),
         );
     }
     let at = profile("audience");

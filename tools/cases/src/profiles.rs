@@ -152,6 +152,13 @@ pub(crate) fn all() -> Vec<Profile> {
             ..default("required_audience")
         },
         Profile {
+            required_audiences: vec![
+                "https://api.example.com".to_owned(),
+                "https://mcp.example.com/mcp".to_owned(),
+            ],
+            ..default("two_required_audiences")
+        },
+        Profile {
             pools: vec![Pool {
                 cnf_ignored: true,
                 ..home()

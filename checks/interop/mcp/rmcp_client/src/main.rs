@@ -1,5 +1,5 @@
-//! The MCP SDK of crates.io against the MCP server at the URL given; see `client.mjs`. It keeps the scopes that it has when it
-//! steps up.
+//! The MCP SDK of crates.io against the MCP server at the URL given; see `client.mjs`. It keeps the
+//! scopes that it has when it steps up.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
