@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use super::{
     completion::Completion,
-    rules::{Caller, KeyWait, Rules, authenticate_after},
+    configuration::Rules,
+    rules::{Caller, KeyWait, authenticate_after},
 };
 use crate::{error::AuthError, rejection::RejectionResponse};
 

@@ -8,7 +8,8 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
-    rules::{KeyWait, Rules, Stopped},
+    configuration::Rules,
+    rules::{KeyWait, Stopped},
 };
 use crate::rejection::{BearerChallenge, RejectionResponse};
 
