@@ -49,7 +49,7 @@ linked = {crate for crate in tree("normal,no-proc-macro")}
 reasons = {name: group for group in trusted["group"] for name in group["crates"]}
 names = {name for name, _ in everything}
 problems = [f"{name} is a new dependency: name it in trusted.toml, with a reason" for name in sorted(names - set(reasons))]
-problems += [f"{name} is no dependency any more: take it out of trusted.toml" for name in sorted(set(reasons) - names)]
+problems += [f"{name} is not a dependency any more: remove it from trusted.toml" for name in sorted(set(reasons) - names)]
 
 lines = []
 for group in trusted["group"]:

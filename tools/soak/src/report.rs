@@ -1,4 +1,4 @@
-//! What is told in the end: a table, a plot, and what is to be complained of.
+//! The report: a table, a plot, and what went wrong.
 
 use std::{fmt::Write, fs, time::Duration};
 

@@ -58,7 +58,7 @@ pub(crate) enum Trouble {
     SlowKeys,
     /// The service's clock is ahead, then right again.
     ClockAhead,
-    /// No token can be had.
+    /// No token is available.
     NoTokens,
     /// The endpoint of the keys takes requests and never answers.
     HangingKeys,
@@ -196,7 +196,7 @@ impl Stage {
         times.healthy_since.get_or_insert_with(Instant::now);
     }
 
-    /// Whether nobody can know yet of the newest keys: then 503 is right for a token that they signed.
+    /// Whether the service cannot know the newest keys yet: then 503 is right for a token that they signed.
     pub(crate) fn keys_may_be_unknown(&self, asked: Instant) -> bool {
         let times = self.0.times.lock().unwrap();
         let known_after = UNKNOWN_KID_INTERVAL * 2 + SLACK;
