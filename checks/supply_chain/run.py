@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -53,7 +54,7 @@ problems += [f"{name} is not a dependency any more: remove it from trusted.toml"
 
 lines = []
 for group in trusted["group"]:
-    lines += [f"### {group['name']}", "", f"{group['why']} Maintainers: {group['maintainers']}. {group['looked_at']}", "",
+    lines += [f"### {group['name']}", "", *textwrap.wrap(f"{group['why']} Maintainers: {group['maintainers']}. {group['looked_at']}", 116), "",
               "| crate | version | licence | in the program | `unsafe` lines | build script |", "| --- | --- | --- | --- | --- | --- |"]
     for name, version in sorted(everything):
         if reasons.get(name) is not group:

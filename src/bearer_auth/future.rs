@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use super::{
     completion::Completion,
-    rules::{Caller, Rules, authenticate_after},
+    configuration::Rules,
+    rules::{Caller, authenticate_after},
 };
 use crate::{
     error::AuthError, keys::Waiting, rejection::RejectionResponse, token::bearer::OwnedCredentials,

@@ -6,10 +6,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{
-    ResponseFuture,
-    rules::{Rules, Stopped},
-};
+use super::{ResponseFuture, configuration::Rules, rules::Stopped};
 use crate::{
     keys::Waiting,
     rejection::{BearerChallenge, RejectionResponse},
