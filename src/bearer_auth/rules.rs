@@ -29,7 +29,13 @@ use crate::{
 pub(super) enum Stopped {
     Refused(AuthError),
     /// Its key has to be fetched.
-    Wait(Waiting, OwnedCredentials),
+    Wait(Box<KeyWait>),
+}
+
+/// A wait for a key, and whose it is.
+pub(super) struct KeyWait {
+    pub(super) waiting: Waiting,
+    pub(super) credentials: OwnedCredentials,
 }
 
 /// Who sends a request that may pass.
@@ -58,7 +64,11 @@ impl<R> Rules<R> {
                 Ok(VerifyProgress::Verified(claims)) => Ok(Caller::Verified(claims)),
                 Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
                     Enforcement::Enforce => {
-                        return Err(Stopped::Wait(waiting, credentials.to_owned()));
+                        let credentials = credentials.to_owned();
+                        return Err(Stopped::Wait(Box::new(KeyWait {
+                            waiting,
+                            credentials,
+                        })));
                     }
                     // What protects nothing must not delay anything either.
                     Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
