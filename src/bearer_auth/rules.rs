@@ -47,6 +47,10 @@ pub(super) enum Caller {
 impl<R> Rules<R> {
     /// Everything that can be done without waiting. Marks the `Authorization` values sensitive before
     /// anything else.
+    #[allow(
+        clippy::result_large_err,
+        reason = "only a request that waits has it, and a box would be one more allocation"
+    )]
     #[inline]
     pub(super) fn judge<Q, B>(
         self: &Arc<Self>,
