@@ -85,6 +85,10 @@ examples:
 secrets-manager:
     examples/secrets-manager/check.sh
 
+# The test suite on the FIPS module of aws-lc. Not in CI: needs Go and CMake, and some ten minutes.
+fips:
+    examples/fips/check.sh
+
 # A denylist in an emulator of DynamoDB. Not in CI: two minutes of processor time more to compile, for what `just fleet` shows with Redis.
 denylist-dynamodb:
     examples/denylist-dynamodb/check.sh
