@@ -70,6 +70,10 @@ impl AllowedClients {
         Self { only: None }
     }
 
+    pub(crate) const fn are_any(&self) -> bool {
+        self.only.is_none()
+    }
+
     pub(crate) fn allows(&self, client_id: RawStr<'_>) -> bool {
         self.only.as_ref().is_none_or(|only| {
             // What is longer is not in the set.

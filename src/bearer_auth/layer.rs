@@ -107,8 +107,13 @@ impl<R: Clone> BearerAuthLayer<R> {
     ///   [`KeysUnavailable`](crate::AuthError::KeysUnavailable) even of a good token.
     /// * A handler that returns an [`AuthError`](crate::AuthError) itself, by [`Claims::require`](crate::Claims::require) for
     ///   example.
+    ///
+    /// It is logged once for each verifier, at warn.
     pub fn report_only(self) -> Self {
-        self.change(|rules| rules.enforcement = Enforcement::ReportOnly)
+        self.change(|rules| {
+            rules.enforcement = Enforcement::ReportOnly;
+            rules.verifier.warn_of_report_only();
+        })
     }
 
     /// Calls the function with each verdict: of this layer, and of guards, extractors and handlers inside that refuse. For an

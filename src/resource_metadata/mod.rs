@@ -189,6 +189,7 @@ impl ResourceMetadata {
     /// Scopes for everything inside go through [`enforce`](Self::enforce):
     /// `resource.layer().require(resource.enforce(policy))`.
     pub fn layer(&self) -> BearerAuthLayer {
+        self.shared.verifier.warn_of_open_clients();
         self.shared
             .verifier
             .layer()

@@ -26,6 +26,14 @@ impl ExpectedAudience {
         self.unbound = Unbound::Reject;
     }
 
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(crate) const fn is_required(&self) -> bool {
+        matches!(self.unbound, Unbound::Reject)
+    }
+
     /// # Errors
     ///
     /// [`ConfigError::InvalidAudience`] for the first name that no token could carry.

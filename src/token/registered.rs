@@ -26,7 +26,7 @@ impl Registered {
     ///
     /// `None` if a string that must be text is not.
     pub(super) fn keep(
-        members: Members,
+        members: &Members,
         client_id: JsonString,
         payload: &mut VerifiedPayload,
     ) -> Option<Self> {

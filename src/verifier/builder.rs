@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Check, PerPool, Shared, Verifier};
+use super::{Check, PerPool, SetupWarnings, Shared, Verifier};
 use crate::{
     allowed_clients::AllowedClients,
     clock::{Clock, SystemClock},
@@ -306,6 +306,7 @@ impl VerifierBuilder {
                 token_cache: self.token_cache,
                 tokens: VerifiedTokens::new(self.token_cache),
                 clock,
+                setup_warnings: SetupWarnings::default(),
             }),
         })
     }

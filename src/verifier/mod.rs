@@ -3,6 +3,7 @@
 mod builder;
 mod not_a_layer;
 mod per_pool;
+mod setup_warnings;
 mod token_cache;
 
 use std::{fmt, sync::Arc};
@@ -10,6 +11,7 @@ use std::{fmt, sync::Arc};
 use tracing::{Span, level_filters::LevelFilter};
 
 use self::per_pool::PerPool;
+use self::setup_warnings::SetupWarnings;
 use self::token_cache::{VerifiedToken, VerifiedTokens};
 pub use self::{builder::VerifierBuilder, token_cache::TokenCache};
 use crate::{
@@ -64,6 +66,7 @@ struct Shared {
     token_cache: TokenCache,
     tokens: VerifiedTokens,
     clock: Arc<dyn Clock>,
+    setup_warnings: SetupWarnings,
 }
 
 type Check = dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync;
@@ -207,7 +210,26 @@ impl Verifier {
                 token_cache: shared.token_cache,
                 tokens: VerifiedTokens::new(shared.token_cache),
                 clock: Arc::clone(&shared.clock),
+                setup_warnings: SetupWarnings::default(),
             }),
+        }
+    }
+
+    /// Logs once that a layer of this verifier does not enforce.
+    pub(crate) fn warn_of_report_only(&self) {
+        self.shared.setup_warnings.report_only();
+    }
+
+    /// Logs once, where clients are told how to get tokens, that tokens of any client and for any service are accepted.
+    pub(crate) fn warn_of_open_clients(&self) {
+        let Shared {
+            setup_warnings,
+            expectations,
+            ..
+        } = &*self.shared;
+        let is_open = expectations.pools.iter().any(|pool| pool.clients.are_any());
+        if is_open && !expectations.audience.is_required() {
+            setup_warnings.open_clients();
         }
     }
 
@@ -261,7 +283,16 @@ impl Verifier {
         look_up: impl FnOnce(&Arc<KeySource>, &str) -> Result<Lookup, AuthError>,
     ) -> Result<VerifyProgress, AuthError> {
         let mut signature = SignatureBuffer::new();
-        let expected = self.parse_and_expect(token, &mut signature, now)?;
+        let expected = self
+            .parse_and_expect(token, &mut signature, now)
+            .inspect_err(|refused| {
+                let Shared {
+                    setup_warnings,
+                    expectations,
+                    ..
+                } = &*self.shared;
+                setup_warnings.token_rejected(refused, token, expectations, now);
+            })?;
         let source = self
             .source(expected.pool())
             .ok_or(AuthError::IssuerNotAllowed)?;

@@ -161,7 +161,7 @@ impl ExpectedClaims<'_, '_> {
                 (members, accepted)
             }
         };
-        let registered = Registered::keep(members, accepted.client_id, &mut payload)
+        let registered = Registered::keep(&members, accepted.client_id, &mut payload)
             .ok_or(AuthError::MalformedClaims)?;
         let scope = registered.scope.map(|scope| payload.text(scope));
         Ok(Claims {

@@ -13,4 +13,5 @@
 mod caller;
 mod documented;
 mod seen;
+mod setup;
 mod verdicts;

@@ -25,6 +25,8 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
         pool.verifier().layer().optional(),
         pool.verifier().layer().report_only(),
     ] {
+        // A report-only layer is announced.
+        seen.take_events();
         for token in [
             None,
             Some(pool.token()),
