@@ -173,6 +173,10 @@ grpc:
 lambda:
     checks/lambda/example.sh
 
+# The same, and the authorizer behind an emulated API Gateway. Not in CI: installs what the end-to-end test does.
+lambda-gateway:
+    checks/lambda/example.sh gateway
+
 # Each of some seventy faults, planted in a copy of the sources, is noticed by the test that is named for it. `just planted-faults WORD` plants some.
 planted-faults *WORDS:
     checks/planted_faults/run.py {{WORDS}}
