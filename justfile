@@ -157,7 +157,8 @@ interop-exchange:
 interop:
     checks/interop/other_issuers/run.sh
 
-# The MCP server of examples/mcp with the SDKs of the MCP project and its conformance suite. Not in CI: it downloads a Node of 180 MB.
+# The MCP server of examples/mcp with the SDKs of the MCP project and its conformance suite.
+# Not in CI: from a fresh clone it compiles for more than four minutes, and it may download a Node of 180 MB.
 interop-mcp:
     checks/interop/mcp/run.sh
 

@@ -27,10 +27,10 @@ binary=$(cargo bench -p benches --bench instructions --no-run --message-format=j
 cases='
 rsa - the RSA verification alone (aws-lc-rs, key parsed)
 first-sight - a token never seen, without the token cache
-seen 1100 a token seen before
+seen 720 a token seen before
 garbage 3400 refused: a thousand bytes that are no token
-expired 10500 refused: expired
-unknown-kid 12500 refused: names no key of ours
+expired 10200 refused: expired
+unknown-kid 11000 refused: names no key of ours
 hostile-members 80000 16 KiB, unsigned: members
 hostile-escapes 105000 16 KiB, unsigned: members with escaped names
 hostile-audience 75000 16 KiB, unsigned: a long list of audiences
@@ -70,8 +70,13 @@ while read -r name bound what; do
         "$(awk -v a="$count" -v b="${counted[rsa]}" 'BEGIN { print 100 * a / b }')" "$bound" "$what" "$verdict"
 done <<<"$cases"
 
+# What the layer itself adds to a request. The rest of it is axum's, and varies with what the compiler inlines there.
+over_arc=$((counted[axum-seen] - counted[axum-arc]))
+over_arc_bound=1600
+[ "$over_arc" -le "$over_arc_bound" ] || failed=yes
+
 echo
 echo "first sight, without the RSA verification: $((counted[first-sight] - counted[rsa]))"
-echo "our layer over one that inserts an Arc:     $((counted[axum-seen] - counted[axum-arc]))"
+echo "our layer over one that inserts an Arc:     $over_arc (bound $over_arc_bound)"
 echo "a recorder over none:                       $((counted[axum-metered] - counted[axum-seen]))"
 [ "$check" = no ] || [ "$failed" = no ]

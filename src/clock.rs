@@ -98,6 +98,19 @@ pub(crate) fn jitter() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// Nanoseconds since the epoch. They saturate in the years 1677 and 2262.
+pub(crate) fn unix_nanos(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => nanos(after),
+        Err(before) => nanos(before.duration()).saturating_neg(),
+    }
+}
+
+/// A duration in nanoseconds. It saturates at 292 years.
+pub(crate) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -125,6 +138,14 @@ impl Moment {
         Self {
             wall: self.wall.checked_add(by).unwrap_or(self.wall),
             monotonic: self.monotonic.saturating_add(by),
+        }
+    }
+
+    /// The earlier time of each clock.
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self {
+            wall: self.wall.min(other.wall),
+            monotonic: self.monotonic.min(other.monotonic),
         }
     }
 

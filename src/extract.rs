@@ -18,7 +18,7 @@ impl<S: Sync> FromRequestParts<S> for Claims {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        claims_of(&parts.extensions, "Claims", parts.uri.path()).cloned()
+        claims_of(&parts.extensions, "Claims", Some(&parts.uri)).cloned()
     }
 }
 
@@ -26,7 +26,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        match claims_of(&parts.extensions, "Option<Claims>", parts.uri.path()) {
+        match claims_of(&parts.extensions, "Option<Claims>", Some(&parts.uri)) {
             Ok(claims) => Ok(Some(claims.clone())),
             Err(AuthError::MissingLayer) => Err(AuthError::MissingLayer),
             Err(_) => Ok(None),

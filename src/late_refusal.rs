@@ -88,7 +88,7 @@ impl LateRefusal {
         extensions: &Extensions,
         rule: impl FnOnce(&Claims) -> Result<(), AuthError>,
     ) -> Result<&Claims, AuthError> {
-        let authorized = claims_of(extensions, "LateRefusal", "unknown")
+        let authorized = claims_of(extensions, "LateRefusal", None)
             .and_then(|claims| rule(claims).map(|()| claims));
         if let (Err(error), Some(refusal)) = (&authorized, extensions.get::<Self>()) {
             refusal.refuse(error.clone());

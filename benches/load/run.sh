@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Requests a second over loopback: no auth, our layer, and other crates, with 500 tokens in rotation.
 #
-#   benches/load/run.sh            5 rounds of 4 seconds each
+#   benches/load/run.sh            9 rounds of 2 seconds each
 #   benches/load/run.sh --quick    one round of a second
 #
 # Needs wrk (apt-get install wrk) and two cores: the server has one and wrk the other. Loopback only, and everything ends
-# by itself. PEERS="none ours" picks some.
+# by itself. PEERS="none ours" picks some; ROUNDS=15 takes more of them, on a machine that does other things as well.
 set -euo pipefail
 cd "$(dirname "$0")/../peers"
 for tool in wrk taskset; do
@@ -13,7 +13,7 @@ for tool in wrk taskset; do
 done
 [ "$(nproc)" -ge 2 ] || { echo "this needs two cores: one for the server, one for wrk" >&2; exit 1; }
 
-rounds=5 seconds=4
+rounds=${ROUNDS-9} seconds=2
 [ "${1-}" = --quick ] && rounds=1 seconds=1
 PEERS=${PEERS-"none ours from-fn tower-oauth2-resource-server aliri-tower axum-jwks jwt-authorizer jwt-verify axum-jwt-auth"}
 export CARGO_TARGET_DIR="$PWD/target"
@@ -65,6 +65,8 @@ for line in open(sys.argv[1]):
     name, rate = line.rstrip("\n").split("\t")
     rates.setdefault(name, []).append(float(rate))
 ratio = lambda a, b: statistics.median(x / y for x, y in zip(rates[a], rates[b]))
+load = open("/proc/loadavg").read().split()[0]
+print(f"medians of {min(map(len, rates.values()))} interleaved rounds, load average {load}")
 print(f"{'over loopback':<32} {'requests/s':>12} {'of no auth':>12} {'ours, seen / it':>16}")
 for name in sorted(rates, key=lambda name: -statistics.median(rates[name])):
     print(f"{name:<32} {statistics.median(rates[name]):>12.0f} {ratio(name, 'no auth'):>12.3f} {ratio('ours, seen before', name):>16.2f}")

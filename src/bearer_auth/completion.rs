@@ -1,62 +1,70 @@
 //! What a layer does with the response of a request that it passed.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use http::{Request, Response};
+use http::{Method, Response};
 
 use super::{
-    finding::Finding,
-    outer_layer::Enforcement,
-    report::report,
-    report_only::ReportOnlyVerdict,
-    rules::{Passed, Rules},
-    verdict::Verdict,
+    finding::Finding, outer_layer::Enforcement, report::report, report_only::ReportOnlyVerdict,
+    rules::Rules, verdict::Verdict,
 };
 use crate::{
     error::AuthError,
-    rejection::{PendingRefusal, RejectionResponse, RequestHead, form, keep_what_was_added},
+    rejection::{
+        PendingRefusal, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
+    },
     token::claims::Claims,
 };
 
 /// Kept until the response is there. Most responses are passed on after one look at their
-/// extensions.
+/// extensions. It is moved with each request, so what few layers need is behind a pointer.
 pub(super) struct Completion<R> {
-    rules: Arc<Rules<R>>,
-    head: RequestHead,
-    report: Option<ReportOnlyVerdict>,
-    forms_refusals: bool,
-    claims: Option<Claims>,
+    pub(super) rules: Arc<Rules<R>>,
+    pub(super) method: Method,
+    /// Of an accepted token, if an observer or the response is to have them.
+    pub(super) claims: Option<Claims>,
+    pub(super) rare: Option<Box<Rare>>,
 }
 
-impl Passed {
-    pub(super) fn completion<R, Q, B>(
-        self,
-        rules: &Arc<Rules<R>>,
-        request: &Request<Q>,
-    ) -> Completion<R>
-    where
-        R: RejectionResponse<B>,
-    {
-        Completion {
-            head: RequestHead::of(&rules.rejection, request),
-            rules: Arc::clone(rules),
-            report: self.report,
-            forms_refusals: !self.outer_enforces,
-            claims: self.claims,
-        }
+/// What few layers need to complete a response.
+pub(super) struct Rare {
+    fields: Option<RequestFields>,
+    /// What this layer found, if it only reports.
+    verdict: Option<ReportOnlyVerdict>,
+    /// Not a report-only layer inside an enforcing one: it must not change anything.
+    forms_refusals: bool,
+}
+
+impl Rare {
+    #[inline]
+    pub(super) fn of(
+        fields: Option<RequestFields>,
+        verdict: Option<ReportOnlyVerdict>,
+        forms_refusals: bool,
+    ) -> Option<Box<Self>> {
+        (fields.is_some() || verdict.is_some() || !forms_refusals).then(|| {
+            Box::new(Self {
+                fields,
+                verdict,
+                forms_refusals,
+            })
+        })
     }
 }
 
 impl<R> Completion<R> {
-    pub(super) fn apply<B>(&mut self, mut response: Response<B>) -> Response<B>
+    #[inline]
+    pub(super) fn apply<B>(&mut self, response: &mut Response<B>)
     where
         R: RejectionResponse<B>,
     {
-        if self.forms_refusals && PendingRefusal::is_in(&response) {
-            response = self.form(response);
+        let forms_refusals = self.rare.as_ref().is_none_or(|rare| rare.forms_refusals);
+        if forms_refusals && PendingRefusal::is_in(response) {
+            self.form(response);
         }
-        if let Some(verdict) = self.report.take()
-            && let Some(refused) = verdict.record(&mut response)
+        let verdict = self.rare.as_mut().and_then(|rare| rare.verdict.take());
+        if let Some(verdict) = verdict
+            && let Some(refused) = verdict.record(response)
         {
             self.report(&refused, Enforcement::ReportOnly);
         }
@@ -65,7 +73,6 @@ impl<R> Completion<R> {
         {
             response.extensions_mut().insert(claims);
         }
-        response
     }
 
     fn report(&self, refused: &AuthError, enforcement: Enforcement) {
@@ -80,12 +87,12 @@ impl<R> Completion<R> {
 
     /// Forms a refusal from inside as one of the layer's own.
     #[cold]
-    fn form<B>(&self, mut placeholder: Response<B>) -> Response<B>
+    fn form<B>(&self, response: &mut Response<B>)
     where
         R: RejectionResponse<B>,
     {
-        let Some(pending) = PendingRefusal::take(&mut placeholder) else {
-            return placeholder;
+        let Some(pending) = PendingRefusal::take(response) else {
+            return;
         };
         let challenges = &self.rules.challenges;
         let (error, scopes) = pending.complete(challenges.required());
@@ -93,13 +100,12 @@ impl<R> Completion<R> {
             self.report(&error, Enforcement::Enforce);
         }
         let challenge = challenges.with_scopes(&error, scopes.as_ref());
-        let mut formed = form(
-            &self.rules.rejection,
-            challenge.as_deref(),
-            &self.head,
-            error,
-        );
-        keep_what_was_added(&mut formed, placeholder);
-        formed
+        let head = RequestHead {
+            method: &self.method,
+            fields: self.rare.as_ref().and_then(|rare| rare.fields.as_ref()),
+        };
+        let formed = form(&self.rules.rejection, challenge.as_deref(), head, error);
+        let placeholder = mem::replace(response, formed);
+        keep_what_was_added(response, placeholder);
     }
 }

@@ -24,33 +24,24 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
+        // The future of the inner service, once that is called. It is large, and in an enum it would
+        // be made elsewhere and moved.
         #[pin]
-        state: State<S, R, ReqBody, ResBody>,
+        inner: Option<S::Future>,
+        step: Step<S, R, ReqBody, ResBody>,
     }
 }
 
-pin_project! {
-    #[project = StateProj]
-    enum State<S, R, ReqBody, ResBody>
-    where
-        S: Service<Request<ReqBody>>,
-    {
-        Inner {
-            #[pin]
-            future: S::Future,
-            completion: Completion<R>,
-        },
-        Refused {
-            response: Option<Response<ResBody>>,
-        },
-        Waiting {
-            authentication: Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
-            parked: Option<Box<Parked<S, R, ReqBody>>>,
-        },
-        Accepted {
-            accepted: Option<Box<Accepted<S, R, ReqBody>>>,
-        },
-    }
+/// What is left to do. What is large and rare is in a box, so that the common future is small.
+enum Step<S, R, ReqBody, ResBody> {
+    /// The inner service is called.
+    Complete(Completion<R>),
+    Refused(Option<Box<Response<ResBody>>>),
+    Authenticate {
+        authentication: Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
+        parked: Option<Box<Parked<S, R, ReqBody>>>,
+    },
+    Call(Option<Box<Accepted<S, R, ReqBody>>>),
 }
 
 /// What waits for a key: the request, and a clone of the inner service, which is not ready.
@@ -71,17 +62,18 @@ impl<S, R, ReqBody, ResBody> ResponseFuture<S, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    #[inline]
     pub(super) const fn inner(future: S::Future, completion: Completion<R>) -> Self {
         Self {
-            state: State::Inner { future, completion },
+            inner: Some(future),
+            step: Step::Complete(completion),
         }
     }
 
-    pub(super) const fn refused(response: Response<ResBody>) -> Self {
+    pub(super) fn refused(response: Response<ResBody>) -> Self {
         Self {
-            state: State::Refused {
-                response: Some(response),
-            },
+            inner: None,
+            step: Step::refused(response),
         }
     }
 
@@ -94,7 +86,8 @@ where
     ) -> Self {
         let authentication = authenticate_after(rules.verifier.clone(), waiting, credentials);
         Self {
-            state: State::Waiting {
+            inner: None,
+            step: Step::Authenticate {
                 authentication: Box::pin(authentication),
                 parked: Some(Box::new(Parked {
                     rules,
@@ -114,42 +107,59 @@ where
     type Output = Result<Response<ResBody>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let mut this = self.project();
         loop {
             // A future that is polled after it was ready stays pending.
-            let next = match state.as_mut().project() {
-                StateProj::Inner { future, completion } => {
-                    let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(completion.apply(response)));
+            match this.step {
+                Step::Complete(completion) => {
+                    let Some(future) = this.inner.as_mut().as_pin_mut() else {
+                        return Poll::Pending;
+                    };
+                    let mut polled = future.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
+                        completion.apply(response);
+                    }
+                    return polled;
                 }
-                StateProj::Refused { response } => {
+                Step::Refused(response) => {
                     return response
                         .take()
-                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
                 }
-                StateProj::Waiting {
+                Step::Authenticate {
                     authentication,
                     parked,
                 } => {
                     let authenticated = ready!(authentication.as_mut().poll(cx));
-                    match parked.take() {
-                        Some(parked) => parked.finish(authenticated),
-                        None => return Poll::Pending,
-                    }
+                    let Some(parked) = parked.take() else {
+                        return Poll::Pending;
+                    };
+                    *this.step = parked.finish(authenticated);
                 }
-                StateProj::Accepted { accepted } => {
-                    let Some(waiting) = accepted.as_mut() else {
+                Step::Call(accepted) => {
+                    let Some(waiting) = accepted else {
                         return Poll::Pending;
                     };
                     ready!(waiting.service.poll_ready(cx))?;
-                    match accepted.take() {
-                        Some(accepted) => accepted.call(),
-                        None => return Poll::Pending,
-                    }
+                    let Some(accepted) = accepted.take() else {
+                        return Poll::Pending;
+                    };
+                    let Accepted {
+                        completion,
+                        mut service,
+                        request,
+                    } = *accepted;
+                    this.inner.set(Some(service.call(request)));
+                    *this.step = Step::Complete(completion);
                 }
-            };
-            state.set(next);
+            }
         }
+    }
+}
+
+impl<S, R, ReqBody, ResBody> Step<S, R, ReqBody, ResBody> {
+    fn refused(response: Response<ResBody>) -> Self {
+        Self::Refused(Some(Box::new(response)))
     }
 }
 
@@ -157,34 +167,17 @@ impl<S, R, ReqBody> Parked<S, R, ReqBody> {
     fn finish<ResBody>(
         mut self,
         authenticated: Result<Caller, AuthError>,
-    ) -> State<S, R, ReqBody, ResBody>
+    ) -> Step<S, R, ReqBody, ResBody>
     where
-        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
         R: RejectionResponse<ResBody>,
     {
         match self.rules.finish(&mut self.request, authenticated) {
-            Ok(passed) => State::Accepted {
-                accepted: Some(Box::new(Accepted {
-                    completion: passed.completion(&self.rules, &self.request),
-                    service: self.service,
-                    request: self.request,
-                })),
-            },
-            Err(refused) => State::Refused {
-                response: Some(self.rules.refuse(&self.request, refused)),
-            },
-        }
-    }
-}
-
-impl<S, R, ReqBody> Accepted<S, R, ReqBody> {
-    fn call<ResBody>(mut self) -> State<S, R, ReqBody, ResBody>
-    where
-        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    {
-        State::Inner {
-            future: self.service.call(self.request),
-            completion: self.completion,
+            Ok(completion) => Step::Call(Some(Box::new(Accepted {
+                completion,
+                service: self.service,
+                request: self.request,
+            }))),
+            Err(refused) => Step::refused(self.rules.refuse(&self.request, refused)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a layer leaves in the extensions for the guards, extractors and layers inside it.
 
-use http::Extensions;
+use http::{Extensions, Uri};
 
 use crate::{
     error::AuthError,
@@ -60,17 +60,22 @@ impl OuterLayer {
 /// # Errors
 ///
 /// Why there are none: what the layer found, or [`AuthError::MissingLayer`], which is reported.
+#[inline]
 pub(crate) fn claims_of<'a>(
     extensions: &'a Extensions,
     place: &'static str,
-    path: &str,
+    uri: Option<&Uri>,
 ) -> Result<&'a Claims, AuthError> {
-    if let Some(claims) = extensions.get::<Claims>() {
-        return Ok(claims);
-    }
+    extensions
+        .get::<Claims>()
+        .ok_or_else(|| why_no_claims(extensions, place, uri))
+}
+
+#[cold]
+fn why_no_claims(extensions: &Extensions, place: &'static str, uri: Option<&Uri>) -> AuthError {
     let Some(outer) = extensions.get::<OuterLayer>() else {
-        missing_layer::report(place, Some(path));
-        return Err(AuthError::MissingLayer);
+        missing_layer::report(place, uri.map(Uri::path));
+        return AuthError::MissingLayer;
     };
-    Err(outer.why_no_claims.clone())
+    outer.why_no_claims.clone()
 }

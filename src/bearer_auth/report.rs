@@ -8,28 +8,31 @@ use crate::metrics::{self, VerdictLabels};
 
 /// Reports a verdict: the layer's own once per request, one from inside when a guard, an extractor or a
 /// handler refuses, or a guard would.
+#[inline]
 pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
-    let labels = labels(verdict);
+    // Made where they are wanted, which for an event is nearly never.
+    let labels = || labels(verdict);
     if verdict.inside {
         tracing::debug!(
-            reason = labels.reason,
-            verified = labels.verified,
-            enforcement = labels.enforcement,
+            reason = labels().reason,
+            verified = labels().verified,
+            enforcement = labels().enforcement,
             "refused inside the layer"
         );
-        metrics::refused_inside(labels);
+        metrics::refused_inside(labels());
     } else {
         tracing::debug!(
-            reason = labels.reason,
-            verified = labels.verified,
-            enforcement = labels.enforcement,
+            reason = labels().reason,
+            verified = labels().verified,
+            enforcement = labels().enforcement,
             "authentication decided"
         );
-        metrics::request_judged(labels);
+        metrics::request_judged(labels());
     }
     observers.tell(verdict);
 }
 
+#[inline]
 const fn labels(verdict: &Verdict<'_>) -> VerdictLabels {
     VerdictLabels {
         reason: verdict.finding.reason(),

@@ -1,10 +1,11 @@
 //! What a [`BearerAuthLayer`](super::BearerAuthLayer) is configured with, and how it decides.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 
 use super::{
+    completion::{Completion, Rare},
     finding::Finding,
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
@@ -15,7 +16,9 @@ use super::{
 use crate::{
     error::AuthError,
     keys::Waiting,
-    rejection::{BearerChallenge, RejectionResponse, RequestHead, challenge::Challenges, form},
+    rejection::{
+        BearerChallenge, RejectionResponse, RequestFields, RequestHead, challenge::Challenges, form,
+    },
     token::{
         bearer::{self, OwnedCredentials},
         claims::Claims,
@@ -36,9 +39,10 @@ pub(super) struct Rules<R> {
     pub(super) rejection: R,
 }
 
-/// How far authentication gets without waiting.
-pub(super) enum Progress {
-    Done(Caller),
+/// Why a request does not pass at once.
+pub(super) enum Stopped {
+    Refused(AuthError),
+    /// Its key has to be fetched.
     Wait(Waiting, OwnedCredentials),
 }
 
@@ -46,16 +50,6 @@ pub(super) enum Progress {
 pub(super) enum Caller {
     Anonymous,
     Verified(Claims),
-}
-
-/// A request that passes: what is left to do with its response.
-pub(super) struct Passed {
-    pub(super) report: Option<ReportOnlyVerdict>,
-    /// Whether refusals from inside belong to an enforcing layer outside this report-only one,
-    /// which must not change anything.
-    pub(super) outer_enforces: bool,
-    /// Of an accepted token, if an observer or the response is to have them.
-    pub(super) claims: Option<Claims>,
 }
 
 impl Rules<BearerChallenge> {
@@ -89,20 +83,33 @@ impl<R> Rules<R> {
 
     /// Everything that can be done without waiting. Marks the `Authorization` values sensitive before
     /// anything else.
-    pub(super) fn authenticate<B>(&self, request: &mut Request<B>) -> Result<Progress, AuthError> {
-        let Some(credentials) = bearer::credentials(request.headers_mut())? else {
-            return self.without_token(request).map(Progress::Done);
-        };
-        match self.verifier.verify_now(credentials.token())? {
-            VerifyProgress::Verified(claims) => Ok(Progress::Done(Caller::Verified(claims))),
-            VerifyProgress::Waiting(waiting) => match self.enforcement {
-                Enforcement::Enforce => Ok(Progress::Wait(waiting, credentials.to_owned())),
-                // What protects nothing must not delay anything either.
-                Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
-                    retry_after: Duration::from_secs(1),
-                }),
+    #[inline]
+    pub(super) fn judge<Q, B>(
+        self: &Arc<Self>,
+        request: &mut Request<Q>,
+    ) -> Result<Completion<R>, Stopped>
+    where
+        R: RejectionResponse<B>,
+    {
+        let authenticated = match bearer::credentials(request.headers_mut()) {
+            Ok(Some(credentials)) => match self.verifier.verify_now(credentials.token()) {
+                Ok(VerifyProgress::Verified(claims)) => Ok(Caller::Verified(claims)),
+                Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
+                    Enforcement::Enforce => {
+                        return Err(Stopped::Wait(waiting, credentials.to_owned()));
+                    }
+                    // What protects nothing must not delay anything either.
+                    Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
+                        retry_after: Duration::from_secs(1),
+                    }),
+                },
+                Err(refused) => Err(refused),
             },
-        }
+            Ok(None) => self.without_token(request),
+            Err(refused) => Err(refused),
+        };
+        self.finish(request, authenticated)
+            .map_err(Stopped::Refused)
     }
 
     fn without_token<B>(&self, request: &Request<B>) -> Result<Caller, AuthError> {
@@ -117,52 +124,113 @@ impl<R> Rules<R> {
     }
 
     /// Decides, reports the verdict, and prepares a request that passes for the inner service.
-    pub(super) fn finish<B>(
-        &self,
-        request: &mut Request<B>,
+    #[inline]
+    pub(super) fn finish<Q, B>(
+        self: &Arc<Self>,
+        request: &mut Request<Q>,
         authenticated: Result<Caller, AuthError>,
-    ) -> Result<Passed, AuthError> {
-        let unmet = match &authenticated {
-            Ok(caller) => self.authorize(caller).err(),
-            Err(refused) => Some(refused.clone()),
-        };
-        let finding = match (&unmet, &authenticated) {
-            (Some(refused), _) => Finding::Refused(refused),
-            (None, Ok(Caller::Anonymous)) => Finding::Anonymous,
-            (None, _) => Finding::Accepted,
-        };
-        let caller = authenticated.ok();
-        let claims = match &caller {
-            Some(Caller::Verified(claims)) => Some(claims),
-            Some(Caller::Anonymous) | None => None,
-        };
-        report(
-            &Verdict {
-                finding,
-                enforcement: self.enforcement,
-                claims,
-                inside: false,
-            },
-            &self.observers,
-        );
-        let kept = if self.claims_in_response || !self.observers.is_empty() {
-            claims.cloned()
-        } else {
-            None
-        };
-        let mut passed = match (self.enforcement, unmet) {
-            (Enforcement::Enforce, Some(refused)) => return Err(refused),
-            (Enforcement::Enforce, None) => enforce(request, caller),
-            (Enforcement::ReportOnly, unmet) => report_only(request, caller, unmet),
-        };
-        passed.claims = kept;
-        Ok(passed)
+    ) -> Result<Completion<R>, AuthError>
+    where
+        R: RejectionResponse<B>,
+    {
+        match authenticated {
+            // Most requests. They need nothing of what the other cases have in common.
+            Ok(Caller::Verified(claims)) if self.enforces() && self.authorize(&claims).is_ok() => {
+                self.report(Finding::Accepted, Enforcement::Enforce, Some(&claims));
+                let kept = self.keep(Some(&claims));
+                pass_verified(request.extensions_mut(), claims);
+                Ok(self.completion(request, kept, None, true))
+            }
+            authenticated => self.finish_otherwise(request, authenticated),
+        }
     }
 
-    fn authorize(&self, caller: &Caller) -> Result<(), AuthError> {
-        match (caller, self.challenges.required()) {
-            (Caller::Verified(claims), Some(required)) => claims.require(required),
-            _ => Ok(()),
+    #[inline(never)]
+    fn finish_otherwise<Q, B>(
+        self: &Arc<Self>,
+        request: &mut Request<Q>,
+        authenticated: Result<Caller, AuthError>,
+    ) -> Result<Completion<R>, AuthError>
+    where
+        R: RejectionResponse<B>,
+    {
+        let (claims, unmet) = match authenticated {
+            Ok(Caller::Verified(claims)) => {
+                let unmet = self.authorize(&claims).err();
+                (Some(claims), unmet)
+            }
+            Ok(Caller::Anonymous) => (None, None),
+            Err(refused) => (None, Some(refused)),
+        };
+        let finding = match (&unmet, &claims) {
+            (Some(refused), _) => Finding::Refused(refused),
+            (None, None) => Finding::Anonymous,
+            (None, Some(_)) => Finding::Accepted,
+        };
+        self.report(finding, self.enforcement, claims.as_ref());
+        let kept = self.keep(claims.as_ref());
+        let extensions = request.extensions_mut();
+        if self.enforces() {
+            match (unmet, claims) {
+                (Some(refused), _) => return Err(refused),
+                (None, Some(claims)) => pass_verified(extensions, claims),
+                (None, None) => pass_anonymous(extensions),
+            }
+            return Ok(self.completion(request, kept, None, true));
+        }
+        let outer_enforces = OuterLayer::enforces(extensions);
+        let verdict = pass_reported(extensions, claims, unmet, outer_enforces);
+        // Inside an enforcing layer, refusals from inside are that layer's.
+        Ok(self.completion(request, kept, Some(verdict), !outer_enforces))
+    }
+
+    fn enforces(&self) -> bool {
+        self.enforcement == Enforcement::Enforce
+    }
+
+    #[inline]
+    fn authorize(&self, claims: &Claims) -> Result<(), AuthError> {
+        match self.challenges.required() {
+            Some(required) => claims.require_again(required),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn report(&self, finding: Finding<'_>, enforcement: Enforcement, claims: Option<&Claims>) {
+        let verdict = Verdict {
+            finding,
+            enforcement,
+            claims,
+            inside: false,
+        };
+        report(&verdict, &self.observers);
+    }
+
+    /// The claims that an observer or the response is to have.
+    #[inline]
+    fn keep(&self, claims: Option<&Claims>) -> Option<Claims> {
+        let is_needed = self.claims_in_response || !self.observers.is_empty();
+        claims.filter(|_| is_needed).cloned()
+    }
+
+    #[inline]
+    fn completion<Q, B>(
+        self: &Arc<Self>,
+        request: &Request<Q>,
+        claims: Option<Claims>,
+        verdict: Option<ReportOnlyVerdict>,
+        forms_refusals: bool,
+    ) -> Completion<R>
+    where
+        R: RejectionResponse<B>,
+    {
+        let fields = RequestFields::of(&self.rejection, request);
+        Completion {
+            rules: Arc::clone(self),
+            method: request.method().clone(),
+            claims,
+            rare: Rare::of(fields, verdict, forms_refusals),
         }
     }
 
@@ -171,9 +239,13 @@ impl<R> Rules<R> {
     where
         R: RejectionResponse<B>,
     {
-        let head = RequestHead::of(&self.rejection, request);
+        let fields = RequestFields::of(&self.rejection, request);
         let challenge = self.challenges.of(&error);
-        form(&self.rejection, challenge.as_deref(), &head, error)
+        let head = RequestHead {
+            method: request.method(),
+            fields: fields.as_ref(),
+        };
+        form(&self.rejection, challenge.as_deref(), head, error)
     }
 }
 
@@ -196,40 +268,35 @@ pub(super) async fn authenticate_after(
 }
 
 /// Replaces what a layer outside, or a careless client of this service, left in the extensions.
-fn enforce<B>(request: &mut Request<B>, caller: Option<Caller>) -> Passed {
-    let extensions = request.extensions_mut();
-    match caller {
-        Some(Caller::Verified(claims)) => {
-            extensions.remove::<OuterLayer>();
-            extensions.insert(claims.left_by_layer());
-        }
-        Some(Caller::Anonymous) | None => {
-            extensions.remove::<Claims>();
-            extensions.insert(OuterLayer {
-                why_no_claims: AuthError::MissingToken,
-                enforcement: Enforcement::Enforce,
-            });
-        }
+#[inline]
+fn pass_verified(extensions: &mut Extensions, claims: Claims) {
+    // To look costs half of what it costs to remove what is not there.
+    if extensions.get::<OuterLayer>().is_some() {
+        extensions.remove::<OuterLayer>();
     }
-    Passed {
-        report: None,
-        outer_enforces: false,
-        claims: None,
-    }
+    extensions.insert(claims.left_by_layer());
+}
+
+/// The same for a request without a token.
+fn pass_anonymous(extensions: &mut Extensions) {
+    extensions.remove::<Claims>();
+    extensions.insert(OuterLayer {
+        why_no_claims: AuthError::MissingToken,
+        enforcement: Enforcement::Enforce,
+    });
 }
 
 /// Leaves what a report-only layer found with a request that passes in any case. Where a layer
 /// outside enforces, its claims stay: a report-only layer switches nothing off.
-fn report_only<B>(
-    request: &mut Request<B>,
-    caller: Option<Caller>,
+fn pass_reported(
+    extensions: &mut Extensions,
+    claims: Option<Claims>,
     refused: Option<AuthError>,
-) -> Passed {
-    let extensions = request.extensions_mut();
-    let outer_enforces = OuterLayer::enforces(extensions);
+    outer_enforces: bool,
+) -> ReportOnlyVerdict {
     if !outer_enforces {
         extensions.remove::<Claims>();
-        if let Some(Caller::Verified(claims)) = caller {
+        if let Some(claims) = claims {
             extensions.insert(claims);
         }
         extensions.insert(OuterLayer {
@@ -239,9 +306,5 @@ fn report_only<B>(
     }
     let verdict = ReportOnlyVerdict::new(refused);
     extensions.insert(verdict.clone());
-    Passed {
-        report: Some(verdict),
-        outer_enforces,
-        claims: None,
-    }
+    verdict
 }

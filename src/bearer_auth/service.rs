@@ -8,9 +8,13 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
-    rules::{Progress, Rules},
+    rules::{Rules, Stopped},
 };
-use crate::rejection::{BearerChallenge, RejectionResponse};
+use crate::{
+    keys::Waiting,
+    rejection::{BearerChallenge, RejectionResponse},
+    token::bearer::OwnedCredentials,
+};
 
 /// The service of a [`BearerAuthLayer`](super::BearerAuthLayer).
 ///
@@ -53,6 +57,26 @@ impl<S: Clone, R> Clone for BearerAuth<S, R> {
     }
 }
 
+impl<S: Clone, R> BearerAuth<S, R> {
+    fn wait<ReqBody, ResBody>(
+        &mut self,
+        request: Request<ReqBody>,
+        waiting: Waiting,
+        credentials: OwnedCredentials,
+    ) -> ResponseFuture<S, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        // The service that was polled ready is dropped, and with it the capacity that it has
+        // reserved. Kept here, it would hold that until the next call: a caller that awaits
+        // this response first would wait for its own place.
+        self.inner = self.inner.clone();
+        let service = self.inner.clone();
+        let rules = Arc::clone(&self.rules);
+        ResponseFuture::waiting(rules, service, request, waiting, credentials)
+    }
+}
+
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for BearerAuth<S, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
@@ -67,25 +91,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let authenticated = match self.rules.authenticate(&mut request) {
-            Ok(Progress::Wait(waiting, credentials)) => {
-                // The service that was polled ready is dropped, and with it the capacity that it has
-                // reserved. Kept here, it would hold that until the next call: a caller that awaits
-                // this response first would wait for its own place.
-                self.inner = self.inner.clone();
-                let service = self.inner.clone();
-                let rules = Arc::clone(&self.rules);
-                return ResponseFuture::waiting(rules, service, request, waiting, credentials);
-            }
-            Ok(Progress::Done(caller)) => Ok(caller),
-            Err(refused) => Err(refused),
+        let stopped = match self.rules.judge(&mut request) {
+            Ok(completion) => return ResponseFuture::inner(self.inner.call(request), completion),
+            Err(stopped) => stopped,
         };
-        match self.rules.finish(&mut request, authenticated) {
-            Ok(passed) => {
-                let completion = passed.completion(&self.rules, &request);
-                ResponseFuture::inner(self.inner.call(request), completion)
+        match stopped {
+            Stopped::Refused(refused) => {
+                ResponseFuture::refused(self.rules.refuse(&request, refused))
             }
-            Err(refused) => ResponseFuture::refused(self.rules.refuse(&request, refused)),
+            Stopped::Wait(waiting, credentials) => self.wait(request, waiting, credentials),
         }
     }
 }

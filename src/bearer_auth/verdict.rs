@@ -65,6 +65,7 @@ impl Observers {
         self.0.is_empty()
     }
 
+    #[inline]
     pub(super) fn tell(&self, verdict: &Verdict<'_>) {
         for observer in &self.0 {
             observer(verdict);

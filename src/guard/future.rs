@@ -32,7 +32,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default,
 {
-    let verdict = claims_of(request.extensions(), place, request.uri().path()).and_then(check);
+    let verdict = claims_of(request.extensions(), place, Some(request.uri())).and_then(check);
     let found = match verdict {
         Ok(()) => None,
         Err(refused) => match OuterLayer::enforcement(request.extensions()) {

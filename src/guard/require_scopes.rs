@@ -132,7 +132,7 @@ where
             request,
             "RequireScopesLayer",
             Some(required),
-            |claims| claims.require(required),
+            |claims| claims.require_again(required),
         )
     }
 }

@@ -155,7 +155,7 @@ where
             |claims| match (listed, required) {
                 (None, _) => Err(AuthError::Forbidden),
                 (Some(_), None) => Ok(()),
-                (Some(_), Some(required)) => claims.require(required),
+                (Some(_), Some(required)) => claims.require_again(required),
             },
         )
     }

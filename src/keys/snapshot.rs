@@ -18,8 +18,12 @@ use crate::clock::Moment;
 pub(crate) struct Generation(u64);
 
 impl Generation {
-    const fn next(self) -> Self {
+    pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
+    }
+
+    pub(super) const fn number(self) -> u64 {
+        self.0
     }
 }
 
@@ -60,6 +64,25 @@ impl Snapshot {
         match &self.kind {
             Kind::Pinned => None,
             Kind::Seeded { at } | Kind::Fetched { at, .. } => Some(now.since(at)),
+        }
+    }
+
+    /// When the keys are due for a refresh. `None` for those that never are.
+    pub(super) fn due_at(&self) -> Option<Moment> {
+        match &self.kind {
+            Kind::Pinned => None,
+            Kind::Seeded { at } => Some(*at),
+            Kind::Fetched {
+                at, refresh_after, ..
+            } => Some(at.plus(*refresh_after)),
+        }
+    }
+
+    /// When the keys are too old to be trusted. `None` for those that never are.
+    pub(super) fn expires_at(&self, expire_after: Duration) -> Option<Moment> {
+        match &self.kind {
+            Kind::Pinned => None,
+            Kind::Seeded { at } | Kind::Fetched { at, .. } => Some(at.plus(expire_after)),
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct KeySource {
     config: KeySourceConfig,
     /// What readers see. It is the state's snapshot, and is replaced under the lock.
     published: ArcSwapOption<Snapshot>,
+    /// What spares most requests the rest.
     quiet: Quiet,
     /// A std mutex: held for a few comparisons, never across an await, and never while anything foreign runs (a runtime, a
     /// log subscriber, a waker), which might come back for it.
@@ -88,9 +89,11 @@ impl KeySource {
         };
         let state = RefreshState::new(settings, initial, now);
         metrics::key_set(config.jwks_url.label(), state.reading(&now));
+        let quiet = Quiet::default();
+        quiet.set(state.generation(), state.quiet_until(&now));
         Self {
             published: ArcSwapOption::new(state.snapshot().cloned()),
-            quiet: Quiet::default(),
+            quiet,
             state: Mutex::new(state),
             ended: watch::Sender::new(AttemptNumber::default()),
             places: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -108,21 +111,34 @@ impl KeySource {
     }
 
     /// Whether what was verified under this generation would verify now, without looking.
-    pub(crate) fn still_vouches(self: &Arc<Self>, generation: Generation, now: &Moment) -> bool {
+    /// `unix_nanos` is the wall clock's time; the other clock is read only if it matters.
+    #[inline]
+    pub(crate) fn still_vouches(self: &Arc<Self>, generation: Generation, unix_nanos: i64) -> bool {
+        self.is_quiet(generation, unix_nanos) || self.still_vouches_when_due(generation)
+    }
+
+    #[cold]
+    fn still_vouches_when_due(self: &Arc<Self>, generation: Generation) -> bool {
         sync::switch_point();
         let published = self.published.load();
         published.as_ref().is_some_and(|snapshot| {
-            snapshot.generation == generation && self.may_serve(snapshot, now)
+            snapshot.generation == generation && self.may_serve_when_due(snapshot)
         })
     }
 
     /// The key of this name. Never waits; takes no lock while the key is there and fresh.
-    pub(crate) fn lookup(self: &Arc<Self>, kid: &str, now: &Moment) -> Result<Lookup, AuthError> {
+    pub(crate) fn lookup(
+        self: &Arc<Self>,
+        kid: &str,
+        unix_nanos: i64,
+    ) -> Result<Lookup, AuthError> {
         sync::switch_point();
         let published = self.published.load();
         if let Some(snapshot) = published.as_ref() {
             let key = snapshot.keys.get(kid);
-            if let Some(key) = key.filter(|_| self.may_serve(snapshot, now)) {
+            if let Some(key) = key.filter(|_| {
+                self.is_quiet(snapshot.generation, unix_nanos) || self.may_serve_when_due(snapshot)
+            }) {
                 return Ok(Lookup::Found(FoundKey {
                     key: Arc::clone(key),
                     generation: snapshot.generation,
@@ -133,7 +149,7 @@ impl KeySource {
                 return Err(AuthError::UnknownKey);
             }
         }
-        self.lookup_locked(kid, None, now)
+        self.lookup_locked(kid, None)
     }
 
     /// The same after a wait. A request can have to wait more than once, but never longer than `fetch_timeout` in all.
@@ -141,20 +157,19 @@ impl KeySource {
         self: &Arc<Self>,
         waited: Waited,
         kid: &str,
-        now: &Moment,
     ) -> Result<Lookup, AuthError> {
-        self.lookup_locked(kid, Some(waited), now)
+        self.lookup_locked(kid, Some(waited))
     }
 
     fn lookup_locked(
         self: &Arc<Self>,
         kid: &str,
         waited: Option<Waited>,
-        now: &Moment,
     ) -> Result<Lookup, AuthError> {
+        let now = Moment::read(&*self.config.clock);
         let record = waited.as_ref().map(|waited| waited.record);
         let has_runtime = self.has_runtime();
-        match self.step(now, |state| state.lookup(kid, record, has_runtime, now))? {
+        match self.step(&now, |state| state.lookup(kid, record, has_runtime, &now))? {
             KeyProgress::Found(found) => Ok(Lookup::Found(found)),
             KeyProgress::Wait { record, if_full } => {
                 self.waiting(record, waited, if_full).map(Lookup::Wait)
@@ -204,17 +219,22 @@ impl KeySource {
         });
     }
 
+    #[inline]
+    fn is_quiet(&self, generation: Generation, unix_nanos: i64) -> bool {
+        let clock = &self.config.clock;
+        self.quiet
+            .holds(generation, unix_nanos, || clock.monotonic())
+    }
+
     /// Whether a key of this snapshot may be used without waiting. A request that finds it due for a refresh starts one on
     /// the way.
-    fn may_serve(self: &Arc<Self>, snapshot: &Snapshot, now: &Moment) -> bool {
-        match snapshot.state(now, self.config.expire_after, false) {
+    fn may_serve_when_due(self: &Arc<Self>, snapshot: &Snapshot) -> bool {
+        let now = Moment::read(&*self.config.clock);
+        match snapshot.state(&now, self.config.expire_after, false) {
             KeyState::Fresh | KeyState::Pinned => true,
             KeyState::Due | KeyState::Degraded => {
-                // A stale reading costs one look under the lock, where it is decided.
-                self.quiet.holds(now) || {
-                    let has_runtime = self.has_runtime();
-                    self.step(now, |state| state.known_key_is_due(has_runtime, now))
-                }
+                let has_runtime = self.has_runtime();
+                self.step(&now, |state| state.known_key_is_due(has_runtime, &now))
             }
             KeyState::Empty | KeyState::Expired => false,
         }
@@ -267,7 +287,7 @@ impl KeySource {
         if let Some(snapshot) = effects.publish.take() {
             self.published.store(Some(snapshot));
         }
-        self.quiet.set(&state.quiet_until(now));
+        self.quiet.set(state.generation(), state.quiet_until(now));
         drop(state);
         self.run(effects);
         outcome

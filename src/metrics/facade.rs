@@ -87,6 +87,7 @@ pub(crate) fn describe() {
 }
 
 /// A layer judged a request.
+#[inline]
 pub(crate) fn request_judged(labels: VerdictLabels) {
     /// The same with literals only.
     macro_rules! counted {
@@ -123,6 +124,7 @@ pub(crate) fn missing_layer() {
     });
 }
 
+#[inline(never)]
 fn verdict_counter(name: &'static str, labels: VerdictLabels) -> Counter {
     let verified = if labels.verified { "true" } else { "false" };
     counter!(
@@ -134,6 +136,7 @@ fn verdict_counter(name: &'static str, labels: VerdictLabels) -> Counter {
 }
 
 /// A token was looked up among those that were verified before.
+#[inline]
 pub(crate) fn token_looked_up(outcome: TokenLookup) {
     macro_rules! counted {
         ($outcome:literal) => {

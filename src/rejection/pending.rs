@@ -82,6 +82,7 @@ impl PendingRefusal {
     }
 
     /// Whether this response is a refusal that is yet to be formed.
+    #[inline]
     pub(crate) fn is_in<B>(response: &Response<B>) -> bool {
         response.extensions().get::<Self>().is_some()
     }

@@ -1,69 +1,36 @@
 //! What a form may read of the request.
 
-use std::{borrow::Cow, mem};
-
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, Method, Request};
 
 use super::RejectionResponse;
 
-/// What is kept of a request until its response is there, because a form may read it.
-#[derive(Debug)]
-pub(crate) struct RequestHead {
-    method: Method,
-    fields: KeptFields,
+/// What a form may read of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) fields: Option<&'a RequestFields>,
 }
 
-/// One field, which is what [`Grpc`](super::Grpc) reads, costs no memory.
+/// The fields that the form reads: kept until the response is there, because a handler consumes its
+/// request.
 #[derive(Debug)]
-enum KeptFields {
-    None,
-    One(HeaderName, HeaderValue),
-    Many(Box<HeaderMap>),
-}
+pub(crate) struct RequestFields(HeaderMap);
 
-impl RequestHead {
-    /// The method, and the fields that the form reads.
-    pub(crate) fn of<Q, B>(form: &impl RejectionResponse<B>, request: &Request<Q>) -> Self {
-        let mut fields = KeptFields::None;
+impl RequestFields {
+    /// `None` if there are none.
+    #[inline]
+    pub(crate) fn of<Q, B>(form: &impl RejectionResponse<B>, request: &Request<Q>) -> Option<Self> {
+        let mut kept = None;
         for name in form.request_headers() {
             for value in request.headers().get_all(&name) {
-                fields.push(&name, value);
+                let Self(kept) = kept.get_or_insert_with(|| Self(HeaderMap::new()));
+                kept.append(&name, value.clone());
             }
         }
-        Self {
-            method: request.method().clone(),
-            fields,
-        }
+        kept
     }
 
-    pub(super) const fn method(&self) -> &Method {
-        &self.method
-    }
-
-    pub(super) fn headers(&self) -> Cow<'_, HeaderMap> {
-        match &self.fields {
-            KeptFields::None => Cow::Owned(HeaderMap::new()),
-            KeptFields::One(name, value) => {
-                Cow::Owned(HeaderMap::from_iter([(name.clone(), value.clone())]))
-            }
-            KeptFields::Many(fields) => Cow::Borrowed(fields),
-        }
-    }
-}
-
-impl KeptFields {
-    fn push(&mut self, name: &HeaderName, value: &HeaderValue) {
-        match mem::replace(self, Self::None) {
-            Self::None => *self = Self::One(name.clone(), value.clone()),
-            Self::One(first_name, first) => {
-                let mut fields = HeaderMap::from_iter([(first_name, first)]);
-                fields.append(name, value.clone());
-                *self = Self::Many(Box::new(fields));
-            }
-            Self::Many(mut fields) => {
-                fields.append(name, value.clone());
-                *self = Self::Many(fields);
-            }
-        }
+    pub(super) const fn headers(&self) -> &HeaderMap {
+        &self.0
     }
 }

@@ -8,6 +8,21 @@ pub(crate) fn split(claim: &str) -> impl Iterator<Item = &str> + Clone {
     Split { rest: Some(claim) }.filter(|scope| !scope.is_empty())
 }
 
+/// Whether [`split`] finds this scope token in a `scope` claim, without splitting it.
+pub(super) fn contains(claim: &str, scope_token: &str) -> bool {
+    let mut rest = claim.as_bytes();
+    loop {
+        let after = rest.strip_prefix(scope_token.as_bytes());
+        if after.is_some_and(|after| matches!(after.first(), None | Some(b' '))) {
+            return true;
+        }
+        match first_space(rest).and_then(|at| rest.get(at + 1..)) {
+            Some(next) => rest = next,
+            None => return false,
+        }
+    }
+}
+
 /// As `str::split`, which calls a search for each piece: too much for pieces as short as scopes.
 #[derive(Clone)]
 struct Split<'a> {

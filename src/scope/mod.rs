@@ -140,11 +140,23 @@ impl ScopePolicy {
         let Alternatives { list, index } = &*self.alternatives;
         match index {
             Some(index) => index.is_met_by(granted),
-            None => list.iter().any(|required| {
-                required
-                    .iter()
-                    .all(|scope| granted.clone().any(|granted| granted == &**scope))
+            None => is_any_met(list, |scope| {
+                granted.clone().any(|granted| granted == scope)
             }),
+        }
+    }
+
+    /// Whether this is a clone of the other policy. Equal policies that were made apart are not.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.alternatives, &other.alternatives)
+    }
+
+    /// As [`is_met_by`](Self::is_met_by), for the scopes of a `scope` claim.
+    pub(crate) fn is_met_by_claim(&self, claim: &str) -> bool {
+        let Alternatives { list, index } = &*self.alternatives;
+        match index {
+            Some(index) => index.is_met_by(split(claim)),
+            None => is_any_met(list, |scope| claim::contains(claim, scope)),
         }
     }
 
@@ -216,6 +228,11 @@ impl PartialEq for Alternatives {
 }
 
 impl Eq for Alternatives {}
+
+fn is_any_met(list: &[Box<[Scope]>], is_granted: impl Fn(&str) -> bool) -> bool {
+    list.iter()
+        .any(|required| required.iter().all(|scope| is_granted(scope)))
+}
 
 fn scope_list<I>(scopes: I) -> Result<Vec<Scope>, ConfigError>
 where
@@ -305,6 +322,57 @@ mod tests {
                 assert!(policy.is_met_by(filler.into_iter().chain([&*last])));
             }
         }
+    }
+
+    /// One looks for scopes in the text of a claim, the other compares a list of them one by one.
+    #[test]
+    fn a_claim_meets_what_its_scopes_meet() {
+        let words = ["a", "ab", "b", "a/b", "profiles/get", "profiles/get-all"];
+        let claims = [
+            "",
+            " ",
+            "a",
+            " a",
+            "a ",
+            "ab",
+            "b a",
+            "ab a",
+            "a/b",
+            "xa",
+            "ax",
+            "a\tb",
+            "a\u{a0}b",
+            "profiles/get",
+            "profiles/get-all",
+            "profiles/get-all profiles/get",
+            "  profiles/get  ",
+            "openid profiles/get-all b",
+            "xprofiles/get profiles/getx",
+            "profiles/ge profiles/get",
+        ];
+        for first in words {
+            for second in words {
+                for policy in [
+                    ScopePolicy::all_of([first, second]).unwrap(),
+                    ScopePolicy::any_of([first, second]).unwrap(),
+                    ScopePolicy::any_of(words)
+                        .unwrap()
+                        .and(ScopePolicy::all_of([first]).unwrap()),
+                ] {
+                    for claim in claims {
+                        let by_scope = policy.is_met_by(split(claim));
+                        assert_eq!(
+                            policy.is_met_by_claim(claim),
+                            by_scope,
+                            "{policy}: {claim:?}"
+                        );
+                    }
+                }
+            }
+        }
+        let read = ScopePolicy::all_of(["profiles/get"]).unwrap();
+        assert!(read.is_met_by_claim("openid profiles/get"));
+        assert!(!read.is_met_by_claim("openid profiles/get-all"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) struct OwnedCredentials {
 ///
 /// [`AuthError::MultipleCredentials`] for two or more fields, however equal (a proxy and the service might each take
 /// another one); [`AuthError::MalformedCredentials`] for the scheme without a token.
+#[inline]
 pub(crate) fn credentials(headers: &mut HeaderMap) -> Result<Option<Credentials<'_>>, AuthError> {
     // Nearly always no field comes twice, and that costs no look-up to know.
     let some_field_twice = headers.len() != headers.keys_len();
@@ -34,13 +35,14 @@ pub(crate) fn credentials(headers: &mut HeaderMap) -> Result<Option<Credentials<
         mark_all_sensitive(headers);
         return Err(AuthError::MultipleCredentials);
     }
-    let Some(value) = headers.get_mut(AUTHORIZATION) else {
+    let Some(value) = headers.get_mut(&AUTHORIZATION) else {
         return Ok(None);
     };
     value.set_sensitive(true);
     Credentials::parse(value)
 }
 
+#[cold]
 fn mark_all_sensitive(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
         if name == AUTHORIZATION {
@@ -50,6 +52,7 @@ fn mark_all_sensitive(headers: &mut HeaderMap) {
 }
 
 impl<'a> Credentials<'a> {
+    #[inline]
     fn parse(value: &'a HeaderValue) -> Result<Option<Self>, AuthError> {
         match token(value.as_bytes()) {
             Some([]) => Err(AuthError::MalformedCredentials),
@@ -62,6 +65,7 @@ impl<'a> Credentials<'a> {
     }
 
     /// What follows `Bearer` and its spaces. Never empty.
+    #[inline]
     pub(crate) fn token(self) -> &'a [u8] {
         self.value
             .as_bytes()
@@ -91,7 +95,16 @@ impl OwnedCredentials {
 /// The scheme is compared without case (RFC 9110 §11.1). It ends at the first character that is not
 /// one of a scheme's name, and only spaces may separate it from the token (§11.4): after anything
 /// else, such as a tab, the credentials are malformed, as they are without a token.
+#[inline]
 fn token(value: &[u8]) -> Option<&[u8]> {
+    // As nearly every caller writes it.
+    match value.strip_prefix(b"Bearer ") {
+        Some(token @ [first, ..]) if *first != b' ' => Some(token),
+        _ => token_after_any_scheme(value),
+    }
+}
+
+fn token_after_any_scheme(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked("Bearer".len())?;
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return None;

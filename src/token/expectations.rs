@@ -1,7 +1,5 @@
 //! What a token must say: pure checks of its claims against the configuration and a time.
 
-use std::time::Duration;
-
 use crate::{
     allowed_clients::AllowedClients,
     error::AuthError,
@@ -10,7 +8,7 @@ use crate::{
     token::{
         audience::ExpectedAudience,
         members::{Members, Times},
-        numeric_date::NumericDate,
+        numeric_date::{NumericDate, TimeSpan},
         token_use::TokenUse,
     },
 };
@@ -21,7 +19,7 @@ use crate::{
 /// fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
 /// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot tell
 /// an expired token from a valid one.
-const LONGEST_CLOCK_LAG: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_CLOCK_LAG: TimeSpan = TimeSpan::from_secs(24 * 60 * 60);
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +57,8 @@ pub(crate) enum Confirmation {
 /// What is demanded of a token's dates: the part that must hold again each time the token is seen.
 #[derive(Clone, Copy)]
 pub(crate) struct ExpectedDates {
-    pub(crate) leeway: Duration,
-    pub(crate) max_age: Option<Duration>,
+    pub(crate) leeway: TimeSpan,
+    pub(crate) max_age: Option<TimeSpan>,
 }
 
 impl Expectations {
@@ -163,6 +161,6 @@ impl ExpectedDates {
 }
 
 /// A token that does not say when it was issued cannot prove its age.
-fn is_younger(issued_at: Option<NumericDate>, max_age: Duration, now: NumericDate) -> bool {
+fn is_younger(issued_at: Option<NumericDate>, max_age: TimeSpan, now: NumericDate) -> bool {
     issued_at.is_some_and(|issued_at| now < issued_at.plus(max_age))
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock::nanos;
+
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// 0001-01-01T00:00:00Z: no issuer means an earlier date, or one after [`LAST`].
@@ -19,12 +21,25 @@ const LONGEST_NUMBER: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(i64);
 
+/// A length of time in nanoseconds, which is never negative and saturates at 292 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeSpan(i64);
+
+impl TimeSpan {
+    pub(crate) const fn from_secs(seconds: u32) -> Self {
+        Self(seconds as i64 * 1_000_000_000)
+    }
+}
+
+impl From<Duration> for TimeSpan {
+    fn from(duration: Duration) -> Self {
+        Self(nanos(duration))
+    }
+}
+
 impl NumericDate {
-    pub(crate) fn from_system_time(time: SystemTime) -> Self {
-        match time.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => Self(nanos(after)),
-            Err(before) => Self(nanos(before.duration()).saturating_neg()),
-        }
+    pub(crate) const fn from_unix_nanos(nanos: i64) -> Self {
+        Self(nanos)
     }
 
     pub(crate) fn to_system_time(self) -> SystemTime {
@@ -37,21 +52,17 @@ impl NumericDate {
         time.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    pub(crate) fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(duration)))
+    pub(crate) const fn plus(self, TimeSpan(nanos): TimeSpan) -> Self {
+        Self(self.0.saturating_add(nanos))
     }
 
-    pub(crate) fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(duration)))
+    pub(crate) const fn minus(self, TimeSpan(nanos): TimeSpan) -> Self {
+        Self(self.0.saturating_sub(nanos))
     }
 
     fn from_whole_seconds(seconds: i128) -> Self {
         Self(saturate(seconds.saturating_mul(NANOS_PER_SECOND)))
     }
-}
-
-fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn saturate(nanos: i128) -> i64 {
@@ -112,9 +123,9 @@ mod tests {
             assert_eq!(read(far), Some(NumericDate(i64::MIN)), "{far}");
         }
         let latest = NumericDate(i64::MAX);
-        assert_eq!(latest.plus(Duration::MAX), latest);
+        assert_eq!(latest.plus(Duration::MAX.into()), latest);
         assert_eq!(
-            NumericDate(i64::MIN).minus(Duration::MAX),
+            NumericDate(i64::MIN).minus(Duration::MAX.into()),
             NumericDate(i64::MIN)
         );
         for date in [
@@ -124,7 +135,7 @@ mod tests {
             NumericDate(0),
         ] {
             assert_eq!(
-                NumericDate::from_system_time(date.to_system_time()).0,
+                crate::clock::unix_nanos(date.to_system_time()),
                 date.0.max(-i64::MAX)
             );
         }

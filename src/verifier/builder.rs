@@ -293,8 +293,8 @@ impl VerifierBuilder {
             token_uses: self.token_uses.into(),
             audience: self.audience,
             dates: ExpectedDates {
-                leeway: self.leeway,
-                max_age: self.max_token_age,
+                leeway: self.leeway.into(),
+                max_age: self.max_token_age.map(Into::into),
             },
         };
         Ok(Verifier {

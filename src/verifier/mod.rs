@@ -16,7 +16,7 @@ use self::token_cache::{VerifiedToken, VerifiedTokens};
 pub use self::{builder::VerifierBuilder, token_cache::TokenCache};
 use crate::{
     allowed_clients::AllowedClients,
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, unix_nanos},
     error::{AuthError, Denied},
     keys::{FetchError, FoundKey, KeySource, KeyStatus, Lookup, Waited, Waiting},
     metrics::{self, TokenLookup},
@@ -252,15 +252,16 @@ impl Verifier {
     }
 
     /// Does everything that can be done without waiting.
+    #[inline]
     pub(crate) fn verify_now(&self, token: &[u8]) -> Result<VerifyProgress, AuthError> {
         if token.len() > self.shared.max_token_bytes {
             return Err(AuthError::TokenTooLarge);
         }
-        let now = Moment::read(&*self.shared.clock);
-        if let Some(verdict) = self.look_in_cache(token, &now) {
+        let now = unix_nanos(self.shared.clock.now());
+        if let Some(verdict) = self.look_in_cache(token, now) {
             return verdict.map(VerifyProgress::Verified);
         }
-        self.look_up_and_verify(token, &now, |source, kid| source.lookup(kid, &now))
+        self.look_up_and_verify(token, now, |source, kid| source.lookup(kid, now))
     }
 
     /// The same after a wait, which may not be the last. The token is parsed again: time has passed, and nothing borrowed
@@ -270,27 +271,28 @@ impl Verifier {
         token: &[u8],
         waited: Waited,
     ) -> Result<VerifyProgress, AuthError> {
-        let now = Moment::read(&*self.shared.clock);
-        self.look_up_and_verify(token, &now, |source, kid| {
-            source.lookup_after(waited, kid, &now)
-        })
+        let now = unix_nanos(self.shared.clock.now());
+        self.look_up_and_verify(token, now, |source, kid| source.lookup_after(waited, kid))
     }
 
+    #[inline(never)]
     fn look_up_and_verify(
         &self,
         token: &[u8],
-        now: &Moment,
+        unix_nanos: i64,
         look_up: impl FnOnce(&Arc<KeySource>, &str) -> Result<Lookup, AuthError>,
     ) -> Result<VerifyProgress, AuthError> {
         let mut signature = SignatureBuffer::new();
         let expected = self
-            .parse_and_expect(token, &mut signature, now)
+            .parse_and_expect(token, &mut signature, unix_nanos)
             .inspect_err(|refused| {
                 let Shared {
                     setup_warnings,
                     expectations,
+                    clock,
                     ..
                 } = &*self.shared;
+                let now = || Moment::read(&**clock);
                 setup_warnings.token_rejected(refused, token, expectations, now);
             })?;
         let source = self
@@ -305,9 +307,10 @@ impl Verifier {
     }
 
     /// Revalidates a cached token: everything except the bytes and their signature is checked again.
-    fn look_in_cache(&self, token: &[u8], now: &Moment) -> Option<Result<Claims, AuthError>> {
+    #[inline]
+    fn look_in_cache(&self, token: &[u8], unix_nanos: i64) -> Option<Result<Claims, AuthError>> {
         let known = self.shared.tokens.get(token)?;
-        let verdict = self.revalidate(token, known, now);
+        let verdict = self.revalidate(token, known, unix_nanos);
         metrics::token_looked_up(match verdict {
             Some(_) => TokenLookup::Hit,
             None => TokenLookup::Stale,
@@ -315,27 +318,23 @@ impl Verifier {
         verdict
     }
 
+    #[inline]
     fn revalidate(
         &self,
         token: &[u8],
         known: VerifiedToken,
-        now: &Moment,
+        unix_nanos: i64,
     ) -> Option<Result<Claims, AuthError>> {
-        let dates = self.shared.expectations.dates;
-        if let Err(refused) = dates.check(
-            known.claims.times(),
-            NumericDate::from_system_time(now.wall),
-        ) {
+        let dates = &self.shared.expectations.dates;
+        let now = NumericDate::from_unix_nanos(unix_nanos);
+        if let Err(refused) = dates.check(known.claims.times(), now) {
             self.shared.tokens.remove(token);
             return Some(Err(refused));
         }
-        if !self
-            .source(known.pool)?
-            .still_vouches(known.generation, now)
-        {
-            return None;
-        }
-        Some(self.run_check(known.claims))
+        let source = self.source(known.pool)?;
+        source
+            .still_vouches(known.generation, unix_nanos)
+            .then(|| self.run_check(known.claims))
     }
 
     /// What can be refused without a key.
@@ -343,7 +342,7 @@ impl Verifier {
         &self,
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
-        now: &Moment,
+        unix_nanos: i64,
     ) -> Result<ExpectedClaims<'t, '_>, AuthError> {
         let jws = CompactJws::parse(token, signature).map_err(|refused| match refused {
             // Whatever decodes is token68. Only what does not can be something else, and a malformed request with it.
@@ -352,7 +351,7 @@ impl Verifier {
             }
             refused => refused,
         })?;
-        let now = NumericDate::from_system_time(now.wall);
+        let now = NumericDate::from_unix_nanos(unix_nanos);
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)
     }
 
@@ -376,6 +375,7 @@ impl Verifier {
 
     /// What is done with every token whose signature has verified: the current span gets the caller, and the
     /// service's own checks have a say.
+    #[inline]
     fn run_check(&self, claims: Claims) -> Result<Claims, AuthError> {
         name_caller(&claims);
         for check in &self.shared.checks {
@@ -384,6 +384,7 @@ impl Verifier {
         Ok(claims)
     }
 
+    #[inline]
     fn source(&self, PoolIndex(index): PoolIndex) -> Option<&Arc<KeySource>> {
         self.shared.sources.get(index)
     }
@@ -391,6 +392,7 @@ impl Verifier {
 
 /// Records the app client in the current span, if that declares a field for it. Claims are those of a verified token, so
 /// a caller cannot choose the name.
+#[inline]
 fn name_caller(claims: &Claims) {
     // To ask for the span would cost more than all that is left to do.
     if LevelFilter::current() != LevelFilter::OFF {

@@ -112,12 +112,12 @@ impl SetupWarnings {
         refused: &AuthError,
         token: &[u8],
         expected: &Expectations,
-        now: &Moment,
+        now: impl FnOnce() -> Moment,
     ) {
         let Some(setting) = Setting::behind(refused) else {
             return;
         };
-        let Some(rejected) = self.count(setting, now) else {
+        let Some(rejected) = self.count(setting, &now()) else {
             return;
         };
         tracing::warn!(

@@ -96,6 +96,7 @@ impl VerifiedTokens {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, token: &[u8]) -> Option<VerifiedToken> {
         let known = self.entries.as_ref()?.get(&Seen(token));
         if known.is_none() {
@@ -126,9 +127,17 @@ struct Seen<'a>(&'a [u8]);
 
 /// Only the end of the signature is hashed. A stranger cannot choose it: every token in the cache carries a signature that
 /// verified, so its bytes are as good as random. The hash decides where to look, and equality whether it was found.
+#[inline]
 fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
-    let tail = token.last_chunk::<32>().map_or(token, |tail| &tail[..]);
-    state.write(tail);
+    let Some((rest, last)) = token.split_last_chunk::<16>() else {
+        return state.write(token);
+    };
+    // As numbers, which takes a third of the instructions that slices of bytes take.
+    state.write_u128(u128::from_ne_bytes(*last));
+    match rest.last_chunk::<16>() {
+        Some(before) => state.write_u128(u128::from_ne_bytes(*before)),
+        None => state.write(rest),
+    }
 }
 
 impl Hash for Token {

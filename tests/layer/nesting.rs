@@ -39,6 +39,27 @@ async fn send<const N: usize>(
     app.oneshot(request).await.unwrap()
 }
 
+/// The claims of a token that is seen again remember a policy that they met.
+#[tokio::test]
+async fn a_token_that_met_one_policy_is_still_asked_for_another() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let layer = |scope| verifier.layer().require(policy(scope));
+    let (reads, writes) = (layer("profiles/get"), layer("profiles/post"));
+    let authorization = [pool.token().scopes(["profiles/get"]).authorization()];
+    for _ in 0..2 {
+        for (layer, path, status) in [
+            (&reads, "/open", 200),
+            (&writes, "/open", 403),
+            (&reads, "/guarded", 403),
+            (&reads, "/open", 200),
+        ] {
+            let response = send([layer.clone()], path, &authorization).await;
+            assert_eq!(response.status(), status, "{path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_report_only_layer_inside_switches_nothing_off() {
     let pool = TestPool::new();

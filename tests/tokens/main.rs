@@ -15,6 +15,7 @@ mod differential;
 #[path = "../support/fuzz_bodies.rs"]
 mod fuzz_bodies;
 mod fuzz_seeds;
+mod order;
 mod policy;
 mod pools;
 mod properties;

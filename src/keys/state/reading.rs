@@ -8,6 +8,8 @@ use crate::{
     keys::{
         outcome::WaitRecord,
         policy::{Attempt, PolicyView},
+        quiet::QuietUntil,
+        snapshot::Generation,
         status::{KeyState, KeyStatus},
     },
     metrics::KeySetReading,
@@ -46,10 +48,32 @@ impl RefreshState {
         }
     }
 
-    /// Until when a request that finds its key need not ask here, because no refresh could be started.
-    pub(in crate::keys) fn quiet_until(&self, now: &Moment) -> Moment {
-        let quiet = self.slot.void_in(now);
-        now.plus(quiet.unwrap_or_else(|| self.scheduled_in(now)))
+    pub(in crate::keys) fn generation(&self) -> Generation {
+        self.snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.generation)
+            .unwrap_or_default()
+    }
+
+    /// Until when a request that finds its key need not ask here: its key may serve, and no refresh
+    /// could be started.
+    pub(in crate::keys) fn quiet_until(&self, now: &Moment) -> QuietUntil {
+        let Some(snapshot) = &self.snapshot else {
+            return QuietUntil::Never;
+        };
+        match self.state(now) {
+            KeyState::Empty | KeyState::Expired => QuietUntil::Never,
+            KeyState::Pinned => QuietUntil::Forever,
+            KeyState::Fresh => snapshot
+                .due_at()
+                .map_or(QuietUntil::Forever, QuietUntil::Moment),
+            KeyState::Due | KeyState::Degraded => {
+                let quiet = self.slot.void_in(now);
+                let until = now.plus(quiet.unwrap_or_else(|| self.scheduled_in(now)));
+                let expires_at = snapshot.expires_at(self.settings.expire_after);
+                QuietUntil::Moment(expires_at.map_or(until, |at| until.min(at)))
+            }
+        }
     }
 
     pub(super) fn view(

@@ -5,7 +5,11 @@ mod custom;
 mod principal;
 mod unverified;
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use serde::Deserialize;
 
@@ -61,6 +65,9 @@ struct Verified {
     token_use: TokenUse,
     /// What is left of `scope`, if the pool may not grant all of it.
     narrowed_scope: Option<Box<str>>,
+    /// The first policy of a layer or a guard that these claims met. Neither ever changes, so they
+    /// meet it again.
+    met: OnceLock<ScopePolicy>,
 }
 
 impl Claims {
@@ -116,11 +123,7 @@ impl Claims {
     /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a string grants nothing and reads
     /// as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
-        let scope = match &self.verified.narrowed_scope {
-            Some(narrowed) => Some(&**narrowed),
-            None => self.text(self.verified.registered.scope),
-        };
-        crate::scope::split(scope.unwrap_or_default())
+        crate::scope::split(self.granted_scope())
     }
 
     /// Whether the token carries exactly this scope, whole and byte for byte.
@@ -149,12 +152,28 @@ impl Claims {
     /// }
     /// ```
     pub fn require(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
-        if policy.is_met_by(self.scopes()) {
+        if policy.is_met_by_claim(self.granted_scope()) {
             return Ok(());
         }
         Err(AuthError::InsufficientScope {
             required: policy.clone(),
         })
+    }
+
+    /// The same for a layer or a guard, whose policy lives as long as the service: what was met once
+    /// takes a comparison of pointers when the token is seen again.
+    #[inline]
+    pub(crate) fn require_again(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
+        match self.verified.met.get() {
+            Some(met) if met.is_clone_of(policy) => Ok(()),
+            _ => self.require_and_remember(policy),
+        }
+    }
+
+    fn require_and_remember(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
+        self.require(policy)?;
+        self.verified.met.get_or_init(|| policy.clone());
+        Ok(())
     }
 
     /// `exp`. A date after the year 2262 reads as the last moment of that range.
@@ -329,6 +348,16 @@ impl Claims {
                 .narrowed_scope
                 .as_ref()
                 .map_or(0, |scope| scope.len())
+    }
+
+    /// `scope`, or what is left of it.
+    fn granted_scope(&self) -> &str {
+        match &self.verified.narrowed_scope {
+            Some(narrowed) => narrowed,
+            None => self
+                .text(self.verified.registered.scope)
+                .unwrap_or_default(),
+        }
     }
 
     fn text(&self, at: Option<Span>) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! From an unverified payload to [`Claims`]: the only way there is.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use memchr::memmem;
 
@@ -170,6 +170,7 @@ impl ExpectedClaims<'_, '_> {
                 payload,
                 registered,
                 token_use: accepted.token_use,
+                met: OnceLock::new(),
             }),
             left_by_layer: false,
         })
