@@ -29,8 +29,8 @@ rsa - the RSA verification alone (aws-lc-rs, key parsed)
 first-sight - a token never seen, without the token cache
 seen 720 a token seen before
 garbage 3400 refused: a thousand bytes that are no token
-expired 10200 refused: expired
-unknown-kid 11000 refused: names no key of ours
+expired 10100 refused: expired
+unknown-kid 10900 refused: names no key of ours
 hostile-members 80000 16 KiB, unsigned: members
 hostile-escapes 105000 16 KiB, unsigned: members with escaped names
 hostile-audience 75000 16 KiB, unsigned: a long list of audiences

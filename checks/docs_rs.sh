@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The documentation as docs.rs builds it: from what is published, with all features, `--cfg docsrs`, unstable features of rustdoc,
-# and no network. Then whether what a reader needs is there. The pages are in target/docs-rs/doc.
+# The documentation as docs.rs builds it: from what is published, with all features, `--cfg
+# docsrs`, unstable features of rustdoc, and no network. Then whether what a reader needs is
+# there. The pages are in target/docs-rs/doc.
 #
-# docs.rs has the latest nightly. Here the stable compiler takes its flags by RUSTC_BOOTSTRAP=1, unless a nightly is installed.
+# docs.rs has the latest nightly. Here the stable compiler takes its flags by RUSTC_BOOTSTRAP=1,
+# unless a nightly is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whether this tree can be released. With a tag, whether it is the tag of this version, and the changelog has an entry of it.
+# Whether this tree can be released. With a tag, whether it is the tag of this version, and the
+# changelog has an entry of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

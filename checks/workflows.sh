@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The workflows of the forge, which nothing else runs here: their syntax, and what is known to be unsafe in them.
+# The workflows of the forge, which nothing else runs here: their syntax, and what is known to be
+# unsafe in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -49,11 +50,11 @@ linked = {crate for crate in tree("normal,no-proc-macro")}
 reasons = {name: group for group in trusted["group"] for name in group["crates"]}
 names = {name for name, _ in everything}
 problems = [f"{name} is a new dependency: name it in trusted.toml, with a reason" for name in sorted(names - set(reasons))]
-problems += [f"{name} is no dependency any more: take it out of trusted.toml" for name in sorted(set(reasons) - names)]
+problems += [f"{name} is not a dependency any more: remove it from trusted.toml" for name in sorted(set(reasons) - names)]
 
 lines = []
 for group in trusted["group"]:
-    lines += [f"### {group['name']}", "", f"{group['why']} Maintainers: {group['maintainers']}. {group['looked_at']}", "",
+    lines += [f"### {group['name']}", "", *textwrap.wrap(f"{group['why']} Maintainers: {group['maintainers']}. {group['looked_at']}", 116), "",
               "| crate | version | licence | in the program | `unsafe` lines | build script |", "| --- | --- | --- | --- | --- | --- |"]
     for name, version in sorted(everything):
         if reasons.get(name) is not group:

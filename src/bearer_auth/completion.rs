@@ -5,8 +5,8 @@ use std::{mem, sync::Arc};
 use http::{Method, Response};
 
 use super::{
-    finding::Finding, outer_layer::Enforcement, report::report, report_only::ReportOnlyVerdict,
-    rules::Rules, verdict::Verdict,
+    configuration::Rules, finding::Finding, outer_layer::Enforcement, report::report,
+    report_only::ReportOnlyVerdict, verdict::Verdict,
 };
 use crate::{
     error::AuthError,

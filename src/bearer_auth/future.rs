@@ -12,11 +12,10 @@ use tower_service::Service;
 
 use super::{
     completion::Completion,
-    rules::{Caller, Rules, authenticate_after},
+    configuration::Rules,
+    rules::{Caller, KeyWait, authenticate_after},
 };
-use crate::{
-    error::AuthError, keys::Waiting, rejection::RejectionResponse, token::bearer::OwnedCredentials,
-};
+use crate::{error::AuthError, rejection::RejectionResponse};
 
 pin_project! {
     /// The response of a [`BearerAuth`](super::BearerAuth) service.
@@ -81,8 +80,10 @@ where
         rules: Arc<Rules<R>>,
         service: S,
         request: Request<ReqBody>,
-        waiting: Waiting,
-        credentials: OwnedCredentials,
+        KeyWait {
+            waiting,
+            credentials,
+        }: KeyWait,
     ) -> Self {
         let authentication = authenticate_after(rules.verifier.clone(), waiting, credentials);
         Self {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{BearerAuth, Verdict, outer_layer::Enforcement, rules::Rules};
+use super::{BearerAuth, Verdict, configuration::Rules, outer_layer::Enforcement};
 use crate::{
     config_error::ConfigError,
     rejection::{

@@ -50,6 +50,7 @@
 //! [report-only](BearerAuthLayer::report_only) layer inside of an enforcing one is the exception: it changes nothing, and only reports.
 
 mod completion;
+mod configuration;
 mod finding;
 mod future;
 mod layer;

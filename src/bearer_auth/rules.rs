@@ -1,4 +1,4 @@
-//! What a [`BearerAuthLayer`](super::BearerAuthLayer) is configured with, and how it decides.
+//! How a [`BearerAuthLayer`](super::BearerAuthLayer) decides.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,19 +6,18 @@ use http::{Extensions, Request, Response};
 
 use super::{
     completion::{Completion, Rare},
+    configuration::Rules,
     finding::Finding,
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
     report::report,
     report_only::ReportOnlyVerdict,
-    verdict::{Observers, Verdict},
+    verdict::Verdict,
 };
 use crate::{
     error::AuthError,
     keys::Waiting,
-    rejection::{
-        BearerChallenge, RejectionResponse, RequestFields, RequestHead, challenge::Challenges, form,
-    },
+    rejection::{RejectionResponse, RequestFields, RequestHead, form},
     token::{
         bearer::{self, OwnedCredentials},
         claims::Claims,
@@ -26,24 +25,17 @@ use crate::{
     verifier::{Verifier, VerifyProgress},
 };
 
-/// Everything that a decision needs: shared by all clones of the service.
-#[derive(Clone, Debug)]
-pub(super) struct Rules<R> {
-    pub(super) verifier: Verifier,
-    pub(super) challenges: Challenges,
-    pub(super) optional: bool,
-    pub(super) pass_cors_preflight: bool,
-    pub(super) enforcement: Enforcement,
-    pub(super) claims_in_response: bool,
-    pub(super) observers: Observers,
-    pub(super) rejection: R,
-}
-
 /// Why a request does not pass at once.
 pub(super) enum Stopped {
     Refused(AuthError),
     /// Its key has to be fetched.
-    Wait(Waiting, OwnedCredentials),
+    Wait(Box<KeyWait>),
+}
+
+/// A wait for a key, and whose it is.
+pub(super) struct KeyWait {
+    pub(super) waiting: Waiting,
+    pub(super) credentials: OwnedCredentials,
 }
 
 /// Who sends a request that may pass.
@@ -52,37 +44,13 @@ pub(super) enum Caller {
     Verified(Claims),
 }
 
-impl Rules<BearerChallenge> {
-    pub(super) fn new(verifier: Verifier) -> Self {
-        Self {
-            verifier,
-            challenges: Challenges::default(),
-            optional: false,
-            pass_cors_preflight: false,
-            enforcement: Enforcement::Enforce,
-            claims_in_response: false,
-            observers: Observers::default(),
-            rejection: BearerChallenge,
-        }
-    }
-}
-
 impl<R> Rules<R> {
-    pub(super) fn with_rejection<R2>(self, rejection: R2) -> Rules<R2> {
-        Rules {
-            verifier: self.verifier,
-            challenges: self.challenges,
-            optional: self.optional,
-            pass_cors_preflight: self.pass_cors_preflight,
-            enforcement: self.enforcement,
-            claims_in_response: self.claims_in_response,
-            observers: self.observers,
-            rejection,
-        }
-    }
-
     /// Everything that can be done without waiting. Marks the `Authorization` values sensitive before
     /// anything else.
+    #[allow(
+        clippy::result_large_err,
+        reason = "only a request that waits has it, and a box would be one more allocation"
+    )]
     #[inline]
     pub(super) fn judge<Q, B>(
         self: &Arc<Self>,
@@ -96,7 +64,11 @@ impl<R> Rules<R> {
                 Ok(VerifyProgress::Verified(claims)) => Ok(Caller::Verified(claims)),
                 Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
                     Enforcement::Enforce => {
-                        return Err(Stopped::Wait(waiting, credentials.to_owned()));
+                        let credentials = credentials.to_owned();
+                        return Err(Stopped::Wait(Box::new(KeyWait {
+                            waiting,
+                            credentials,
+                        })));
                     }
                     // What protects nothing must not delay anything either.
                     Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {

@@ -8,13 +8,10 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
-    rules::{Rules, Stopped},
+    configuration::Rules,
+    rules::{KeyWait, Stopped},
 };
-use crate::{
-    keys::Waiting,
-    rejection::{BearerChallenge, RejectionResponse},
-    token::bearer::OwnedCredentials,
-};
+use crate::rejection::{BearerChallenge, RejectionResponse};
 
 /// The service of a [`BearerAuthLayer`](super::BearerAuthLayer).
 ///
@@ -61,8 +58,7 @@ impl<S: Clone, R> BearerAuth<S, R> {
     fn wait<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
-        waiting: Waiting,
-        credentials: OwnedCredentials,
+        wait: KeyWait,
     ) -> ResponseFuture<S, R, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
@@ -73,7 +69,7 @@ impl<S: Clone, R> BearerAuth<S, R> {
         self.inner = self.inner.clone();
         let service = self.inner.clone();
         let rules = Arc::clone(&self.rules);
-        ResponseFuture::waiting(rules, service, request, waiting, credentials)
+        ResponseFuture::waiting(rules, service, request, wait)
     }
 }
 
@@ -99,7 +95,7 @@ where
             Stopped::Refused(refused) => {
                 ResponseFuture::refused(self.rules.refuse(&request, refused))
             }
-            Stopped::Wait(waiting, credentials) => self.wait(request, waiting, credentials),
+            Stopped::Wait(wait) => self.wait(request, *wait),
         }
     }
 }

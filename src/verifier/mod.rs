@@ -220,7 +220,7 @@ impl Verifier {
         self.shared.setup_warnings.report_only();
     }
 
-    /// Logs once, where clients are told how to get tokens, that tokens of any client and for any service are accepted.
+    /// Logs once, where metadata tells clients how to get tokens, that tokens of any client and for any service are accepted.
     pub(crate) fn warn_of_open_clients(&self) {
         let Shared {
             setup_warnings,

@@ -152,7 +152,7 @@ impl SetupWarnings {
         }
     }
 
-    /// Logs once that whoever registers a client is accepted.
+    /// Logs once that anyone who registers a client is accepted.
     pub(super) fn open_clients(&self) {
         if !self.open_clients.swap(true, Ordering::Relaxed) {
             tracing::warn!(

@@ -407,7 +407,7 @@ async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
     assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// Whoever refuses, and whatever the reason: a cache must not give the response to another caller.
+/// Wherever the rejection comes from, and whatever its reason: a cache must not give the response to another caller.
 #[tokio::test]
 async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
     let pool = TestPool::new();

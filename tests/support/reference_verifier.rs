@@ -1,5 +1,6 @@
-//! A second verifier, written for comparison only: from the documentation, slowly, on serde_json's values, and without any code
-//! of the crate. It says everything that is wrong with a payload instead of the first thing.
+//! A second verifier, written for comparison only: from the documentation, slowly, on
+//! serde_json's values, and without any code of the crate. It says everything that is wrong with
+//! a payload instead of the first thing.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -37,7 +38,8 @@ pub(crate) struct Said {
     pub(crate) groups: Vec<String>,
 }
 
-/// Any of these may be the reason that is given: which is looked at first is the crate's own affair.
+/// Any of these may be the reason that is given: which is looked at first is the crate's own
+/// affair.
 pub(crate) type Wrong = BTreeSet<&'static str>;
 
 const STRINGS: [&str; 6] = [

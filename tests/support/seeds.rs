@@ -150,7 +150,8 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     seeds
 }
 
-/// No edit at each length, and values of each name: see `structured_tokens`. Each costs a signature.
+/// No edit at each length, and values of each name: see `structured_tokens`. Each costs a
+/// signature.
 fn structured_token_seeds() -> Vec<Vec<u8>> {
     let lengths = (0..7).flat_map(|length| [length << 2, (length << 2) | 0x81]);
     let mut seeds = lengths.map(|first| vec![first]).collect::<Vec<_>>();

@@ -1,5 +1,5 @@
-//! Well-signed tokens whose claims a fuzzer puts together from a menu, for verifiers of several configurations. What the crate
-//! says of each is compared with the reference verifier.
+//! Well-signed tokens whose claims a fuzzer puts together from a menu, for verifiers of several
+//! configurations. What the crate says of each is compared with the reference verifier.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -204,7 +204,8 @@ fn value(choice: u8) -> String {
     }
 }
 
-/// The first byte chooses the configuration and the length, the following threes a name, a value, and what to do.
+/// The first byte chooses the configuration and the length, the following threes a name, a value,
+/// and what to do.
 fn payload(data: &[u8]) -> Option<(usize, String)> {
     let (first, edits) = data.split_first()?;
     let configuration = usize::from(first & 3);
@@ -231,7 +232,8 @@ fn payload(data: &[u8]) -> Option<(usize, String)> {
             0 => members.retain(|(there, _)| there != name),
             1 => members.insert(0, (name.to_owned(), written)),
             2 => members.push((name.to_owned(), written)),
-            // A name is the same however it is written. Of a long payload the issuer is found only as it is usually written.
+            // A name is the same however it is written. Of a long payload the issuer is found
+            // only as it is usually written.
             3 if name != "iss" && !name.is_empty() => {
                 members.retain(|(there, _)| there != name);
                 let escaped = format!("\\u{:04x}", u32::from(name.as_bytes()[0]));

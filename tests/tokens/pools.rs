@@ -1,5 +1,5 @@
-//! Several pools in one verifier: what is said of one of them holds for its tokens and for no others, in whatever order the
-//! pools are given.
+//! Several pools in one verifier: what is said of one of them holds for its tokens and for no
+//! others, in whatever order the pools are given.
 
 use serde_json::{Value, json};
 use tower_cognito::{
@@ -108,7 +108,8 @@ fn each_pool_grants_the_scopes_of_its_own_resource_servers() {
     }
 }
 
-/// A payload that is too long to be read before its signature, in which an issuer is written before the one that counts.
+/// A payload that is too long to be read before its signature, in which an issuer is written
+/// before the one that counts.
 fn long_token(pool: &TestPool, decoy: &Value, issuer: &Value, key: Key) -> TokenBuilder {
     let token = pool.token().build();
     let payload = token.split('.').nth(1).unwrap();
@@ -126,8 +127,8 @@ fn long_token(pool: &TestPool, decoy: &Value, issuer: &Value, key: Key) -> Token
     pool.token().signed_with(key).raw_payload(payload)
 }
 
-/// The key is chosen by an issuer that was found before the signature, so the one that counts must be of the same pool: else
-/// one pool's key would sign for another.
+/// The key is chosen by an issuer that was found before the signature, so the one that counts
+/// must be of the same pool: else one pool's key would sign for another.
 #[test]
 fn no_pool_signs_a_long_token_of_another() {
     let pools = three_pools();

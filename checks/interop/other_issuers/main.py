@@ -144,7 +144,7 @@ def check_provider(report: Report, services: list[Service], told: dict, client: 
         where = f"where the service {which} the resource"
         service.ask(f"{where}, its token is accepted", "/profiles", told["for_mcp"], 200, "accepted")
         service.ask(f"{where}, one of its parent is not", "/profiles", told["for_the_parent_of_mcp"], 401, "audience_not_allowed")
-        service.ask(f"{where}, one of its own client: {unbound[1]}", "/profiles", told["for_its_own_client"], *unbound)
+        service.ask(f"{where}, one that names its client: {unbound[1]}", "/profiles", told["for_its_own_client"], *unbound)
 
 
 def check_users(report: Report, services: list[Service], name: str, endpoint: str, issuer_of) -> None:

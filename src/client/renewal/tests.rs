@@ -57,7 +57,8 @@ struct Model {
     now: u64,
     attempts: Vec<Attempt>,
     ended: HashMap<u64, bool>,
-    /// The number of the attempt under way, the failures in a row, and until when no request may be made.
+    /// The number of the attempt under way, the failures in a row, and until when no request may
+    /// be made.
     under_way: Option<u64>,
     failures: u32,
     quiet_until: Duration,

@@ -1,4 +1,4 @@
-//! What looks like a wrong setting is told to the operator at the default level, and not too often.
+//! Rejections that look like a wrong setting are logged at the default level, and not too often.
 
 use std::time::Duration;
 
@@ -148,7 +148,7 @@ async fn a_reason_is_logged_once_an_hour_with_the_number_since() {
         ]
     );
 
-    // Another reason has an hour of its own, and so has another verifier.
+    // Each reason has its own hour, and so has each verifier.
     send(&verifier, &pool.token().other_issuer()).await;
     assert_eq!(warnings(&seen).len(), 1);
     send(&pool.verifier(), &token).await;

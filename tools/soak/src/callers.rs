@@ -71,7 +71,8 @@ impl Connection {
     }
 }
 
-/// Has a good token from the token endpoint, and may be answered with its own claims, or 503 while the keys can be unknown.
+/// Holds a valid token, and may be answered with its own claims, or 503
+/// while the keys can be unknown.
 pub(crate) async fn good(number: usize, service: SocketAddr, stage: Stage, tally: Arc<Tally>) {
     let (client, secret) = [
         ("first", "secret of the first"),
@@ -133,7 +134,7 @@ pub(crate) async fn forger(number: usize, service: SocketAddr, stage: Stage, tal
             ),
             7 => ("another issuer", vec![bearer(&tokens.other_issuer)], &[401]),
             _ => (
-                "a kid that nobody has",
+                "an unknown kid",
                 vec![bearer(&with_kid(&tokens.good, sent))],
                 &[401, 503],
             ),
@@ -176,7 +177,7 @@ impl Tokens {
 fn tampered(token: &str, number: u64) -> String {
     let mut bytes = token.as_bytes().to_vec();
     let signature = token.rfind('.').expect("three parts") + 1;
-    // Not the last one, some of whose bits are no part of the signature.
+    // Not the last one: some of its bits are not part of the signature.
     let at = signature + (number as usize) % (token.len() - signature - 1);
     bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
     String::from_utf8(bytes).expect("ASCII")
@@ -203,7 +204,8 @@ fn base64url(bytes: &[u8]) -> String {
     text
 }
 
-/// Has tokens whose keys were withdrawn: they may be good for as long as nobody can know, and not longer.
+/// Holds tokens whose keys were withdrawn: they may pass until the service must know, and not
+/// longer.
 pub(crate) async fn withdrawn(service: SocketAddr, stage: Stage, tally: Arc<Tally>) {
     let mut connection = Connection::new(service);
     for number in 0.. {

@@ -1,12 +1,14 @@
-//! A guarded service under load for half an hour, on this machine alone: good callers, forgers, a key rotation in each cycle,
-//! and one trouble after another. The status and the claims of every response are checked.
+//! A guarded service under load for half an hour, on this machine alone: good callers, forgers, a
+//! key rotation in each cycle, and one trouble after another. The status and the claims of every
+//! response are checked.
 //!
 //! ```text
 //! cargo run --release -p soak -- [SECONDS] [REPORT.md PLOT.svg]
 //! ```
 //!
-//! It exits with 1 if one response was wrong, or if memory or file descriptors grew. Latencies are reported, not judged: they
-//! are those of a machine that also runs the issuer and all callers.
+//! It exits with 1 if one response was wrong, or if memory or file descriptors grew. Latencies
+//! are reported, not judged: they are those of a machine that also runs the issuer and all
+//! callers.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What is told in the end: a table, a plot, and what is to be complained of.
+//! The report: a table, a plot, and complaints.
 
 use std::{fmt::Write, fs, time::Duration};
 
@@ -7,7 +7,8 @@ use crate::{
     trouble::{Plan, Trouble},
 };
 
-/// Memory may grow by this much from the second quarter to the last. The token cache takes 8 MiB, and fills slowly.
+/// Memory may grow by this much from the second quarter to the last. The token cache takes 8 MiB,
+/// and fills slowly.
 const MOST_GROWTH_KIB: u64 = 32 * 1024;
 /// And file descriptors by this many: attempts that hang hold theirs for a while.
 const MOST_MORE_FILES: usize = 32;

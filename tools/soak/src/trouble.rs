@@ -27,7 +27,8 @@ pub(crate) struct Plan {
     pub(crate) cycle: Duration,
     pub(crate) refresh_after: Duration,
     pub(crate) lifetime: Duration,
-    /// How far the service's clock is off, and how much of that it forgives: what a good caller sends must stay good.
+    /// How far the service's clock is off, and how much of that it forgives: what a good caller
+    /// sends must stay good.
     pub(crate) step: Duration,
 }
 
@@ -58,7 +59,7 @@ pub(crate) enum Trouble {
     SlowKeys,
     /// The service's clock is ahead, then right again.
     ClockAhead,
-    /// No token can be had.
+    /// The token endpoint returns 500.
     NoTokens,
     /// The endpoint of the keys takes requests and never answers.
     HangingKeys,
@@ -196,7 +197,8 @@ impl Stage {
         times.healthy_since.get_or_insert_with(Instant::now);
     }
 
-    /// Whether nobody can know yet of the newest keys: then 503 is right for a token that they signed.
+    /// Whether the service cannot know the newest keys yet: then 503 is right for a token that they
+    /// signed.
     pub(crate) fn keys_may_be_unknown(&self, asked: Instant) -> bool {
         let times = self.0.times.lock().unwrap();
         let known_after = UNKNOWN_KID_INTERVAL * 2 + SLACK;
