@@ -112,7 +112,7 @@ pub(crate) async fn forger(number: usize, service: SocketAddr, stage: Stage, tal
     let mut tokens = Tokens::of(&stage);
     loop {
         sent = sent.wrapping_add(1);
-        if sent % 20_000 == 0 {
+        if sent.is_multiple_of(20_000) {
             tokens = Tokens::of(&stage);
         }
         let bearer = |token: &str| format!("Bearer {token}");

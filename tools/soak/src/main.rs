@@ -10,6 +10,7 @@
 //! are reported, not judged: they are those of a machine that also runs the issuer and all
 //! callers.
 
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

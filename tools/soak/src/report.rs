@@ -140,9 +140,9 @@ impl Report {
             points.collect::<Vec<_>>().join(" ")
         };
         let micros = |latency: Duration| latency.as_secs_f64() * 1e6;
-        let mut svg = format!(
+        let mut svg = String::from(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-70 -20 1060 400\" font-family=\"sans-serif\" font-size=\"13\">\
-             <rect x=\"-70\" y=\"-20\" width=\"1060\" height=\"400\" fill=\"#fff\"/>"
+             <rect x=\"-70\" y=\"-20\" width=\"1060\" height=\"400\" fill=\"#fff\"/>",
         );
         for (label, at) in [
             ("10 µs", 10.0),
@@ -184,10 +184,10 @@ impl Report {
                 line(value)
             );
         }
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x=\"10\" y=\"-4\" fill=\"#c0392b\">p99 of good callers</text><text x=\"160\" y=\"-4\" fill=\"#2471a3\">p50</text>\
-             <text x=\"210\" y=\"-4\" fill=\"#7d8a2e\">memory, of {:.0} MiB</text></svg>\n",
+             <text x=\"210\" y=\"-4\" fill=\"#7d8a2e\">memory, of {:.0} MiB</text></svg>",
             most / 1024.0
         );
         svg

@@ -233,19 +233,10 @@ impl Stage {
 }
 
 /// The system's clock, some seconds off.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct SteppedClock {
     system: SystemClock,
     ahead: Arc<AtomicI64>,
-}
-
-impl Default for SteppedClock {
-    fn default() -> Self {
-        Self {
-            system: SystemClock::default(),
-            ahead: Arc::default(),
-        }
-    }
 }
 
 impl SteppedClock {
