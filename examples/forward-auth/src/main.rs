@@ -24,7 +24,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some("request-line") => Asked::InRequestLine,
         _ => return Err("the second argument is `fields` or `request-line`".into()),
     };
-    let pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
+    let mut pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
+    // Where the keys are not at the pool's URL: a local issuer.
+    if let Ok(jwks_url) = env::var("JWKS_URL") {
+        pool = pool.with_jwks_url(&jwks_url)?;
+    }
     let clients = AllowedClients::only([env::var("CLIENT_ID")?])?;
     let verifier = Verifier::builder(pool, clients).build()?;
     let app = Router::new().fallback_service(forward_auth(&verifier, policy, asked));
