@@ -31,6 +31,12 @@ impl TimeSpan {
     }
 }
 
+impl From<TimeSpan> for Duration {
+    fn from(TimeSpan(nanos): TimeSpan) -> Self {
+        Self::from_nanos(nanos.unsigned_abs())
+    }
+}
+
 impl From<Duration> for TimeSpan {
     fn from(duration: Duration) -> Self {
         Self(nanos(duration))

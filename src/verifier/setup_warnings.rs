@@ -86,7 +86,10 @@ impl Setting {
                 names => names.join(", "),
             },
             Self::Clients => "the app clients given to `AllowedClients::only`".to_owned(),
-            Self::Clock => format!("a start at most {:?} ahead", expected.dates.leeway),
+            Self::Clock => {
+                let leeway = Duration::from(expected.dates.leeway);
+                format!("a start at most {leeway:?} ahead")
+            }
             Self::Issuer => pools()
                 .flat_map(|pool| pool.issuers.iter().map(String::as_str))
                 .collect::<Vec<_>>()
