@@ -1,7 +1,8 @@
 //! Why is this token refused? For a person at 3 a.m., with a token from a log or a bug report.
 //!
 //! ```text
-//! cargo run -p explain -- --pool eu-west-1_AbCdEf123 --scope profiles/get < token
+//! cargo install --path tools/explain
+//! explain --pool eu-west-1_AbCdEf123 --fetch --scope profiles/get < token
 //! ```
 //!
 //! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims, which the crate itself
@@ -22,21 +23,29 @@ use std::{
 
 use tower_cognito::{TokenUse, UserPool, clock::SystemClock};
 
-use explanation::{Expected, Keys, Paint, explain};
+use explanation::{Expected, Keys, Paint, Verdict, explain};
 
 const HELP: &str = "\
-Tells how a token is decided on, step by step. The token is read from standard input, alone or as a pasted
-`Authorization: Bearer …` line. The exit code is 0 if it is accepted and 1 if not.
+Tells how a token is decided on, step by step, and goes on after a refusal.
+
+Standard input is a token, an `Authorization` line, a curl command or a token
+response. Nothing is sent anywhere unless --fetch or the URL of --jwks says so.
+The exit code is 0 if the token is accepted, 1 if it is refused, and 2 if that
+cannot be told, because there are no keys or a flag is wrong.
 
   --pool ID          the user pool, as eu-west-1_AbCdEf123
   --issuer URL       exactly this issuer; without --pool, --jwks is needed too
   --replica REGION   also the pool's replica in this region
-  --jwks FILE|URL    the keys, instead of those of the pool on AWS
-  --client ID        an allowed app client; may come several times; without it any client is
-  --scope SCOPE      a scope that the route needs; may come several times, and all are needed
+  --jwks FILE|URL    the keys
+  --fetch            fetch the keys of the pool from AWS
+  --client ID        an allowed app client; may come several times; without it
+                     any client is
+  --scope SCOPE      a scope that the route needs; may come several times, and
+                     all are needed
   --audience AUD     the service's own name in `aud`; may come several times
   --leeway SECONDS   how far clocks may be apart; default 10
-  --id-token         the service accepts ID tokens, and no access tokens";
+  --id-token         the service accepts ID tokens, and no access tokens
+  --json             print an object for programs";
 
 /// A token is accepted up to 16 KiB; a longer paste is not a token.
 const LONGEST_INPUT: u64 = 1024 * 1024;
@@ -47,6 +56,8 @@ struct Flags {
     issuer: Option<String>,
     replica: Option<String>,
     jwks: Option<String>,
+    fetch: bool,
+    json: bool,
     expected: Expected,
 }
 
@@ -57,16 +68,17 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Verdict::Accepted) => ExitCode::SUCCESS,
+        Ok(Verdict::Refused) => ExitCode::FAILURE,
+        Ok(Verdict::Open) => ExitCode::from(2),
         Err(error) => {
             eprintln!("explain: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
 
-async fn run() -> Result<bool, Box<dyn Error>> {
+async fn run() -> Result<Verdict, Box<dyn Error>> {
     let flags = Flags::read(env::args().skip(1))?;
     let pool = flags.user_pool()?;
     let keys = flags.keys()?;
@@ -84,8 +96,12 @@ async fn run() -> Result<bool, Box<dyn Error>> {
     } else {
         Paint::Plain
     };
-    print!("{}", explanation.page(paint));
-    Ok(explanation.is_accepted())
+    if flags.json {
+        println!("{:#}", explanation.json());
+    } else {
+        print!("{}", explanation.page(paint));
+    }
+    Ok(explanation.verdict())
 }
 
 impl Flags {
@@ -108,6 +124,8 @@ impl Flags {
                     })?;
                     flags.expected.leeway = Duration::from_secs(parsed);
                 }
+                "--fetch" => flags.fetch = true,
+                "--json" => flags.json = true,
                 "--id-token" => flags.expected.token_use = TokenUse::Id,
                 _ => return Err(format!("{flag:?} is not a flag; --help lists them").into()),
             }
@@ -142,6 +160,7 @@ impl Flags {
             Some(file) if !is_url(file) => fs::read_to_string(file)
                 .map(Keys::Given)
                 .map_err(|error| format!("cannot read {file}: {error}").into()),
+            None if !self.fetch => Ok(Keys::Offline),
             _ => Ok(Keys::Fetched),
         }
     }

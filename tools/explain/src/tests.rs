@@ -10,7 +10,7 @@ use tower_cognito::{
     testing::{Key, TestPool, TokenBuilder},
 };
 
-use crate::explanation::{Expected, Explanation, Keys, Paint, explain};
+use crate::explanation::{Expected, Explanation, Keys, Paint, Verdict, explain};
 
 async fn explained(pool: &TestPool, expected: &Expected, input: &str) -> Explanation {
     let keys = Keys::Given(pool.jwks());
@@ -35,25 +35,36 @@ fn marked(page: &str, mark: char) -> Vec<&str> {
 }
 
 /// What was found at a step.
-fn found<'a>(page: &'a str, step: &str) -> &'a str {
-    let mut lines = page
+fn found(page: &str, step: &str) -> String {
+    let lines = page
         .lines()
         .skip_while(|line| !line.get(4..).is_some_and(|line| line.starts_with(step)));
-    let found = lines.nth(1).unwrap().split_once("found ").unwrap().1;
-    found.trim()
+    let of_step = lines.take_while(|line| !line.is_empty()).enumerate();
+    let of_step = of_step.take_while(|(number, line)| *number == 0 || line.starts_with("  "));
+    let text: Vec<_> = of_step.map(|(_, line)| line).collect();
+    unwrapped(&text.join(" "))
+        .split_once("found ")
+        .unwrap()
+        .1
+        .to_owned()
+}
+
+/// Without the breaks between lines.
+fn unwrapped(page: &str) -> String {
+    page.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 const STEPS: [&str; 13] = [
     "form",
     "header",
     "claims",
+    "expiry",
+    "not before",
+    "issued at",
     "issuer",
     "token use",
     "app client",
     "audience",
-    "expiry",
-    "not before",
-    "issued at",
     "key",
     "signature",
     "scopes",
@@ -65,7 +76,7 @@ async fn every_step_of_an_accepted_token_passes() {
     let token = pool.token().scopes(["profiles/get"]).build();
     let explanation = explained(&pool, &needs("profiles/get"), &token).await;
     let page = explanation.page(Paint::Plain);
-    assert!(explanation.is_accepted(), "{page}");
+    assert!(explanation.verdict() == Verdict::Accepted, "{page}");
     assert_eq!(marked(&page, '✓'), STEPS, "{page}");
     assert!(
         page.contains("✓ accepted. It expires in 1 hour ("),
@@ -224,22 +235,23 @@ async fn a_refusal_is_told_at_the_step_that_refused() {
         ..needs("profiles/get")
     };
     let good = pool.token().scopes(["profiles/get"]);
-    assert!(
-        explained(&pool, &expected, &good.build())
-            .await
-            .is_accepted()
-    );
+    assert!(explained(&pool, &expected, &good.build()).await.verdict() == Verdict::Accepted);
 
     for fault in faults {
         let token = (fault.shape)(good.clone()).build();
         let explanation = explained(&pool, &expected, &token).await;
         let page = explanation.page(Paint::Plain);
         let at = STEPS.iter().position(|step| *step == fault.step).unwrap();
-        assert!(!explanation.is_accepted(), "{page}");
-        assert_eq!(marked(&page, '✓'), STEPS[..at], "{page}");
-        assert_eq!(marked(&page, '–'), STEPS[at + 1..], "{page}");
+        assert!(explanation.verdict() != Verdict::Accepted, "{page}");
+        // After a setting that does not fit, the rest is looked at all the same.
+        let is_setting = (3..10).contains(&at);
+        let rest = if is_setting { '✓' } else { '–' };
+        let passed = marked(&page, '✓');
+        assert!(passed.starts_with(&STEPS[..at]), "{page}");
+        assert!(marked(&page, rest).ends_with(&STEPS[at + 1..]), "{page}");
+        assert_eq!(marked(&page, '✗'), [fault.step], "{page}");
         assert!(
-            page.contains(&format!("✗ refused: {}.", fault.error)),
+            unwrapped(&page).contains(&format!("✗ refused: {}.", fault.error)),
             "{page}"
         );
         let answer = format!(
@@ -249,7 +261,7 @@ async fn a_refusal_is_told_at_the_step_that_refused() {
         );
         assert!(page.contains(&answer), "{page}");
         assert!(found(&page, fault.step).contains(fault.found), "{page}");
-        assert!(page.contains(fault.advice), "{page}");
+        assert!(unwrapped(&page).contains(fault.advice), "{page}");
         let signature = token.rsplit('.').next().unwrap();
         assert!(signature.is_empty() || !page.contains(signature), "{page}");
     }
@@ -292,10 +304,13 @@ async fn what_is_no_token_is_told_as_what_it_is() {
     ] {
         let explanation = explained(&pool, &Expected::default(), input).await;
         let page = explanation.page(Paint::Plain);
-        assert!(page.contains(&format!("✗ refused: {error}.")), "{page}");
+        assert!(
+            unwrapped(&page).contains(&format!("✗ refused: {error}.")),
+            "{page}"
+        );
         assert_eq!(found(&page, "form"), found_at_form, "{page}");
         assert_eq!(marked(&page, '✗'), ["form"], "{page}");
-        assert!(page.contains(advice), "{page}");
+        assert!(unwrapped(&page).contains(advice), "{page}");
         assert!(!page.contains("Y2xpZW50"), "{page}");
     }
     let long = "a".repeat(17 * 1024);
@@ -358,7 +373,7 @@ async fn what_is_expected_follows_the_configuration() {
     let token = pool.token().id_token("ada").client_id("two").build();
     let explanation = explained(&pool, &expected, &token).await;
     let page = explanation.page(Paint::Plain);
-    assert!(explanation.is_accepted(), "{page}");
+    assert!(explanation.verdict() == Verdict::Accepted, "{page}");
     for line in [
         "token use   expected \"id\"",
         "app client  expected \"one\" or \"two\"",
@@ -427,4 +442,160 @@ async fn a_configuration_that_no_service_could_have_is_an_error() {
         outcome.err(),
         Some(tower_cognito::ConfigError::InvalidJwks { .. })
     ));
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once_and_nothing_passes_beside_a_contradiction() {
+    let pool = TestPool::new();
+    let expected = Expected {
+        clients: vec!["known".to_owned()],
+        ..needs("profiles/get")
+    };
+    let token = pool
+        .token()
+        .expired()
+        .other_issuer()
+        .claim("aud", "https://other.example")
+        .scopes(["profiles/post"]);
+    let explanation = explained(&pool, &expected, &token.build()).await;
+    let page = explanation.page(Paint::Plain);
+    let failed = ["expiry", "issuer", "app client", "audience", "scopes"];
+    assert_eq!(marked(&page, '✗'), failed, "{page}");
+    assert!(page.contains("refused: the token expired"), "{page}");
+    assert_eq!(
+        page.matches("Then it would refuse because").count(),
+        4,
+        "{page}"
+    );
+
+    // What cannot be gone beyond leaves the rest open.
+    let page = explained(&pool, &expected, &token.tampered().build())
+        .await
+        .page(Paint::Plain);
+    assert_eq!(
+        marked(&page, '✗'),
+        ["expiry", "issuer", "app client", "audience", "signature"],
+        "{page}"
+    );
+    assert_eq!(marked(&page, '–'), ["scopes"], "{page}");
+}
+
+#[tokio::test]
+async fn without_keys_nothing_is_fetched_and_nothing_is_called_accepted() {
+    let pool = TestPool::new();
+    let tell = async |token: TokenBuilder| {
+        // It would be refused with other words if it was asked.
+        let user_pool = pool.user_pool().with_jwks_url(&closed_port()).unwrap();
+        let expected = Expected::default();
+        explain(
+            &expected,
+            user_pool,
+            Keys::Offline,
+            pool.clock(),
+            &token.build(),
+        )
+        .await
+        .unwrap()
+    };
+    let open = tell(pool.token()).await;
+    let page = open.page(Paint::Plain);
+    assert_eq!(open.verdict(), Verdict::Open);
+    assert_eq!(open.json()["accepted"], json!(null));
+    assert_eq!(marked(&page, '–'), ["key", "signature"], "{page}");
+    assert!(
+        page.contains("? not decided") && page.contains("--fetch"),
+        "{page}"
+    );
+    assert!(page.contains("Nothing of this is proven"), "{page}");
+
+    let refused = tell(pool.token().expired()).await;
+    assert_eq!(refused.verdict(), Verdict::Refused);
+    assert_eq!(marked(&refused.page(Paint::Plain), '✗'), ["expiry"]);
+}
+
+#[tokio::test]
+async fn mistakes_that_people_make_are_named() {
+    let pool = TestPool::new();
+    let scope = |scope: &str| pool.token().scopes([scope]).build();
+    let milliseconds = pool.token().claim("exp", 1_735_689_600_000_u64).build();
+    let scp = pool.token().claim("scp", json!(["profiles/get"])).build();
+    for (needed, input, step, told) in [
+        (
+            "profiles/get",
+            scope("get"),
+            "scopes",
+            "did you mean `profiles/get`?",
+        ),
+        (
+            "get",
+            scope("profiles/get"),
+            "scopes",
+            "did you mean `profiles/get`?",
+        ),
+        ("profiles/get", scp, "scopes", "The scopes are in `scp`"),
+        (
+            "profiles/get",
+            milliseconds,
+            "claims",
+            "Dates in a token are seconds since 1970",
+        ),
+        (
+            "profiles/get",
+            format!("Authorization: Bearer Bearer {}", scope("profiles/get")),
+            "form",
+            "The client adds `Bearer` itself",
+        ),
+    ] {
+        let explanation = explained(&pool, &needs(needed), &input).await;
+        let page = explanation.page(Paint::Plain);
+        assert_eq!(explanation.verdict(), Verdict::Refused, "{page}");
+        assert_eq!(marked(&page, '✗'), [step], "{page}");
+        assert!(unwrapped(&page).contains(told), "{page}");
+    }
+    // The same without the mistake.
+    let good = explained(&pool, &needs("profiles/get"), &scope("profiles/get")).await;
+    assert_eq!(good.verdict(), Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn programs_get_the_same_as_an_object() {
+    let pool = TestPool::new();
+    let token = pool.token().client_credentials("a-stranger").build();
+    let expected = Expected {
+        clients: vec!["known".to_owned()],
+        ..Expected::default()
+    };
+    let told = explained(&pool, &expected, &token).await.json();
+    assert_eq!(told["accepted"], false);
+    assert_eq!(told["signature_verified"], true);
+    assert_eq!(told["refusals"][0]["reason"], "client_not_allowed");
+    assert_eq!(told["refusals"][0]["status"], 401);
+    let steps = told["steps"].as_array().unwrap();
+    let failed: Vec<_> = steps
+        .iter()
+        .filter(|step| step["result"] == "failed")
+        .collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["found"], "\"a-stranger\"");
+    assert!(!told.to_string().contains(token.rsplit('.').next().unwrap()));
+}
+
+/// Only a word that is longer than a line, such as a URL, may stand out.
+#[tokio::test]
+async fn a_page_fits_80_columns() {
+    let pool = TestPool::new();
+    let token = pool
+        .token()
+        .id_token("ada")
+        .claim("note", "word ".repeat(40));
+    let page = explained(&pool, &needs("profiles/get"), &token.build())
+        .await
+        .page(Paint::Plain);
+    for line in page.lines().chain(crate::HELP.lines()) {
+        let is_one_word = line
+            .split_whitespace()
+            .last()
+            .is_some_and(|word| word.len() > 50);
+        assert!(line.chars().count() <= 80 || is_one_word, "{line}");
+    }
 }

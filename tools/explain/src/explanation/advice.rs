@@ -1,15 +1,12 @@
 //! What to do about a verdict.
 
+use serde_json::Value;
 use tower_cognito::{AuthError, TokenUse};
 
-use super::Situation;
+use super::{Situation, found::printable, step::is_in_milliseconds};
 
 /// One or two sentences.
-pub(super) fn advice(situation: &Situation<'_>) -> String {
-    let Err(refused) = situation.verdict else {
-        return "Nothing. If a service refuses this token all the same, its pool, clients, scopes or clock are not those given here."
-            .to_owned();
-    };
+pub(super) fn advice(situation: &Situation<'_>, refused: &AuthError) -> String {
     let found = situation.found;
     match refused {
         AuthError::MissingToken | AuthError::MalformedCredentials => {
@@ -29,6 +26,9 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
         }
         AuthError::HeaderNotSupported | AuthError::MalformedHeader => {
             "Cognito writes no such header: this token is from another issuer, or forged. Ask the caller where it got it.".to_owned()
+        }
+        AuthError::MalformedClaims if ["exp", "nbf", "iat"].iter().any(|name| found.claim(name).is_some_and(is_in_milliseconds)) => {
+            "Dates in a token are seconds since 1970 (RFC 7519 §2). Cognito writes them so: look at the pre token generation trigger, or at where the token comes from.".to_owned()
         }
         AuthError::MalformedClaims => {
             "Cognito writes no such claims: this token is from another issuer, or a trigger of the pool changed them. Look at the pre token generation trigger.".to_owned()
@@ -60,19 +60,52 @@ pub(super) fn advice(situation: &Situation<'_>) -> String {
         }
         AuthError::KeysUnavailable { .. } => format!(
             "This says nothing about the token. Can this machine reach the keys? Try `curl -v {}`, and look at DNS, outgoing rules and proxies. A service recovers by itself.",
-            situation.keys.jwks_url()
+            situation.outcome.keys.jwks_url()
         ),
         AuthError::InvalidSignature => {
             "Copy the whole token again. If it stays so, its content was altered after it was signed, or it was signed with another key under this name: treat it as forged.".to_owned()
         }
-        AuthError::InsufficientScope { .. } => {
-            "The token is good. Let the app client have the scope (`AllowedOAuthScopes`), let the caller ask for it, and get a new token. A token from a sign-in through the API never has scopes of a resource server.".to_owned()
-        }
+        AuthError::InsufficientScope { .. } => insufficient_scope(situation),
         _ => "See what the reason means in the documentation of `AuthError`.".to_owned(),
     }
 }
 
+fn insufficient_scope(situation: &Situation<'_>) -> String {
+    let found = situation.found;
+    let granted = found
+        .claim("scope")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let same_name =
+        |one: &str, other: &str| one != other && one.rsplit('/').next() == other.rsplit('/').next();
+    for needed in &situation.expected.scopes {
+        let similar = granted
+            .split(' ')
+            .find(|granted| same_name(granted, needed));
+        if let Some(similar) =
+            similar.filter(|_| granted.split(' ').all(|granted| granted != needed))
+        {
+            let similar = printable(similar);
+            return format!(
+                "The token has `{similar}`, and `{needed}` is needed. Scopes are compared whole, with the resource server's identifier before the slash: did you mean `{}`?",
+                if needed.contains('/') {
+                    needed
+                } else {
+                    &similar
+                }
+            );
+        }
+    }
+    if found.claim("scope").is_none() && found.claim("scp").is_some() {
+        return "The scopes are in `scp`, which Cognito does not write and this crate does not read: the token is from another issuer.".to_owned();
+    }
+    "The token is good. Let the app client have the scope (`AllowedOAuthScopes`), let the caller ask for it, and get a new token. A token from a sign-in through the API never has scopes of a resource server.".to_owned()
+}
+
 fn malformed_credentials(situation: &Situation<'_>) -> String {
+    if situation.pasted.has_scheme_twice {
+        return "The client adds `Bearer` itself: give it the token alone.".to_owned();
+    }
     if situation.pasted.other_scheme.is_some() {
         "Send the access token as `Authorization: Bearer TOKEN`. Basic credentials are for the token endpoint.".to_owned()
     } else if situation.found.bytes == 0 {

@@ -5,17 +5,21 @@ mod found;
 mod page;
 mod pasted;
 mod step;
+mod trial;
 mod words;
 
 use std::time::Duration;
 
-use tower_cognito::{
-    AllowedClients, AuthError, Claims, ConfigError, ScopePolicy, TokenUse, UserPool, Verifier,
-    clock::Clock, keys::KeyStatus,
-};
+use serde_json::{Value, json};
+use tower_cognito::{AuthError, ConfigError, ScopePolicy, TokenUse, UserPool, clock::Clock};
 
 pub(crate) use self::page::Paint;
-use self::{found::Found, pasted::Pasted, step::Line};
+use self::{
+    found::Found,
+    pasted::Pasted,
+    step::Line,
+    trial::{End, Outcome},
+};
 
 /// What the service demands: both the verifier's configuration and what is shown as expected.
 pub(crate) struct Expected {
@@ -33,18 +37,30 @@ pub(crate) enum Keys {
     Fetched,
     /// This JWK Set.
     Given(String),
+    /// There are none, and none are fetched.
+    Offline,
 }
 
 /// A decision, told.
 pub(crate) struct Explanation {
     lines: Vec<Line>,
-    verdict: Result<(), AuthError>,
+    verdict: Verdict,
+    /// What a service would refuse for next, once the first is fixed, each with what to do.
+    refusals: Vec<(AuthError, String)>,
     /// A sentence, if the token says when it expires.
     expiry: Option<String>,
-    advice: String,
     /// What else the token says.
     rest: Vec<(String, String)>,
     is_proven: bool,
+}
+
+/// What a service with these settings does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accepted,
+    /// The signature was not looked at, and nothing else is wrong.
+    Open,
+    Refused,
 }
 
 impl Default for Expected {
@@ -72,42 +88,45 @@ pub(crate) async fn explain(
     input: &str,
 ) -> Result<Explanation, ConfigError> {
     let issuers = pool.issuers().map(str::to_owned).collect::<Vec<_>>();
-    let verifier = expected.verifier(pool, keys, clock.clone())?;
     let policy = expected.policy()?;
-
     let pasted = Pasted::read(input);
-    let verdict = verifier.verify(&pasted.token).await;
-    let is_proven = verdict.is_ok();
-    let verdict = verdict.and_then(|claims| demand_scopes(&claims, policy.as_ref()));
+    let found = Found::in_token(&pasted.token);
+    let mut outcome = trial::run(
+        expected,
+        pool,
+        &keys,
+        clock.clone(),
+        (&pasted.token, &found),
+    )
+    .await?;
+    if pasted.has_scheme_twice {
+        outcome.refusals.insert(0, AuthError::MalformedCredentials);
+    }
 
     let situation = Situation {
         expected,
         issuers: &issuers,
         policy: policy.as_ref(),
-        found: &Found::in_token(&pasted.token),
+        found: &found,
         pasted: &pasted,
-        keys: &verifier.key_status(),
+        outcome: &outcome,
         now: clock.now(),
-        verdict: &verdict,
     };
+    let refusals = outcome.refusals.iter();
     Ok(Explanation {
         lines: step::lines(&situation),
         expiry: situation.expiry(),
-        advice: advice::advice(&situation),
-        rest: situation.found.other_claims(),
-        is_proven,
-        verdict,
+        refusals: refusals
+            .map(|refused| (refused.clone(), advice::advice(&situation, refused)))
+            .collect(),
+        rest: found.other_claims(),
+        is_proven: outcome.end == End::Complete,
+        verdict: match (outcome.refusals.is_empty(), outcome.end) {
+            (false, _) => Verdict::Refused,
+            (true, End::Complete) => Verdict::Accepted,
+            (true, _) => Verdict::Open,
+        },
     })
-}
-
-/// The second half of a service's decision, which `RequireScopesLayer` makes with the same policy.
-fn demand_scopes(claims: &Claims, policy: Option<&ScopePolicy>) -> Result<(), AuthError> {
-    match policy.filter(|policy| !policy.is_met_by(claims.scopes())) {
-        None => Ok(()),
-        Some(required) => Err(AuthError::InsufficientScope {
-            required: required.clone(),
-        }),
-    }
 }
 
 /// All that there is to tell from.
@@ -117,9 +136,8 @@ struct Situation<'a> {
     policy: Option<&'a ScopePolicy>,
     found: &'a Found,
     pasted: &'a Pasted,
-    keys: &'a KeyStatus,
+    outcome: &'a Outcome,
     now: std::time::SystemTime,
-    verdict: &'a Result<(), AuthError>,
 }
 
 impl Situation<'_> {
@@ -131,31 +149,6 @@ impl Situation<'_> {
 }
 
 impl Expected {
-    fn verifier(
-        &self,
-        pool: UserPool,
-        keys: Keys,
-        clock: impl Clock,
-    ) -> Result<Verifier, ConfigError> {
-        let clients = if self.clients.is_empty() {
-            AllowedClients::any()
-        } else {
-            AllowedClients::only(&self.clients)?
-        };
-        let pool = match keys {
-            Keys::Given(document) => pool.with_pinned_jwks(&document)?,
-            _ => pool,
-        };
-        let mut builder = Verifier::builder(pool, clients)
-            .token_uses([self.token_use])
-            .leeway(self.leeway)
-            .clock(clock);
-        for audience in &self.audiences {
-            builder = builder.accept_audience(audience);
-        }
-        builder.build()
-    }
-
     fn policy(&self) -> Result<Option<ScopePolicy>, ConfigError> {
         if self.scopes.is_empty() {
             Ok(None)
@@ -166,7 +159,30 @@ impl Expected {
 }
 
 impl Explanation {
-    pub(crate) const fn is_accepted(&self) -> bool {
-        self.verdict.is_ok()
+    pub(crate) const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// For programs. It holds claims, as the page does, and never the signature.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "accepted": match self.verdict {
+                Verdict::Accepted => Value::from(true),
+                Verdict::Open => Value::Null,
+                Verdict::Refused => Value::from(false),
+            },
+            "signature_verified": self.is_proven,
+            "refusals": self
+                .refusals
+                .iter()
+                .map(|(refused, advice)| json!({
+                    "reason": refused.reason(),
+                    "status": refused.status().as_u16(),
+                    "message": refused.to_string(),
+                    "advice": advice,
+                }))
+                .collect::<Vec<_>>(),
+            "steps": self.lines.iter().map(Line::json).collect::<Vec<_>>(),
+        })
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::{
-    Explanation,
+    Explanation, Verdict,
     step::{Line, Mark},
+    words::wrap,
 };
 
 /// Colours are for terminals only.
@@ -23,6 +24,9 @@ enum Tone {
 
 const NAME_WIDTH: usize = 12;
 
+/// Of what does not fit into the line of a step.
+const INDENT: usize = NAME_WIDTH + 11;
+
 impl Explanation {
     /// The whole page. It holds claims; it never holds the signature.
     pub(crate) fn page(&self, paint: Paint) -> String {
@@ -34,7 +38,7 @@ impl Explanation {
             page.push_str("\n  also in it, and not looked at\n");
             for (name, value) in &self.rest {
                 // Writing to a string cannot fail.
-                let _ = writeln!(page, "    {name}: {value}");
+                let _ = writeln!(page, "{}", wrap(&format!("    {name}: {value}"), 6));
             }
         }
         if !self.is_proven {
@@ -48,23 +52,48 @@ impl Explanation {
 
     fn conclusion(&self, paint: Paint) -> String {
         let expiry = self.expiry.as_deref().unwrap_or_default();
-        match &self.verdict {
-            Ok(()) => {
-                let accepted = paint.tone(Tone::Good, "✓ accepted.");
-                format!("{accepted} {expiry}\n  What to do: {}\n", self.advice)
-            }
-            Err(refused) => {
-                let told = format!("✗ refused: {refused}.");
-                format!(
-                    "{} {expiry}\n  The service answers {}, and logs the reason `{}`.\n  What to do: {}\n",
-                    paint.tone(Tone::Bad, &told),
-                    refused.status().as_u16(),
-                    refused.reason(),
-                    self.advice
-                )
-            }
+        let mut refusals = self.refusals.iter();
+        let Some((refused, advice)) = refusals.next() else {
+            let (told, advice) = match self.verdict {
+                Verdict::Open => (
+                    "? not decided: nothing is wrong so far, and the signature was not checked.",
+                    NO_KEYS,
+                ),
+                _ => ("✓ accepted.", NOTHING),
+            };
+            let tone = if self.verdict == Verdict::Open {
+                Tone::Faint
+            } else {
+                Tone::Good
+            };
+            let told = wrap(&format!("{} {expiry}", paint.tone(tone, told)), 2);
+            return format!("{}\n{}\n", told.trim_end(), to_do(advice));
+        };
+        let refused_mark = paint.tone(Tone::Bad, "✗ refused:");
+        let told = wrap(&format!("{refused_mark} {refused}. {expiry}"), 2);
+        let answer = format!(
+            "  The service answers {}, and logs the reason `{}`.",
+            refused.status().as_u16(),
+            refused.reason(),
+        );
+        let mut text = format!("{}\n{answer}\n{}\n", told.trim_end(), to_do(advice));
+        for (refused, advice) in refusals {
+            let next = wrap(
+                &format!("  Then it would refuse because {refused}. {advice}"),
+                2,
+            );
+            text.push_str(&next);
+            text.push('\n');
         }
+        text
     }
+}
+
+const NOTHING: &str = "Nothing. If a service refuses this token all the same, its pool, clients, scopes or clock are not those given here.";
+const NO_KEYS: &str = "Give the keys with `--jwks FILE`, or let them be fetched with `--fetch`.";
+
+fn to_do(advice: &str) -> String {
+    wrap(&format!("  What to do: {advice}"), 2)
 }
 
 impl Line {
@@ -74,10 +103,11 @@ impl Line {
             Mark::Failed => ("✗", Tone::Bad),
             Mark::NotReached => ("–", Tone::Faint),
         };
-        let text = format!(
-            "{:NAME_WIDTH$}expected {}\n  {:NAME_WIDTH$}found    {}",
-            self.name, self.expected, "", self.found
-        );
+        let expected = format!("  {:NAME_WIDTH$}expected {}", self.name, self.expected);
+        let found = format!("  {:NAME_WIDTH$}found    {}", "", self.found);
+        // The sign stands in the first two columns.
+        let text = format!("{}\n{}", wrap(&expected, INDENT), wrap(&found, INDENT));
+        let text = text.trim_start().to_owned();
         let text = match self.mark {
             Mark::NotReached => paint.tone(Tone::Faint, &text),
             Mark::Passed | Mark::Failed => text,

@@ -1,39 +1,63 @@
-//! What people paste: a token, a header line, a line of `curl -v`, an argument of `curl -H`.
+//! What people paste: a token, a header line, a curl command, a token response.
+
+use serde_json::Value;
 
 /// The token in what was pasted, which may be none.
 pub(super) struct Pasted {
     pub(super) token: String,
     /// What stood there instead of a bearer token.
     pub(super) other_scheme: Option<String>,
+    /// `Bearer Bearer`, which a service refuses.
+    pub(super) has_scheme_twice: bool,
 }
 
 impl Pasted {
     pub(super) fn read(input: &str) -> Self {
-        let mut text = input.trim();
-        for wrapping in ["> ", "-H ", "--header "] {
-            text = text.strip_prefix(wrapping).unwrap_or(text).trim_start();
-        }
-        text = text.trim_matches(['"', '\'', '`']).trim();
-        let has_field_name = strip_prefix_ignoring_case(text, "authorization:");
-        let value = has_field_name.unwrap_or(text).trim_start();
+        let response = token_of_response(input);
+        let text = response.as_deref().unwrap_or(input).trim();
+        let field = field(text);
+        let value = field.unwrap_or(text).trim_matches(['"', '\'', '`']).trim();
 
-        if let Some(token) = strip_prefix_ignoring_case(value, "bearer ") {
-            return Self {
-                token: token.trim().to_owned(),
-                other_scheme: None,
-            };
+        let mut schemes = 0;
+        let mut token = value;
+        while let Some(rest) = strip_prefix_ignoring_case(token, "bearer ") {
+            schemes += 1;
+            token = rest.trim();
         }
-        match (has_field_name, value.split_once(' ')) {
-            (Some(_), Some((scheme, _))) => Self {
-                token: String::new(),
-                other_scheme: Some(scheme.to_owned()),
-            },
-            _ => Self {
-                token: value.to_owned(),
-                other_scheme: None,
-            },
+        let other_scheme = (schemes == 0 && field.is_some())
+            .then(|| value.split_once(' '))
+            .flatten()
+            .map(|(scheme, _)| scheme.to_owned());
+        Self {
+            token: other_scheme.as_ref().map_or(token, |_| "").to_owned(),
+            other_scheme,
+            has_scheme_twice: schemes > 1,
         }
     }
+}
+
+/// The value of an `Authorization` field somewhere in the text, such as a curl command or the head of a request.
+fn field(text: &str) -> Option<&str> {
+    const NAME: &str = "authorization:";
+    let at = text.to_ascii_lowercase().find(NAME)?;
+    let (before, value) = (text.get(..at)?, text.get(at + NAME.len()..)?);
+    let end = match before.chars().next_back() {
+        Some(quote @ ('"' | '\'')) => value.find([quote, '\n']),
+        _ => value.find('\n'),
+    };
+    value.get(..end.unwrap_or(value.len())).map(str::trim)
+}
+
+/// The access token of a token response (RFC 6749 §5.1), or the ID token where there is no other.
+fn token_of_response(input: &str) -> Option<String> {
+    let response: Value =
+        serde_json::from_str(input.get(input.find('{')?..=input.rfind('}')?)?).ok()?;
+    // What the API returns has them inside, in capitals.
+    let response = response.get("AuthenticationResult").unwrap_or(&response);
+    let token = ["access_token", "AccessToken", "id_token", "IdToken"]
+        .into_iter()
+        .find_map(|name| response.get(name)?.as_str())?;
+    Some(token.to_owned())
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
@@ -58,10 +82,26 @@ mod tests {
             "-H 'Authorization: Bearer a.b.c'",
             "--header \"Authorization: Bearer a.b.c\"",
             "\"a.b.c\"",
+            "curl -sS https://api.example.com/profiles \\\n  -H 'Accept: */*' -H \"authorization: Bearer a.b.c\" -v",
+            "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.c\r\nAccept: */*\r\n",
+            r#"{"access_token":"a.b.c","id_token":"d.e.f","token_type":"Bearer","expires_in":3600}"#,
+            r#"{"AuthenticationResult": {"IdToken": "d.e.f", "AccessToken": "a.b.c"}}"#,
         ] {
             let pasted = Pasted::read(input);
             assert_eq!(pasted.token, "a.b.c", "{input:?}");
             assert_eq!(pasted.other_scheme, None, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_stands_twice_is_noticed() {
+        for (input, twice) in [
+            ("Authorization: Bearer Bearer a.b.c", true),
+            ("Bearer a.b.c", false),
+        ] {
+            let pasted = Pasted::read(input);
+            assert_eq!(pasted.token, "a.b.c");
+            assert_eq!(pasted.has_scheme_twice, twice);
         }
     }
 

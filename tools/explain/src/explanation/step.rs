@@ -1,11 +1,12 @@
 //! The steps of the decision in their order, each with what was expected and what was found.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_cognito::{AuthError, TokenUse};
 
 use super::{
     Situation,
     found::{printable, show},
+    trial::End,
     words,
 };
 
@@ -15,13 +16,13 @@ pub(super) enum Step {
     Form,
     Header,
     Claims,
+    Expiry,
+    NotBefore,
+    IssuedAt,
     Issuer,
     TokenUse,
     Client,
     Audience,
-    Expiry,
-    NotBefore,
-    IssuedAt,
     Key,
     Signature,
     Scopes,
@@ -47,13 +48,13 @@ impl Step {
         Self::Form,
         Self::Header,
         Self::Claims,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
         Self::Issuer,
         Self::TokenUse,
         Self::Client,
         Self::Audience,
-        Self::Expiry,
-        Self::NotBefore,
-        Self::IssuedAt,
         Self::Key,
         Self::Signature,
         Self::Scopes,
@@ -87,23 +88,27 @@ impl Step {
         })
     }
 
-    /// Follows from the verdict alone: what comes before the step that refused has let the token pass.
+    /// Follows from what the crate decided, and from nothing that is read here.
     fn mark(self, situation: &Situation<'_>) -> Mark {
-        let Err(refused) = situation.verdict else {
-            return Mark::Passed;
-        };
-        let Some(failed) = Self::of(refused) else {
-            return Mark::NotReached;
+        let outcome = situation.outcome;
+        if outcome
+            .refusals
+            .iter()
+            .any(|refused| Self::of(refused) == Some(self))
+        {
+            return Mark::Failed;
+        }
+        let last = match outcome.end {
+            End::Complete => return Mark::Passed,
+            End::NoKeys => Some(Self::Key),
+            End::Refused => outcome.refusals.last().and_then(Self::of),
         };
         // A payload that is not text ends the decision before the header is looked at.
-        let header_was_skipped = failed == Self::Claims && !situation.found.payload_is_text;
-        match self.cmp(&failed) {
-            std::cmp::Ordering::Less if self == Self::Header && header_was_skipped => {
-                Mark::NotReached
-            }
-            std::cmp::Ordering::Less => Mark::Passed,
-            std::cmp::Ordering::Equal => Mark::Failed,
-            std::cmp::Ordering::Greater => Mark::NotReached,
+        let header_was_skipped = last == Some(Self::Claims) && !situation.found.payload_is_text;
+        match last {
+            Some(Self::Claims) if self == Self::Header && header_was_skipped => Mark::NotReached,
+            Some(last) if self < last => Mark::Passed,
+            _ => Mark::NotReached,
         }
     }
 
@@ -129,7 +134,7 @@ impl Step {
         let expected = situation.expected;
         let leeway = words::span(expected.leeway);
         match self {
-            Self::Form => "three base64url parts with two dots between, at most 16 KiB".to_owned(),
+            Self::Form => "three base64url parts with two dots between, up to 16 KiB".to_owned(),
             Self::Header => "alg \"RS256\" and a kid; no crit, b64 or zip".to_owned(),
             Self::Claims => "a JSON object, each claim once and of its type".to_owned(),
             Self::Issuer => one_of(situation.issuers),
@@ -154,12 +159,13 @@ impl Step {
             Self::IssuedAt => "nothing, or in the past".to_owned(),
             Self::Key => {
                 let kids = situation
+                    .outcome
                     .keys
                     .kids()
                     .map(|kid| format!("{kid:?}"))
                     .collect::<Vec<_>>();
                 if kids.is_empty() {
-                    format!("one of {}", situation.keys.jwks_url())
+                    format!("one of {}", situation.outcome.keys.jwks_url())
                 } else {
                     kids.join(" or ")
                 }
@@ -192,10 +198,8 @@ impl Step {
             Self::Expiry => date("exp"),
             Self::NotBefore => date("nbf"),
             Self::IssuedAt => date("iat"),
-            Self::Key => match (situation.verdict, situation.keys.last_error()) {
-                (Err(AuthError::KeysUnavailable { .. }), Some(error)) => {
-                    format!("no keys: {error}")
-                }
+            Self::Key => match (mark, situation.outcome.keys.last_error()) {
+                (Mark::Failed, Some(error)) => format!("no keys: {error}"),
                 _ => show(found.header("kid")),
             },
             Self::Signature => match mark {
@@ -203,7 +207,10 @@ impl Step {
                 Mark::Failed => "it is not".to_owned(),
                 Mark::NotReached => "not looked at".to_owned(),
             },
-            Self::Scopes => show(found.claim("scope")),
+            Self::Scopes => match (found.claim("scope"), found.claim("scp")) {
+                (None, Some(scp)) => format!("nothing, but {} in scp", show(Some(scp))),
+                (scope, _) => show(scope),
+            },
         }
     }
 }
@@ -234,6 +241,9 @@ fn one_of(accepted: &[String]) -> String {
 
 fn form(situation: &Situation<'_>) -> String {
     let found = situation.found;
+    if situation.pasted.has_scheme_twice {
+        return "`Bearer` twice before the token".to_owned();
+    }
     if let Some(scheme) = &situation.pasted.other_scheme {
         return format!("credentials of the scheme {}", printable(scheme));
     }
@@ -303,9 +313,34 @@ fn claims(situation: &Situation<'_>, mark: Mark) -> String {
     ]
     .into_iter()
     .find_map(|(name, fits, kind)| match found.claim(name) {
+        Some(value) if is_in_milliseconds(value) => {
+            Some(format!("{name} is {}, in milliseconds", show(Some(value))))
+        }
         Some(value) if !fits(value) => Some(format!("{name} is {}, not {kind}", show(Some(value)))),
         None if must_be_there.contains(&name) => Some(format!("{name} is missing")),
         _ => None,
     })
     .unwrap_or_else(|| "a claim that comes twice, or a date that is none".to_owned())
+}
+
+/// Seconds of this size are beyond the year 9999.
+pub(super) fn is_in_milliseconds(value: &Value) -> bool {
+    value
+        .as_f64()
+        .is_some_and(|date| date > words::LAST_WRITABLE && date < 1e14)
+}
+
+impl Line {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "step": self.name,
+            "result": match self.mark {
+                Mark::Passed => "passed",
+                Mark::Failed => "failed",
+                Mark::NotReached => "not_reached",
+            },
+            "expected": self.expected,
+            "found": self.found,
+        })
+    }
 }

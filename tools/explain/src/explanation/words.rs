@@ -3,7 +3,28 @@
 use std::time::{Duration, SystemTime};
 
 /// The last second that has four digits for its year.
-const LAST_WRITABLE: f64 = 253_402_300_799.0;
+pub(super) const LAST_WRITABLE: f64 = 253_402_300_799.0;
+
+/// Breaks a text between words, so that lines fit a terminal of 80 columns. Further lines are indented.
+pub(super) fn wrap(text: &str, indent: usize) -> String {
+    const WIDTH: usize = 80;
+    let mut wrapped = String::new();
+    let mut column = 0;
+    for (count, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if count > 0 && column > indent && column + 1 + length > WIDTH {
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if count > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
+}
 
 /// `in 59 minutes (Sun, 22 Nov 2026 23:04:01 GMT)`, `3 hours 2 minutes ago (…)`.
 pub(super) fn moment(seconds: f64, now: SystemTime) -> String {
