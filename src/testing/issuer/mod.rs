@@ -85,7 +85,7 @@ use crate::user_pool::UserPool;
 /// assert!(verifier.verify(token).await?.has_scope("profiles/get"));
 ///
 /// // Or in one line, for any user and client.
-/// let token = issuer.token().user("user-1").build();
+/// let token = issuer.token().user("user-1").client_id("caller").build();
 /// assert_eq!(verifier.verify(&token).await?.username(), Some("user-1"));
 /// assert_eq!(issuer.requests(Endpoint::Jwks), 1);
 /// # Ok(())
