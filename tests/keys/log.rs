@@ -231,7 +231,7 @@ async fn refused_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
     }
     let logged = log.take();
     assert!(logged.len() >= tokens.len(), "each is logged at debug");
-    // The token of another issuer looks like a wrong setting, of which the operator is told once.
+    // The token of another issuer looks like a wrong setting, which is logged once.
     let is_warning = |event: &&Logged| event.level < Level::DEBUG;
     let warnings = logged.iter().filter(is_warning).collect::<Vec<_>>();
     let [warning] = warnings[..] else {

@@ -105,7 +105,7 @@ impl Line {
         };
         let expected = format!("  {:NAME_WIDTH$}expected {}", self.name, self.expected);
         let found = format!("  {:NAME_WIDTH$}found    {}", "", self.found);
-        // The sign stands in the first two columns.
+        // The sign is in the first two columns.
         let text = format!("{}\n{}", wrap(&expected, INDENT), wrap(&found, INDENT));
         let text = text.trim_start().to_owned();
         let text = match self.mark {

@@ -44,7 +44,7 @@ impl Clock for At {
     }
 }
 
-/// Nothing is fetched unless it is asked for.
+/// Fetches nothing unless `--fetch` is given.
 struct Offline;
 
 impl FetchJwks for Offline {
