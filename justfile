@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
+ci: fmt typos prose deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain coverage fuzz differential interop-local interop-exchange e2e interop grpc lambda secrets-manager fleet planted-faults
 
 # Formatting.
 fmt:
@@ -15,6 +15,10 @@ fmt:
 # Spelling.
 typos:
     typos
+
+# Words that read as translated, and lines that are too wide.
+prose:
+    checks/prose.py
 
 # Licences, banned and doubled crates, where they come from. Not advisories: their database is another repository.
 deny:

@@ -1,7 +1,9 @@
-//! Which structure holds verified tokens best: lookups of quick_cache and of moka, from one interleaved run.
+//! Which structure holds verified tokens best: lookups of quick_cache and of moka, from one
+//! interleaved run.
 //!
-//! Both are used as the token cache uses its own: bounded by weight, the token's last 32 bytes hashed under a random seed, the
-//! whole token compared, an `Arc` returned. What is timed is the processor time of the threads.
+//! Both are used as the token cache uses its own: bounded by weight, the token's last 32 bytes
+//! hashed under a random seed, the whole token compared, an `Arc` returned. What is timed is the
+//! processor time of the threads.
 //!
 //! `cargo bench -p benches --bench cache` prints the table; `-- --quick` runs every case once.
 

@@ -1,4 +1,5 @@
-//! One case, a given number of times: what `just instructions` runs under callgrind to count instructions.
+//! One case, a given number of times: what `just instructions` runs under callgrind to count
+//! instructions.
 //!
 //! `cargo bench -p benches --bench instructions -- CASE COUNT`
 
@@ -96,7 +97,8 @@ fn router(case: &str, verifier: &Verifier) -> Option<Router> {
     }
 }
 
-/// What fills a token of 16 KiB, of the kinds that the search (`--bench hostile`) found to cost most.
+/// What fills a token of 16 KiB, of the kinds that the search (`--bench hostile`) found to cost
+/// most.
 fn hostile_filler(case: &str) -> String {
     let room = 11_400;
     let many = |unit: &str| vec![unit; room / (unit.len() + 1)].join(",");

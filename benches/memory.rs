@@ -1,6 +1,7 @@
 //! How much memory the token cache takes: 100 000 distinct good tokens pass through one of 8 MiB.
 //!
-//! `cargo bench -p benches --bench memory` prints the table; `-- --quick` passes 10 000, which still is three times what fits in.
+//! `cargo bench -p benches --bench memory` prints the table; `-- --quick` passes 10 000, which
+//! still is three times what fits in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 

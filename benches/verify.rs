@@ -1,8 +1,10 @@
 //! What verification costs, as ratios from one interleaved run.
 //!
-//! What is timed is the processor time of the thread, so that whatever else the machine does is not in it.
+//! What is timed is the processor time of the thread, so that whatever else the machine does is not
+//! in it.
 //!
-//! `cargo bench -p benches --bench verify` prints the table; `-- --quick` runs every case once, to see that it still works.
+//! `cargo bench -p benches --bench verify` prints the table; `-- --quick` runs every case once, to
+//! see that it still works.
 
 #![allow(
     clippy::unwrap_used,
@@ -235,8 +237,8 @@ fn routers(
         let mut elapsed = Duration::ZERO;
         let batches = repeat.div_ceil(BATCH);
         for batch in 0..=batches {
-            // A few requests at a time, made before the clock starts: a server has just parsed the one it serves, and its
-            // header is still in the processor's cache.
+            // A few requests at a time, made before the clock starts: a server has just parsed the
+            // one it serves, and its header is still in the processor's cache.
             let requests: Vec<_> = (0..BATCH).map(|index| request(&tokens[index])).collect();
             let begun = ThreadTime::now();
             requests.into_iter().for_each(&mut call);

@@ -44,6 +44,7 @@ RUST_COMMENT = re.compile(r"//[/!]?\s?(.*)$")
 HASH_COMMENT = re.compile(r"(?:^|\s)#(?!\[)\s?(.*)$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 CODE = re.compile(r"`[^`]*`")
+UNBREAKABLE = re.compile(r"`[^`]*`[.,:;]?")
 
 
 def prose_of(path, lines):
@@ -64,7 +65,9 @@ def prose_of(path, lines):
             if whole and line.lstrip("/! ").startswith("```"):
                 fenced = not fenced
                 continue
-            table = whole and (line.lstrip("/! ").startswith("|") or "](" in line or "://" in line)
+            bare = line.lstrip("/! ")
+            # One code span, a table row or a link cannot be broken.
+            table = whole and (bare.startswith("|") or "](" in line or "://" in line or UNBREAKABLE.fullmatch(bare))
             # A string without a blank is a name or a value.
             sentences = (string for string in STRING.findall(line) if " " in string)
             text = " ".join(sentences) + " " + (comment.group(1) if comment else "")

@@ -1,4 +1,5 @@
-//! Scopes by route (all of them, any of them, alternatives), and what a handler can take as an argument.
+//! Scopes by route (all of them, any of them, alternatives), and what a handler can take as an
+//! argument.
 //!
 //! `cargo run --example axum_scopes` serves until Ctrl-C and prints a `curl` line to try.
 

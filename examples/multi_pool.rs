@@ -1,4 +1,5 @@
-//! Two user pools behind one layer. A token's `iss` selects the pool that verifies it, compared as a whole string.
+//! Two user pools behind one layer. A token's `iss` selects the pool that verifies it, compared as
+//! a whole string.
 //!
 //! `cargo run --example multi_pool` serves until Ctrl-C and prints a `curl` line for each pool.
 

@@ -1,10 +1,13 @@
-//! Verification without HTTP: a queue whose messages carry a token, and a consumer that verifies each one.
+//! Verification without HTTP: a queue whose messages carry a token, and a consumer that verifies
+//! each one.
 //!
-//! A message with a rejected token is a dead letter: no later attempt can end differently. A message that arrives while
-//! the keys are unavailable goes back into the queue: its token may be valid. Tokens are verified when the message is
-//! received, so they must outlive the time that messages wait.
+//! A message with a rejected token is a dead letter: no later attempt can end differently. A
+//! message that arrives while the keys are unavailable goes back into the queue: its token may be
+//! valid. Tokens are verified when the message is received, so they must outlive the time that
+//! messages wait.
 //!
-//! `cargo run --example queue_consumer` reads lines of `ORDER TOKEN` until Ctrl-D, and prints a command that makes one.
+//! `cargo run --example queue_consumer` reads lines of `ORDER TOKEN` until Ctrl-D, and prints a
+//! command that makes one.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! A guarded API and its caller on one machine, without AWS.
 //!
-//! `cargo run --example quickstart` starts a local issuer and the API, calls the API once for each kind of response,
-//! prints what came back, and serves until Ctrl-C, so that you can try the `curl` lines that it prints.
+//! `cargo run --example quickstart` starts a local issuer and the API, calls the API once for each
+//! kind of response, prints what came back, and serves until Ctrl-C, so that you can try the `curl`
+//! lines that it prints.
 
 use std::{error::Error, future::IntoFuture, time::Duration};
 
@@ -124,7 +125,8 @@ impl<'a> Caller<'a> {
             self.call("a tampered token", LIST, Some(&tampered)).await?,
         ];
 
-        // The pool now signs with a new key, which the API cannot fetch. That is not the caller's fault.
+        // The pool now signs with a new key, which the API cannot fetch. That is not the caller's
+        // fault.
         let _new_kid = self.issuer.rotate();
         self.issuer.endpoint(Endpoint::Jwks).close();
         let new = self.token().await?;

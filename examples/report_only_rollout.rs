@@ -1,10 +1,13 @@
 //! Adds authentication to a service in use, without a rejection that no one expected.
 //!
-//! 1. Deploy the layer with `report_only()`: it accepts every request and records what it would have done.
+//! 1. Deploy the layer with `report_only()`: it accepts every request and records what it would
+//!    have done.
 //! 2. Count the reasons, and fix the callers that would have been rejected.
-//! 3. When nothing but `accepted` is counted, remove `report_only()`. The same middleware then counts rejections.
+//! 3. When nothing but `accepted` is counted, remove `report_only()`. The same middleware then
+//!    counts rejections.
 //!
-//! `cargo run --example report_only_rollout` serves step 1 until Ctrl-C, `-- --enforce` step 3; each prints a line to try.
+//! `cargo run --example report_only_rollout` serves step 1 until Ctrl-C, `-- --enforce` step 3;
+//! each prints a line to try.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +35,8 @@ fn counts(reasons: &Reasons) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
     reasons.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wraps the layer. A report-only layer adds a `ReportOnlyVerdict` to every response, an enforcing one an `AuthError` to
-/// each rejection.
+/// Wraps the layer. A report-only layer adds a `ReportOnlyVerdict` to every response, an enforcing
+/// one an `AuthError` to each rejection.
 async fn count_reasons(State(reasons): State<Reasons>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let extensions = response.extensions();

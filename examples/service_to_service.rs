@@ -1,7 +1,7 @@
 //! One service calls another with client-credentials tokens that it obtains and renews itself.
 //!
-//! `cargo run --example service_to_service` starts both services and a local issuer, serves until Ctrl-C, and prints a
-//! `curl` line to try: it calls A, which calls B.
+//! `cargo run --example service_to_service` starts both services and a local issuer, serves until
+//! Ctrl-C, and prints a `curl` line to try: it calls A, which calls B.
 
 use std::error::Error;
 

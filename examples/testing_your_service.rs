@@ -5,8 +5,8 @@
 //! cargo run --example testing_your_service
 //! ```
 //!
-//! The first runs the tests below. The second runs the service against an issuer on this machine, calls it once as another
-//! service would, and exits with 0 or 1.
+//! The first runs the tests below. The second runs the service against an issuer on this machine,
+//! calls it once as another service would, and exits with 0 or 1.
 
 #![allow(
     clippy::print_stdout,
@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(reason, Some(&AuthError::Forbidden));
     }
 
-    // The router with its guards, in process: each rule with a token that meets it and one that does not.
+    // The router with its guards, in process: each rule with a token that meets it and one that
+    // does not.
 
     fn get_profiles(token: &TokenBuilder) -> Request<Body> {
         Request::get("/profiles")
@@ -279,7 +280,8 @@ mod tests {
         assert_eq!(call(&new).await, StatusCode::OK);
     }
 
-    // Outage of the key endpoint: what is known goes on, and what cannot be known is 503 and never 401.
+    // Outage of the key endpoint: what is known goes on, and what cannot be known is 503 and never
+    // 401.
 
     #[tokio::test]
     async fn an_outage_of_the_issuer_is_survived() {

@@ -7,19 +7,21 @@ use crate::{config_error::ConfigError, json::RawStr};
 /// Cognito's pattern is `[\w+]+` of 1 to 128.
 pub(crate) const MAX_CLIENT_ID_BYTES: usize = 128;
 
-/// Which app clients' tokens are accepted: the audience decision of Cognito, whose access tokens have no `aud`.
+/// Which app clients' tokens are accepted: the audience decision of Cognito, whose access tokens
+/// have no `aud`.
 ///
-/// It is a constructor argument of the verifier because neither answer is a safe default. Start with [`only`](Self::only).
+/// It is a constructor argument of the verifier because neither answer is a safe default. Start
+/// with [`only`](Self::only).
 ///
 /// # What `any` means
 ///
-/// A pool is often shared by many services. [`any`](Self::any) then accepts every client that was made for another of them,
-/// and scopes alone decide.
+/// A pool is often shared by many services. [`any`](Self::any) then accepts every client that was
+/// made for another of them, and scopes alone decide.
 ///
-/// Where **dynamic client registration** is open, which is a setting of the pool, `any` means *anyone who registers*. The
-/// clients of such a pool cannot be listed, so something else must decide: demand scopes that a registered client does not
-/// get by itself, and tokens that are bound to this service
-/// ([`require_audience`](crate::verifier::VerifierBuilder::require_audience)).
+/// Where **dynamic client registration** is open, which is a setting of the pool, `any` means
+/// *anyone who registers*. The clients of such a pool cannot be listed, so something else must
+/// decide: demand scopes that a registered client does not get by itself, and tokens that are bound
+/// to this service ([`require_audience`](crate::verifier::VerifierBuilder::require_audience)).
 ///
 /// # Examples
 ///
@@ -63,8 +65,8 @@ impl AllowedClients {
         Ok(Self { only: Some(ids) })
     }
 
-    /// Every app client of the pool, those included that register themselves. Scopes alone decide; see
-    /// [what that means](Self#what-any-means).
+    /// Every app client of the pool, those included that register themselves. Scopes alone decide;
+    /// see [what that means](Self#what-any-means).
     #[must_use]
     pub const fn any() -> Self {
         Self { only: None }
@@ -85,7 +87,8 @@ impl AllowedClients {
     }
 }
 
-/// Of more characters than Cognito's, because emulators and other issuers also use `-`, `.` and more.
+/// Of more characters than Cognito's, because emulators and other issuers also use `-`, `.` and
+/// more.
 pub(crate) fn checked_client_id(id: &str) -> Result<String, ConfigError> {
     if (1..=MAX_CLIENT_ID_BYTES).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_graphic())

@@ -2,8 +2,8 @@
 
 use crate::config_error::ConfigError;
 
-/// A group of AWS regions with its own host names. Only those that Cognito's documentation gives hosts
-/// for: a guessed host would trust, or send a secret to, its owner.
+/// A group of AWS regions with its own host names. Only those that Cognito's documentation gives
+/// hosts for: a guessed host would trust, or send a secret to, its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Partition {
     /// `aws`: `eu-west-1`.
@@ -18,7 +18,8 @@ impl Partition {
     /// # Errors
     ///
     /// 1. [`ConfigError::InvalidRegion`] if this is not the name of a region.
-    /// 2. [`ConfigError::UnsupportedPartition`] if it is one, and Cognito's hosts there are not documented.
+    /// 2. [`ConfigError::UnsupportedPartition`] if it is one, and Cognito's hosts there are not
+    ///    documented.
     pub(crate) fn of(region: &str) -> Result<Self, ConfigError> {
         let given = || region.to_owned();
         let parts = region.split('-').collect::<Vec<_>>();
@@ -37,8 +38,8 @@ impl Partition {
         }
     }
 
-    /// `None` for China (`cn-north-1`), the isolated regions (`us-iso-east-1`, `us-isob-east-1`), the
-    /// European Sovereign Cloud (`eusc-de-east-1`), and whatever AWS adds in a new form.
+    /// `None` for China (`cn-north-1`), the isolated regions (`us-iso-east-1`, `us-isob-east-1`),
+    /// the European Sovereign Cloud (`eusc-de-east-1`), and whatever AWS adds in a new form.
     fn of_parts(country: &str, words: &[&str]) -> Option<Self> {
         match (country, words) {
             ("us", ["gov", _]) => Some(Self::GovCloud),

@@ -8,9 +8,9 @@ use std::{
 
 /// Where the crate gets its time from.
 ///
-/// A token's `exp`, `nbf` and `iat` are compared with [`now`](Self::now). The age of the key set is the larger of what
-/// [`now`](Self::now) and [`monotonic`](Self::monotonic) say has passed, so that neither a wall clock set back nor a
-/// suspended process keeps old keys in use.
+/// A token's `exp`, `nbf` and `iat` are compared with [`now`](Self::now). The age of the key set is
+/// the larger of what [`now`](Self::now) and [`monotonic`](Self::monotonic) say has passed, so that
+/// neither a wall clock set back nor a suspended process keeps old keys in use.
 ///
 /// Services use [`SystemClock`], the default. Tests use `testing::ManualClock`.
 ///
@@ -92,7 +92,8 @@ impl fmt::Debug for SystemClock {
     }
 }
 
-/// A random share in `0.0..1.0`, from the seed that std draws for each hasher: enough to spread a fleet.
+/// A random share in `0.0..1.0`, from the seed that std draws for each hasher: enough to spread a
+/// fleet.
 #[allow(clippy::cast_precision_loss, reason = "53 bits are exact in an f64")]
 pub(crate) fn jitter() -> f64 {
     (RandomState::new().hash_one(()) >> 11) as f64 / (1_u64 << 53) as f64
@@ -126,8 +127,9 @@ impl Moment {
         }
     }
 
-    /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may stand still while the
-    /// machine sleeps. Erring towards "longer" refreshes too early, which does no harm.
+    /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may
+    /// stand still while the machine sleeps. Erring towards "longer" refreshes too early, which
+    /// does no harm.
     pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         wall.max(self.monotonic.saturating_sub(earlier.monotonic))

@@ -28,7 +28,8 @@ pub enum ConfigError {
         /// Its value.
         longer_value: Duration,
     },
-    /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any", so it is refused.
+    /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any",
+    /// so it is refused.
     #[error("the list of {what} is empty; {instead}")]
     EmptyList {
         /// What was listed.
@@ -36,7 +37,8 @@ pub enum ConfigError {
         /// What to write instead.
         instead: &'static str,
     },
-    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the system has no TLS roots.
+    /// The HTTP client for fetching keys or tokens could not be set up, for instance because the
+    /// system has no TLS roots.
     #[error("the HTTP client cannot be set up: {reason}")]
     HttpClient {
         /// What the HTTP client says.
@@ -221,8 +223,9 @@ pub enum ConfigError {
         /// The region.
         given: String,
     },
-    /// An AWS region in a partition whose Cognito host names are not known here, such as China (`cn-north-1`), the isolated
-    /// regions (`us-iso-east-1`) and the European Sovereign Cloud (`eusc-de-east-1`).
+    /// An AWS region in a partition whose Cognito host names are not known here, such as China
+    /// (`cn-north-1`), the isolated regions (`us-iso-east-1`) and the European Sovereign Cloud
+    /// (`eusc-de-east-1`).
     #[error(
         "the host names of Cognito in {given:?} are not known; copy them from the console, and give issuer and JWKS URL to \
          `UserPool::external`, or the token URL to `ClientCredentials::builder`"

@@ -11,9 +11,10 @@ use crate::{bearer_auth::claims_of, error::AuthError, token::claims::Claims};
 
 /// The claims of the request's token.
 ///
-/// As an argument `Claims` it demands a token: inside an optional layer, a request without one gets 401. As an argument
-/// `Option<Claims>` it is `None` for such a request. The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the
-/// response. Without one, both return 500 and log an error.
+/// As an argument `Claims` it demands a token: inside an optional layer, a request without one gets
+/// 401. As an argument `Option<Claims>` it is `None` for such a request. The nearest
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response. Without one, both return
+/// 500 and log an error.
 impl<S: Sync> FromRequestParts<S> for Claims {
     type Rejection = AuthError;
 
@@ -34,10 +35,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for Claims {
     }
 }
 
-/// The verified payload as a type of the service's own: for claims that a pre token generation trigger adds.
+/// The verified payload as a type of the service's own: for claims that a pre token generation
+/// trigger adds.
 ///
-/// A token whose payload does not have the type's shape gets 403: it is good, but not for this route. For more control take
-/// [`Claims`] and call [`Claims::custom`].
+/// A token whose payload does not have the type's shape gets 403: it is good, but not for this
+/// route. For more control take [`Claims`] and call [`Claims::custom`].
 ///
 /// # Examples
 ///
@@ -76,9 +78,9 @@ impl<T> std::fmt::Debug for CustomClaims<T> {
     }
 }
 
-/// For an extractor that fails, and for a handler that returns `Err(AuthError::Forbidden)`: the nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response, as it does for its own refusals. Without a layer
-/// outside, the response is 500.
+/// For an extractor that fails, and for a handler that returns `Err(AuthError::Forbidden)`: the
+/// nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response, as it does for
+/// its own refusals. Without a layer outside, the response is 500.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         self.into()

@@ -33,7 +33,8 @@ impl GrantedScopes {
     }
 }
 
-/// What comes before the last `/`: an identifier may hold slashes itself, and a scope's own name may not.
+/// What comes before the last `/`: an identifier may hold slashes itself, and a scope's own name
+/// may not.
 fn resource_server_of(scope: &str) -> Option<&str> {
     scope.rsplit_once('/').map(|(identifier, _)| identifier)
 }

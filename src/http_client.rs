@@ -1,4 +1,5 @@
-//! The HTTP client of keys and tokens: every setting that decides what leaves this machine, and what may come back.
+//! The HTTP client of keys and tokens: every setting that decides what leaves this machine, and
+//! what may come back.
 
 use std::{error::Error, fmt, io, sync::OnceLock, time::Duration};
 
@@ -10,10 +11,12 @@ use crate::{config_error::ConfigError, error::ConnectError, protected_url::Prote
 
 /// Makes requests to one URL, with reqwest and rustls.
 ///
-/// No redirects, cookies, decompression or kept connections, whatever features of reqwest another crate turns on.
+/// No redirects, cookies, decompression or kept connections, whatever features of reqwest another
+/// crate turns on.
 ///
-/// The CA certificates are the system's, and are loaded only for https. Proxy variables of the environment apply to https
-/// beyond this machine. Plain http goes to its host directly: a proxy would be one more party that can read and change it.
+/// The CA certificates are the system's, and are loaded only for https. Proxy variables of the
+/// environment apply to https beyond this machine. Plain http goes to its host directly: a proxy
+/// would be one more party that can read and change it.
 pub(crate) struct HttpClient {
     url: ProtectedUrl,
     longest: Duration,
@@ -27,8 +30,8 @@ struct Prepared {
 }
 
 impl HttpClient {
-    /// `longest` is the longest one request may take. The caller bounds the request by it; connecting may take nine tenths
-    /// of it, so that the error can tell the two apart.
+    /// `longest` is the longest one request may take. The caller bounds the request by it;
+    /// connecting may take nine tenths of it, so that the error can tell the two apart.
     pub(crate) const fn new(url: ProtectedUrl, longest: Duration) -> Self {
         Self {
             url,
@@ -37,7 +40,8 @@ impl HttpClient {
         }
     }
 
-    /// Sets up now what the first request would: a machine without CA certificates is noticed at the start.
+    /// Sets up now what the first request would: a machine without CA certificates is noticed at
+    /// the start.
     ///
     /// Warns of plain http beyond this machine, which the configuration allowed by name.
     pub(crate) fn prepare(&self) -> Result<(), ConfigError> {
@@ -89,7 +93,8 @@ impl HttpClient {
 
     fn builder(&self) -> ClientBuilder {
         let mut builder = Client::builder()
-            // The other backend becomes the default as soon as another crate of the binary turns on its feature.
+            // The other backend becomes the default as soon as another crate of the binary turns on
+            // its feature.
             .tls_backend_rustls()
             .https_only(self.url.is_https())
             .redirect(Policy::none())
@@ -102,10 +107,12 @@ impl HttpClient {
             .no_zstd()
             .no_hickory_dns()
             .http1_only()
-            // A connection kept from the last request saves little once an hour, and fails when the endpoint has closed it,
-            // when the process was frozen meanwhile, or when the runtime that drove it is gone.
+            // A connection kept from the last request saves little once an hour, and fails when the
+            // endpoint has closed it, when the process was frozen meanwhile, or when the runtime
+            // that drove it is gone.
             .pool_max_idle_per_host(0)
-            // Name, TCP and TLS together. Of a name with several addresses each gets an equal share of it.
+            // Name, TCP and TLS together. Of a name with several addresses each gets an equal share
+            // of it.
             .connect_timeout(self.longest.mul_f64(0.9))
             .user_agent(concat!("tower-cognito/", env!("CARGO_PKG_VERSION")));
         if !self.may_use_proxy() {

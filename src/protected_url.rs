@@ -1,4 +1,5 @@
-//! The URL of a key set or a token endpoint, judged once: nothing between here and there can read or change the traffic.
+//! The URL of a key set or a token endpoint, judged once: nothing between here and there can read
+//! or change the traffic.
 
 use std::{fmt, net::IpAddr};
 
@@ -6,10 +7,11 @@ use http::Uri;
 
 const MAX_URL_BYTES: usize = 2048;
 
-/// A URL that keys and secrets may travel over: https, http that stays on this machine, or http that the configuration
-/// allows by name.
+/// A URL that keys and secrets may travel over: https, http that stays on this machine, or http
+/// that the configuration allows by name.
 ///
-/// It holds no user name and no password. Its query may hold a secret, so `Debug` and [`label`](Self::label) leave it out.
+/// It holds no user name and no password. Its query may hold a secret, so `Debug` and
+/// [`label`](Self::label) leave it out.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProtectedUrl {
     url: Box<str>,
@@ -142,8 +144,8 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether the authority holds an `@`. A password may itself hold what ends an authority, so text that is not a URL
-/// counts as well.
+/// Whether the authority holds an `@`. A password may itself hold what ends an authority, so text
+/// that is not a URL counts as well.
 pub(crate) fn has_user_info(url: &str) -> bool {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(authority..).unwrap_or_default();
@@ -152,9 +154,11 @@ pub(crate) fn has_user_info(url: &str) -> bool {
         .is_some_and(|authority| authority.contains('@'))
 }
 
-/// A URL as errors and logs may show it: whatever may be a password, a query or a fragment is replaced by `***`.
+/// A URL as errors and logs may show it: whatever may be a password, a query or a fragment is
+/// replaced by `***`.
 ///
-/// Text that is not a URL is treated alike, since a mistyped URL holds the same secrets as the right one.
+/// Text that is not a URL is treated alike, since a mistyped URL holds the same secrets as the
+/// right one.
 pub(crate) fn without_secrets(url: &str) -> String {
     let scheme = url.find("://").map_or(0, |at| at + 3);
     // A password may hold `/`, `?` and `#`, so everything up to the last `@` may be one.

@@ -1,7 +1,9 @@
-//! The fields of a response that say how long it stays fresh and when to come back (RFC 9111, RFC 9110 §10.2.3).
+//! The fields of a response that say how long it stays fresh and when to come back (RFC 9111, RFC
+//! 9110 §10.2.3).
 //!
-//! Read as the RFCs write them: a field may come several times, lists have white space and quoted strings, and bytes above 127
-//! are legal. What is malformed is ignored, because none of it is needed.
+//! Read as the RFCs write them: a field may come several times, lists have white space and quoted
+//! strings, and bytes above 127 are legal. What is malformed is ignored, because none of it is
+//! needed.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,8 +12,8 @@ use http::{
     header::{AGE, CACHE_CONTROL, RETRY_AFTER},
 };
 
-/// How long the response stays fresh: `max-age` of `Cache-Control` less `Age`, and zero where it says that it must not be
-/// kept at all. Of several `max-age`, the shortest (RFC 9111 §4.2.1).
+/// How long the response stays fresh: `max-age` of `Cache-Control` less `Age`, and zero where it
+/// says that it must not be kept at all. Of several `max-age`, the shortest (RFC 9111 §4.2.1).
 #[cfg_attr(
     not(feature = "reqwest"),
     allow(dead_code, reason = "only keys are refreshed by it")

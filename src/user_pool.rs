@@ -12,17 +12,19 @@ use crate::{
     token::expectations::Confirmation,
 };
 
-/// A Cognito user pool as a token issuer: the issuers it may write into tokens, where its keys are, and what its tokens may
-/// grant.
+/// A Cognito user pool as a token issuer: the issuers it may write into tokens, where its keys are,
+/// and what its tokens may grant.
 ///
-/// A pool has more than one issuer string. It writes one of two hosts into `iss`, depending on a setting of the pool
-/// (`IssuerConfiguration.Type`) that can change without interruption, and a replica in another region writes that region's
-/// host. [`UserPool::new`] accepts both hosts of the pool's own region. Every issuer is compared byte for byte.
+/// A pool has more than one issuer string. It writes one of two hosts into `iss`, depending on a
+/// setting of the pool (`IssuerConfiguration.Type`) that can change without interruption, and a
+/// replica in another region writes that region's host. [`UserPool::new`] accepts both hosts of the
+/// pool's own region. Every issuer is compared byte for byte.
 ///
-/// Host names are known for the commercial regions and for GovCloud (`us-gov-west-1`). For all others, and for emulators, say
-/// what they are with [`external`](Self::external).
+/// Host names are known for the commercial regions and for GovCloud (`us-gov-west-1`). For all
+/// others, and for emulators, say what they are with [`external`](Self::external).
 ///
-/// Source: AWS, *Amazon Cognito developer guide*, "Verifying JSON web tokens" and "Multi-Region replication".
+/// Source: AWS, *Amazon Cognito developer guide*, "Verifying JSON web tokens" and "Multi-Region
+/// replication".
 ///
 /// # Examples
 ///
@@ -79,10 +81,12 @@ impl UserPool {
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::InvalidUserPoolId`] if the id has another form. It becomes part of a URL, so nothing unexpected is
-    ///    accepted. An emulator's pool (`local_abc`) goes through [`external`](Self::external).
-    /// 2. [`ConfigError::UnsupportedPartition`] if Cognito's host names in the id's region are not documented, as in China
-    ///    and in the European Sovereign Cloud. Such a pool goes through [`external`](Self::external), too.
+    /// 1. [`ConfigError::InvalidUserPoolId`] if the id has another form. It becomes part of a URL,
+    ///    so nothing unexpected is accepted. An emulator's pool (`local_abc`) goes through
+    ///    [`external`](Self::external).
+    /// 2. [`ConfigError::UnsupportedPartition`] if Cognito's host names in the id's region are not
+    ///    documented, as in China and in the European Sovereign Cloud. Such a pool goes through
+    ///    [`external`](Self::external), too.
     pub fn new(user_pool_id: &str) -> Result<Self, ConfigError> {
         let invalid = || ConfigError::InvalidUserPoolId {
             given: user_pool_id.to_owned(),
@@ -114,8 +118,9 @@ impl UserPool {
         })
     }
 
-    /// An issuer that is not a pool on AWS, or is one whose host names are not documented: an emulator, a region of another
-    /// partition, or another identity provider that issues Cognito-shaped tokens.
+    /// An issuer that is not a pool on AWS, or is one whose host names are not documented: an
+    /// emulator, a region of another partition, or another identity provider that issues
+    /// Cognito-shaped tokens.
     ///
     /// # Errors
     ///
@@ -130,9 +135,10 @@ impl UserPool {
 
     /// As [`external`](Self::external), with keys that may come over plain http from another host.
     ///
-    /// **Anyone on the network path can replace the keys, and so forge tokens.** It is for an emulator under a name on
-    /// a private network, such as `http://cognito:9229/` among containers, and never for production. Building the verifier
-    /// logs a warning. Proxies are not used for such a URL.
+    /// **Anyone on the network path can replace the keys, and so forge tokens.** It is for an
+    /// emulator under a name on a private network, such as `http://cognito:9229/` among containers,
+    /// and never for production. Building the verifier logs a warning. Proxies are not used for
+    /// such a URL.
     ///
     /// # Examples
     ///
@@ -149,8 +155,8 @@ impl UserPool {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidIssuer`], or [`ConfigError::InvalidJwksUrl`] if the URL is neither https nor http, or has a
-    /// user name or a fragment.
+    /// [`ConfigError::InvalidIssuer`], or [`ConfigError::InvalidJwksUrl`] if the URL is neither
+    /// https nor http, or has a user name or a fragment.
     pub fn external_unencrypted(issuer: &str, jwks_url: &str) -> Result<Self, ConfigError> {
         Ok(Self::with_one_issuer(
             checked_issuer(issuer)?,
@@ -158,17 +164,21 @@ impl UserPool {
         ))
     }
 
-    /// Also accepts the tokens of the pool's replica in another region, and fetches the keys there when the pool's own region
-    /// does not return them. Each call adds a region; the keys are fetched from the first.
+    /// Also accepts the tokens of the pool's replica in another region, and fetches the keys there
+    /// when the pool's own region does not return them. Each call adds a region; the keys are
+    /// fetched from the first.
     ///
-    /// A replica of a pool with the original issuer type writes its own region's host and the primary's pool id. Its key URL is
-    /// a [fallback](Self::with_fallback_jwks_url), unless [`with_jwks_url`](Self::with_jwks_url) says where the keys are.
+    /// A replica of a pool with the original issuer type writes its own region's host and the
+    /// primary's pool id. Its key URL is a [fallback](Self::with_fallback_jwks_url), unless
+    /// [`with_jwks_url`](Self::with_jwks_url) says where the keys are.
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::InvalidRegion`] or [`ConfigError::UnsupportedPartition`] if the region is not one like `us-west-2`.
-    /// 2. [`ConfigError::ReplicaOfExactIssuer`] after [`with_exact_issuer`](Self::with_exact_issuer) or on an
-    ///    [`external`](Self::external) issuer, whose replicas cannot be named.
+    /// 1. [`ConfigError::InvalidRegion`] or [`ConfigError::UnsupportedPartition`] if the region is
+    ///    not one like `us-west-2`.
+    /// 2. [`ConfigError::ReplicaOfExactIssuer`] after
+    ///    [`with_exact_issuer`](Self::with_exact_issuer) or on an [`external`](Self::external)
+    ///    issuer, whose replicas cannot be named.
     pub fn with_replica_region(mut self, region: &str) -> Result<Self, ConfigError> {
         let Some(id) = self.id.as_deref() else {
             return Err(ConfigError::ReplicaOfExactIssuer {
@@ -187,11 +197,13 @@ impl UserPool {
         Ok(self)
     }
 
-    /// Accepts exactly this issuer: it replaces the issuers that follow from the pool id, those of replicas included.
+    /// Accepts exactly this issuer: it replaces the issuers that follow from the pool id, those of
+    /// replicas included.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidIssuer`] if it is not an absolute http or https URL, or has a query, a fragment or white space.
+    /// [`ConfigError::InvalidIssuer`] if it is not an absolute http or https URL, or has a query, a
+    /// fragment or white space.
     pub fn with_exact_issuer(self, issuer: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             id: None,
@@ -201,13 +213,14 @@ impl UserPool {
         })
     }
 
-    /// Fetches the keys from here: it replaces the URL that follows from the pool id. Issuer and key location are
-    /// independent: emulators write AWS issuers into tokens and serve the keys locally.
+    /// Fetches the keys from here: it replaces the URL that follows from the pool id. Issuer and
+    /// key location are independent: emulators write AWS issuers into tokens and serve the keys
+    /// locally.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or has a user name or a
-    /// fragment.
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or
+    /// has a user name or a fragment.
     pub fn with_jwks_url(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             jwks_url: checked_jwks_url(url, Unencrypted::OnLoopback)?,
@@ -216,12 +229,14 @@ impl UserPool {
         })
     }
 
-    /// As [`with_jwks_url`](Self::with_jwks_url), and the URL may be plain http on another host. **Anyone on the network
-    /// path can then replace the keys, and so forge tokens**: see [`external_unencrypted`](Self::external_unencrypted).
+    /// As [`with_jwks_url`](Self::with_jwks_url), and the URL may be plain http on another host.
+    /// **Anyone on the network path can then replace the keys, and so forge tokens**: see
+    /// [`external_unencrypted`](Self::external_unencrypted).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http, or has a user name or a fragment.
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http, or has a user name or a
+    /// fragment.
     pub fn with_unencrypted_jwks_url(self, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             jwks_url: checked_jwks_url(url, Unencrypted::Anywhere)?,
@@ -230,16 +245,18 @@ impl UserPool {
         })
     }
 
-    /// Fetches the keys from here when the first URL fails: the key URL of a replica in another region, or a mirror.
+    /// Fetches the keys from here when the first URL fails: the key URL of a replica in another
+    /// region, or a mirror.
     ///
-    /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those that are in use, but only the
-    /// first URL can withdraw a key, and a `kid` that it does not list is answered with 503 rather than 401. Each of the two
-    /// URLs is given half of `fetch_timeout`.
+    /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those
+    /// that are in use, but only the first URL can withdraw a key, and a `kid` that it does not
+    /// list is answered with 503 rather than 401. Each of the two URLs is given half of
+    /// `fetch_timeout`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or has a user name or a
-    /// fragment.
+    /// [`ConfigError::InvalidJwksUrl`] if it is neither https nor http on a loopback address, or
+    /// has a user name or a fragment.
     ///
     /// # Examples
     ///
@@ -263,8 +280,8 @@ impl UserPool {
         })
     }
 
-    /// Uses the keys of this JWK Set and never fetches any: for a service without a network. A rotation then needs a new
-    /// deployment. It replaces keys that were pinned or seeded before.
+    /// Uses the keys of this JWK Set and never fetches any: for a service without a network. A
+    /// rotation then needs a new deployment. It replaces keys that were pinned or seeded before.
     ///
     /// # Errors
     ///
@@ -277,8 +294,9 @@ impl UserPool {
         })
     }
 
-    /// Starts with the keys of this JWK Set, and fetches at the first request: for a start that does not depend on the
-    /// endpoint. They serve for [`expire_after`](crate::verifier::VerifierBuilder::expire_after) at most, counted from
+    /// Starts with the keys of this JWK Set, and fetches at the first request: for a start that
+    /// does not depend on the endpoint. They serve for
+    /// [`expire_after`](crate::verifier::VerifierBuilder::expire_after) at most, counted from
     /// `build`. It replaces keys that were pinned or seeded before.
     ///
     /// # Errors
@@ -292,18 +310,20 @@ impl UserPool {
         })
     }
 
-    /// Lets the tokens of this pool grant scopes of these resource servers only. Each call adds to the list. By default all
-    /// scopes count.
+    /// Lets the tokens of this pool grant scopes of these resource servers only. Each call adds to
+    /// the list. By default all scopes count.
     ///
-    /// Scopes are plain strings, so the scope `orders/write` of one pool is the scope `orders/write` of every pool that a
-    /// verifier trusts. Say for each partner's pool which resource servers it is in charge of; otherwise an administrator of
-    /// it can create a resource server named as one of yours.
+    /// Scopes are plain strings, so the scope `orders/write` of one pool is the scope
+    /// `orders/write` of every pool that a verifier trusts. Say for each partner's pool which
+    /// resource servers it is in charge of; otherwise an administrator of it can create a resource
+    /// server named as one of yours.
     ///
-    /// The resource server of a scope is what comes before its last `/`: `https://api.example.com` for
-    /// `https://api.example.com/read`. Scopes of other resource servers, and those without `/` (`openid`,
-    /// `aws.cognito.signin.user.admin`), are ignored: [`Claims::scopes`](crate::Claims::scopes) does not list them and no
-    /// policy is met by them. The token stays accepted. [`Claims::custom`](crate::Claims::custom) still reads `scope` as it
-    /// was issued.
+    /// The resource server of a scope is what comes before its last `/`: `https://api.example.com`
+    /// for `https://api.example.com/read`. Scopes of other resource servers, and those without `/`
+    /// (`openid`, `aws.cognito.signin.user.admin`), are ignored:
+    /// [`Claims::scopes`](crate::Claims::scopes) does not list them and no policy is met by them.
+    /// The token stays accepted. [`Claims::custom`](crate::Claims::custom) still reads `scope` as
+    /// it was issued.
     ///
     /// # Errors
     ///
@@ -345,10 +365,11 @@ impl UserPool {
 
     /// Ignores the claim `cnf`, which a trigger of this pool writes with another meaning.
     ///
-    /// By default a token with `cnf` is rejected as [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says
-    /// that the token is bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC 8705) can
-    /// show that its sender has them, and this crate checks neither. To ignore the claim would let a thief use a token that
-    /// was made useless to thieves.
+    /// By default a token with `cnf` is rejected as
+    /// [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says that the token is
+    /// bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC
+    /// 8705) can show that its sender has them, and this crate checks neither. To ignore the claim
+    /// would let a thief use a token that was made useless to thieves.
     #[must_use]
     pub fn with_cnf_ignored(self) -> Self {
         Self {
@@ -364,8 +385,8 @@ impl UserPool {
             .map(String::as_str)
     }
 
-    /// The URL that the keys are fetched from, with its query. `Debug`, logs, metrics and errors leave the query out, since
-    /// it may hold a secret.
+    /// The URL that the keys are fetched from, with its query. `Debug`, logs, metrics and errors
+    /// leave the query out, since it may hold a secret.
     #[must_use]
     pub fn jwks_url(&self) -> &str {
         self.jwks_url.as_str()

@@ -1,4 +1,5 @@
-//! What the benchmarks share: an issuer whose tokens have Cognito's shape and length, and the least that a layer can do.
+//! What the benchmarks share: an issuer whose tokens have Cognito's shape and length, and the least
+//! that a layer can do.
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
@@ -77,8 +78,8 @@ impl Issuer {
         jsonwebtoken::encode(&header, &claims(id, expires_in), &self.key).unwrap()
     }
 
-    /// An unsigned token of 16 KiB, the longest that is accepted by default, whose claims are good. It
-    /// names a key that there is not.
+    /// An unsigned token of 16 KiB, the longest that is accepted by default, whose claims are good.
+    /// It names a key that there is not.
     pub(crate) fn hostile_token(&self, filler: &str) -> String {
         let claims = self.claims_json("hostile", 3600);
         let (claims, _) = claims.rsplit_once('}').unwrap();

@@ -23,8 +23,8 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        // The future of the inner service, once that is called. It is large, and in an enum it would
-        // be made elsewhere and moved.
+        // The future of the inner service, once that is called. It is large, and in an enum it
+        // would be made elsewhere and moved.
         #[pin]
         inner: Option<S::Future>,
         step: Step<S, R, ReqBody, ResBody>,

@@ -17,15 +17,19 @@ use crate::{
 ///
 /// # What it does to a request
 ///
-/// 1. Every `Authorization` value is marked sensitive, and `Claims` that are already in the extensions are replaced.
-/// 2. There must be one `Authorization` field with a bearer token. Nothing else is looked at: no query, form or cookie.
-/// 3. The token is verified. While its key is in memory, which it nearly always is, nothing is awaited.
+/// 1. Every `Authorization` value is marked sensitive, and `Claims` that are already in the
+///    extensions are replaced.
+/// 2. There must be one `Authorization` field with a bearer token. Nothing else is looked at: no
+///    query, form or cookie.
+/// 3. The token is verified. While its key is in memory, which it nearly always is, nothing is
+///    awaited.
 /// 4. The scopes given to [`require`](Self::require) must be met.
 /// 5. [`Claims`](crate::Claims) are put into the extensions, and the inner service is called.
 ///
-/// A refused request never reaches the inner service. A [`RejectionResponse`](crate::rejection::RejectionResponse) forms the
-/// response, which has the [`AuthError`](crate::AuthError) in its extensions. A guard, an extractor or a handler inside that refuses
-/// only says why: the nearest layer outside forms that response in the same way.
+/// A refused request never reaches the inner service. A
+/// [`RejectionResponse`](crate::rejection::RejectionResponse) forms the response, which has the
+/// [`AuthError`](crate::AuthError) in its extensions. A guard, an extractor or a handler inside
+/// that refuses only says why: the nearest layer outside forms that response in the same way.
 ///
 /// # Examples
 ///
@@ -47,8 +51,8 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct BearerAuthLayer<R = BearerChallenge> {
-    /// Complete at any time: axum clones and applies the layer of a handler's route again for each request, so both must
-    /// cost no more than a reference count.
+    /// Complete at any time: axum clones and applies the layer of a handler's route again for each
+    /// request, so both must cost no more than a reference count.
     rules: Arc<Rules<R>>,
 }
 
@@ -62,51 +66,57 @@ impl Verifier {
 }
 
 impl<R: Clone> BearerAuthLayer<R> {
-    /// Demands scopes of every request, beside those that are demanded already. For scopes that differ by route use
-    /// [`RequireScopesLayer`](crate::RequireScopesLayer).
+    /// Demands scopes of every request, beside those that are demanded already. For scopes that
+    /// differ by route use [`RequireScopesLayer`](crate::RequireScopesLayer).
     ///
     /// An [`optional`](Self::optional) layer demands them, too, and so a token.
     pub fn require(self, policy: ScopePolicy) -> Self {
         self.change(|rules| rules.challenges.require(policy))
     }
 
-    /// Lets a request *without* a token pass, without claims. A request with a token that is not accepted is refused all the
-    /// same: taking it for an anonymous one would hide an attack, or a caller's mistake.
+    /// Lets a request *without* a token pass, without claims. A request with a token that is not
+    /// accepted is refused all the same: taking it for an anonymous one would hide an attack, or a
+    /// caller's mistake.
     ///
-    /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme. With scopes to
-    /// [`require`](Self::require) such a request is refused: nothing could grant them.
+    /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
+    /// With scopes to [`require`](Self::require) such a request is refused: nothing could grant
+    /// them.
     pub fn optional(self) -> Self {
         self.change(|rules| rules.optional = true)
     }
 
-    /// Lets CORS preflight requests pass, without claims. Browsers send them without a token, whatever the page's script does.
+    /// Lets CORS preflight requests pass, without claims. Browsers send them without a token,
+    /// whatever the page's script does.
     ///
-    /// A preflight request is an `OPTIONS` request with `Origin` and `Access-Control-Request-Method` and without a token
-    /// (Fetch standard, "CORS-preflight request"). One with a token is judged by it.
+    /// A preflight request is an `OPTIONS` request with `Origin` and
+    /// `Access-Control-Request-Method` and without a token (Fetch standard, "CORS-preflight
+    /// request"). One with a token is judged by it.
     ///
-    /// Needed only where the CORS layer stands *inside* of this one. It is better *outside*: then it answers
-    /// preflight requests itself, and puts `Access-Control-Allow-Origin` on refusals too, without which a script
-    /// cannot read them. Guards inside reject a request without claims, preflight or not; in a method router's `route_layer` they do not
-    /// see it.
+    /// Needed only where the CORS layer stands *inside* of this one. It is better *outside*: then
+    /// it answers preflight requests itself, and puts `Access-Control-Allow-Origin` on refusals
+    /// too, without which a script cannot read them. Guards inside reject a request without claims,
+    /// preflight or not; in a method router's `route_layer` they do not see it.
     pub fn pass_cors_preflight(self) -> Self {
         self.change(|rules| rules.pass_cors_preflight = true)
     }
 
-    /// Passes every request and records what would have happened: for rolling authentication out on a service that is in
-    /// use. **It protects nothing.**
+    /// Passes every request and records what would have happened: for rolling authentication out on
+    /// a service that is in use. **It protects nothing.**
     ///
-    /// The finding is a [`ReportOnlyVerdict`](super::ReportOnlyVerdict) in the extensions of request and response, and a
-    /// `tracing` event. Guards inside report, too. A layer outside that enforces goes on to enforce, and so do the guards inside
-    /// both: this layer leaves its claims as they are.
+    /// The finding is a [`ReportOnlyVerdict`](super::ReportOnlyVerdict) in the extensions of
+    /// request and response, and a `tracing` event. Guards inside report, too. A layer outside that
+    /// enforces goes on to enforce, and so do the guards inside both: this layer leaves its claims
+    /// as they are.
     ///
-    /// [`Claims`](crate::Claims) are in the extensions of a request whose token is good. What still refuses:
+    /// [`Claims`](crate::Claims) are in the extensions of a request whose token is good. What still
+    /// refuses:
     ///
-    /// * `Claims` as an argument of a handler, if the token is not good or there is none. Take `Option<Claims>` for as long as
-    ///   this is on.
-    /// * `Claims` as an argument while keys have to be fetched: nothing waits for them here, so the finding is
-    ///   [`KeysUnavailable`](crate::AuthError::KeysUnavailable) even of a good token.
-    /// * A handler that returns an [`AuthError`](crate::AuthError) itself, by [`Claims::require`](crate::Claims::require) for
-    ///   example.
+    /// * `Claims` as an argument of a handler, if the token is not good or there is none. Take
+    ///   `Option<Claims>` for as long as this is on.
+    /// * `Claims` as an argument while keys have to be fetched: nothing waits for them here, so the
+    ///   finding is [`KeysUnavailable`](crate::AuthError::KeysUnavailable) even of a good token.
+    /// * A handler that returns an [`AuthError`](crate::AuthError) itself, by
+    ///   [`Claims::require`](crate::Claims::require) for example.
     ///
     /// It is logged once for each verifier, at warn.
     pub fn report_only(self) -> Self {
@@ -116,8 +126,9 @@ impl<R: Clone> BearerAuthLayer<R> {
         })
     }
 
-    /// Calls the function with each verdict: of this layer, and of guards, extractors and handlers inside that refuse. For an
-    /// audit log, without the feature `metrics`. A second observer is called after the first.
+    /// Calls the function with each verdict: of this layer, and of guards, extractors and handlers
+    /// inside that refuse. For an audit log, without the feature `metrics`. A second observer is
+    /// called after the first.
     ///
     /// It runs while the request is served, so it must be quick and must not block.
     ///
@@ -137,15 +148,16 @@ impl<R: Clone> BearerAuthLayer<R> {
         self.change(|rules| rules.observers.add(observer))
     }
 
-    /// Puts the [`Claims`](crate::Claims) of an accepted token into the extensions of the *response* as well, where an access log
-    /// outside finds who called. Off by default.
+    /// Puts the [`Claims`](crate::Claims) of an accepted token into the extensions of the
+    /// *response* as well, where an access log outside finds who called. Off by default.
     pub fn claims_in_response(self) -> Self {
         self.change(|rules| rules.claims_in_response = true)
     }
 
     /// Responds to refused requests in another form. Replaces the form given before.
     ///
-    /// The form responds to what this layer refuses, and to what a guard, an extractor or a handler inside refuses.
+    /// The form responds to what this layer refuses, and to what a guard, an extractor or a handler
+    /// inside refuses.
     pub fn rejection<R2>(self, rejection: R2) -> BearerAuthLayer<R2> {
         BearerAuthLayer {
             rules: Arc::new(Arc::unwrap_or_clone(self.rules).with_rejection(rejection)),
@@ -156,7 +168,8 @@ impl<R: Clone> BearerAuthLayer<R> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidChallengeParameter`] if it is empty, not printable ASCII, or has a quote or backslash.
+    /// [`ConfigError::InvalidChallengeParameter`] if it is empty, not printable ASCII, or has a
+    /// quote or backslash.
     pub fn realm(self, realm: &str) -> Result<Self, ConfigError> {
         let realm = QuotableText::realm(realm)?;
         Ok(self.describe(|parameters| parameters.realm = Some(realm)))

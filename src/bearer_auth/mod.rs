@@ -1,4 +1,5 @@
-//! The layer that accepts requests with a good token, and puts the token's claims into their extensions.
+//! The layer that accepts requests with a good token, and puts the token's claims into their
+//! extensions.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -37,17 +38,20 @@
 //! # Who responds to a refused request
 //!
 //! This layer, also where a guard ([`RequireScopesLayer`](crate::RequireScopesLayer),
-//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside refuses. They only say why, by an
-//! [`AuthError`](crate::AuthError), and return a response with status 500. The nearest layer outside replaces it: with its own
-//! [form](crate::rejection::RejectionResponse), realm and metadata URL, the mandatory header fields, and one count. Header fields that
-//! a service in between adds (CORS, a request id) are kept. A service in between *sees* the 500.
+//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside refuses.
+//! They only say why, by an [`AuthError`](crate::AuthError), and return a response with status 500.
+//! The nearest layer outside replaces it: with its own [form](crate::rejection::RejectionResponse),
+//! realm and metadata URL, the mandatory header fields, and one count. Header fields that a service
+//! in between adds (CORS, a request id) are kept. A service in between *sees* the 500.
 //!
-//! Without a layer outside, the response stays 500, and the first such response for each place and path is logged as an error.
+//! Without a layer outside, the response stays 500, and the first such response for each place and
+//! path is logged as an error.
 //!
 //! # Layers in layers
 //!
-//! Each layer judges for itself, and the claims of the innermost are the ones that guards and handlers see. A
-//! [report-only](BearerAuthLayer::report_only) layer inside of an enforcing one is the exception: it changes nothing, and only reports.
+//! Each layer judges for itself, and the claims of the innermost are the ones that guards and
+//! handlers see. A [report-only](BearerAuthLayer::report_only) layer inside of an enforcing one is
+//! the exception: it changes nothing, and only reports.
 
 mod completion;
 mod configuration;

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::metrics::{self, VerdictLabels};
 
-/// Reports a verdict: the layer's own once per request, one from inside when a guard, an extractor or a
-/// handler refuses, or a guard would.
+/// Reports a verdict: the layer's own once per request, one from inside when a guard, an extractor
+/// or a handler refuses, or a guard would.
 #[inline]
 pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
     // Made where they are wanted, which for an event is nearly never.

@@ -6,8 +6,8 @@ use crate::error::AuthError;
 
 /// What a report-only layer found. It is in the extensions of the request and of the response.
 ///
-/// A guard inside such a layer passes every request, too, and adds its own finding, unless something outside it found a
-/// refusal already.
+/// A guard inside such a layer passes every request, too, and adds its own finding, unless
+/// something outside it found a refusal already.
 ///
 /// # Examples
 ///
@@ -41,8 +41,8 @@ impl ReportOnlyVerdict {
         }
     }
 
-    /// Leaves the verdict of a layer with the response. A guard inside may have found a refusal where
-    /// the layer found none: then that one stays, and is returned.
+    /// Leaves the verdict of a layer with the response. A guard inside may have found a refusal
+    /// where the layer found none: then that one stays, and is returned.
     pub(super) fn record<B>(self, response: &mut Response<B>) -> Option<AuthError> {
         let inside = response.extensions().get::<Self>();
         let found_inside = inside.and_then(|inside| inside.refused.clone());

@@ -45,8 +45,8 @@ pub(super) enum Caller {
 }
 
 impl<R> Rules<R> {
-    /// Everything that can be done without waiting. Marks the `Authorization` values sensitive before
-    /// anything else.
+    /// Everything that can be done without waiting. Marks the `Authorization` values sensitive
+    /// before anything else.
     #[allow(
         clippy::result_large_err,
         reason = "only a request that waits has it, and a box would be one more allocation"
@@ -221,7 +221,8 @@ impl<R> Rules<R> {
     }
 }
 
-/// Waits for the key and verifies. (Not a method of the layer, whose type parameter need not be `Send`.)
+/// Waits for the key and verifies. (Not a method of the layer, whose type parameter need not be
+/// `Send`.)
 pub(super) async fn authenticate_after(
     verifier: Verifier,
     waiting: Waiting,

@@ -15,9 +15,9 @@ use crate::rejection::{BearerChallenge, RejectionResponse};
 
 /// The service of a [`BearerAuthLayer`](super::BearerAuthLayer).
 ///
-/// It works around any service of `http` requests, whatever the bodies. The inner service must be `Clone`: a request whose
-/// key has to be fetched takes a clone with it, and polls that one ready once its token is accepted. Until then it holds no
-/// capacity of the inner service.
+/// It works around any service of `http` requests, whatever the bodies. The inner service must be
+/// `Clone`: a request whose key has to be fetched takes a clone with it, and polls that one ready
+/// once its token is accepted. Until then it holds no capacity of the inner service.
 #[derive(Debug)]
 pub struct BearerAuth<S, R = BearerChallenge> {
     inner: S,

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use super::{finding::Finding, outer_layer::Enforcement};
 use crate::{error::AuthError, token::claims::Claims};
 
-/// What a layer decided about a request, or a guard, an extractor or a handler inside it: the argument of
-/// [`BearerAuthLayer::on_verdict`](super::BearerAuthLayer::on_verdict).
+/// What a layer decided about a request, or a guard, an extractor or a handler inside it: the
+/// argument of [`BearerAuthLayer::on_verdict`](super::BearerAuthLayer::on_verdict).
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'a> {
     pub(super) finding: Finding<'a>,
@@ -43,7 +43,8 @@ impl<'a> Verdict<'a> {
         matches!(self.enforcement, Enforcement::Enforce)
     }
 
-    /// Whether it is a second verdict on a request that the layer passed: the refusal of a guard, an extractor or a handler.
+    /// Whether it is a second verdict on a request that the layer passed: the refusal of a guard,
+    /// an extractor or a handler.
     #[must_use]
     pub const fn is_from_inside(&self) -> bool {
         self.inside

@@ -1,5 +1,5 @@
-//! The user pools API of Cognito: `GetClientToken` and `GetDerivedToken`, in the form of AWS's service model. Neither takes a
-//! signature.
+//! The user pools API of Cognito: `GetClientToken` and `GetDerivedToken`, in the form of AWS's
+//! service model. Neither takes a signature.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -25,7 +25,8 @@ use crate::{
     protected_url::Unencrypted,
 };
 
-/// How long one token request may take, both secrets included. A Cognito trigger that customises tokens alone may take 5 s.
+/// How long one token request may take, both secrets included. A Cognito trigger that customises
+/// tokens alone may take 5 s.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,7 +36,8 @@ const MAX_SCOPE_SETS: u64 = 256;
 /// Longer than any token is held to live.
 const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 
-/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors beside it.
+/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors
+/// beside it.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     issuer: Issuer,
@@ -85,8 +87,9 @@ impl ClientCredentialsBuilder {
 
     /// The scopes to ask for, as `profiles/get`. Their order does not matter.
     ///
-    /// By default none are named, and Cognito then grants all that the app client may have: a token with more rights than
-    /// the calls need. An empty list is an error, since it could be read either way.
+    /// By default none are named, and Cognito then grants all that the app client may have: a token
+    /// with more rights than the calls need. An empty list is an error, since it could be read
+    /// either way.
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -98,26 +101,30 @@ impl ClientCredentialsBuilder {
 
     /// The client's second secret, while secrets are being rotated. None by default.
     ///
-    /// Cognito lets a client have two secrets at a time. Add the new one there, give it here, and delete the old one when
-    /// every caller knows the new one: the secret that worked last is tried first, and the other one once if it is refused
-    /// as `invalid_client`. So neither order of deployment loses a request.
+    /// Cognito lets a client have two secrets at a time. Add the new one there, give it here, and
+    /// delete the old one when every caller knows the new one: the secret that worked last is tried
+    /// first, and the other one once if it is refused as `invalid_client`. So neither order of
+    /// deployment loses a request.
     pub fn next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
         self.next_secret = Some(client_secret.into());
         self
     }
 
-    /// Shares tokens with the other processes that use this store: one token request per lifetime for all of them. By default each
-    /// process has its own tokens.
+    /// Shares tokens with the other processes that use this store: one token request per lifetime
+    /// for all of them. By default each process has its own tokens.
     ///
-    /// A process that finds no token acquires a lock in the store, asks the issuer, and puts the token there; the others wait for
-    /// it, within the time-out of a token request. The lock lasts half of that, so that a process that dies with it holds up no
-    /// one for longer. If the store does not answer, each process makes its own token requests, as without a store.
+    /// A process that finds no token acquires a lock in the store, asks the issuer, and puts the
+    /// token there; the others wait for it, within the time-out of a token request. The lock lasts
+    /// half of that, so that a process that dies with it holds up no one for longer. If the store
+    /// does not answer, each process makes its own token requests, as without a store.
     ///
-    /// Tokens are encrypted with `key` before they are put. All processes must have the same one: 32 random bytes that are kept
-    /// like the client secret. A process with another key finds nothing and obtains its own tokens. The clocks of the processes
-    /// must agree to within a few seconds.
+    /// Tokens are encrypted with `key` before they are put. All processes must have the same one:
+    /// 32 random bytes that are kept like the client secret. A process with another key finds
+    /// nothing and obtains its own tokens. The clocks of the processes must agree to within a few
+    /// seconds.
     ///
-    /// See [`TokenStore`] for what the store must guarantee, and [`InProcessStore`](super::InProcessStore) for an example.
+    /// See [`TokenStore`] for what the store must guarantee, and
+    /// [`InProcessStore`](super::InProcessStore) for an example.
     pub fn share_tokens(mut self, store: impl TokenStore, key: &[u8; 32]) -> Self {
         self.shared = Some((Arc::new(store), *key));
         self
@@ -128,28 +135,30 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// How the client shows its secret. By default it depends on the secret, see [`ClientAuthentication`].
+    /// How the client shows its secret. By default it depends on the secret, see
+    /// [`ClientAuthentication`].
     pub fn authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.authentication = Some(authentication);
         self
     }
 
-    /// Accepts a token URL that is plain http on another host. **Anyone on the network path can then read the client
-    /// secret and the tokens.** It is for an emulator under a name on a private network, such as
-    /// `http://cognito:9229/oauth2/token` among containers, and never for production. `build` logs a warning. Proxies are not
-    /// used for such a URL.
+    /// Accepts a token URL that is plain http on another host. **Anyone on the network path can
+    /// then read the client secret and the tokens.** It is for an emulator under a name on a
+    /// private network, such as `http://cognito:9229/oauth2/token` among containers, and never for
+    /// production. `build` logs a warning. Proxies are not used for such a URL.
     ///
-    /// By default plain http is accepted on a loopback address only, where it does not leave the machine.
+    /// By default plain http is accepted on a loopback address only, where it does not leave the
+    /// machine.
     pub fn allow_unencrypted_token_url(mut self) -> Self {
         self.unencrypted = Unencrypted::Anywhere;
         self
     }
 
-    /// How long a token request may take altogether, connection, both secrets and body included. The default is
-    /// 10 s; at most 60 s.
+    /// How long a token request may take altogether, connection, both secrets and body included.
+    /// The default is 10 s; at most 60 s.
     ///
-    /// Callers wait that long only without a usable token. Limit them further with a timeout around the call: the request
-    /// goes on, and its token is there for the next call.
+    /// Callers wait that long only without a usable token. Limit them further with a timeout around
+    /// the call: the request goes on, and its token is there for the next call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -165,15 +174,19 @@ impl ClientCredentialsBuilder {
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback address, and
-    ///    [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`], [`ConfigError::UnsupportedPartition`] or
-    ///    [`ConfigError::InvalidCustomDomain`] for a domain whose URL cannot be made.
-    /// 2. [`ConfigError::InvalidClientId`], [`ConfigError::InvalidClientSecret`], or [`ConfigError::ClientSecretUnavailable`] for
-    ///    an environment variable or file that cannot be read.
+    /// 1. [`ConfigError::InvalidTokenUrl`] if the token URL is neither https nor http on a loopback
+    ///    address, and [`ConfigError::InvalidDomainPrefix`], [`ConfigError::InvalidRegion`],
+    ///    [`ConfigError::UnsupportedPartition`] or [`ConfigError::InvalidCustomDomain`] for a
+    ///    domain whose URL cannot be made.
+    /// 2. [`ConfigError::InvalidClientId`], [`ConfigError::InvalidClientSecret`], or
+    ///    [`ConfigError::ClientSecretUnavailable`] for an environment variable or file that cannot
+    ///    be read.
     /// 3. [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`] for scopes.
-    /// 4. [`ConfigError::OutOfRange`] for a timeout of zero or above 60 s, or for [`ClientAuthentication::Basic`] with a
-    ///    client id that holds `:`, where Basic would cut it.
-    /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA certificates.
+    /// 4. [`ConfigError::OutOfRange`] for a timeout of zero or above 60 s, or for
+    ///    [`ClientAuthentication::Basic`] with a client id that holds `:`, where Basic would cut
+    ///    it.
+    /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA
+    ///    certificates.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
         let url = checked_token_url(&self.url?, self.unencrypted)?;
         let client_id = checked_client_id(&self.client_id)?;

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::config_error::ConfigError;
 
-/// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap and share what is held.
+/// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap
+/// and share what is held.
 ///
 /// See the [module](super) for the rules.
 ///
@@ -47,8 +48,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Begins the configuration of a client of the token endpoint at this URL: a domain of another form, another issuer, or an
-    /// emulator.
+    /// Begins the configuration of a client of the token endpoint at this URL: a domain of another
+    /// form, another issuer, or an emulator.
     pub fn builder(
         token_url: impl Into<String>,
         client_id: impl Into<String>,
@@ -63,11 +64,13 @@ impl ClientCredentials {
     }
 
     /// Begins the configuration of a client of a Cognito domain with a prefix:
-    /// `https://{prefix}.auth.{region}.amazoncognito.com`, or in GovCloud `https://{prefix}.auth-fips.{region}.amazoncognito.com`.
+    /// `https://{prefix}.auth.{region}.amazoncognito.com`, or in GovCloud
+    /// `https://{prefix}.auth-fips.{region}.amazoncognito.com`.
     ///
-    /// For a region of another partition (China, `eusc-…`, isolated regions) [`build`](ClientCredentialsBuilder::build) returns
-    /// [`ConfigError::UnsupportedPartition`]: copy the domain from the console and give its token URL to
-    /// [`builder`](Self::builder).
+    /// For a region of another partition (China, `eusc-…`, isolated regions)
+    /// [`build`](ClientCredentialsBuilder::build) returns
+    /// [`ConfigError::UnsupportedPartition`]: copy the domain from the console and give its token URL
+    /// to [`builder`](Self::builder).
     ///
     /// # Examples
     ///
@@ -99,8 +102,9 @@ impl ClientCredentials {
         )
     }
 
-    /// As [`builder_for_domain`](Self::builder_for_domain), for the FIPS 140 endpoint of the domain:
-    /// `https://{prefix}.auth-fips.{region}.amazoncognito.com`. Outside GovCloud it exists in some regions of North America only.
+    /// As [`builder_for_domain`](Self::builder_for_domain), for the FIPS 140 endpoint of the
+    /// domain: `https://{prefix}.auth-fips.{region}.amazoncognito.com`. Outside GovCloud it exists
+    /// in some regions of North America only.
     ///
     /// Source: AWS, *General Reference*, "Amazon Cognito Identity endpoints and quotas".
     pub fn builder_for_fips_domain(
@@ -158,26 +162,30 @@ impl ClientCredentials {
         self.source.token(&self.request).await
     }
 
-    /// Notes that a callee refused this token: call it after a 401 with `error="invalid_token"`, and after nothing else.
+    /// Notes that a callee refused this token: call it after a 401 with `error="invalid_token"`,
+    /// and after nothing else.
     ///
-    /// The next call for a token waits for a new one. A token that has been replaced already, or that has itself just
-    /// replaced another (for a minute), is not asked for again; see the [module](super).
+    /// The next call for a token waits for a new one. A token that has been replaced already, or
+    /// that has itself just replaced another (for a minute), is not asked for again; see the
+    /// [module](super).
     pub fn invalidate(&self, token: &AccessToken) {
         token.reject();
     }
 
-    /// A layer that puts the token on outgoing requests to this origin, such as `https://profiles.example.com`, and on no
-    /// others.
+    /// A layer that puts the token on outgoing requests to this origin, such as
+    /// `https://profiles.example.com`, and on no others.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidOrigin`] if it has a path, or is neither https nor http on a loopback address.
+    /// [`ConfigError::InvalidOrigin`] if it has a path, or is neither https nor http on a loopback
+    /// address.
     pub fn layer(&self, origin: &str) -> Result<SendBearerLayer, ConfigError> {
         SendBearerLayer::new(self.clone(), origin)
     }
 
-    /// As [`layer`](Self::layer), for an http origin beyond loopback. **Anyone on the network path can read the token**, and use it
-    /// until it expires: only where something else encrypts, such as a service mesh.
+    /// As [`layer`](Self::layer), for an http origin beyond loopback. **Anyone on the network path
+    /// can read the token**, and use it until it expires: only where something else encrypts, such
+    /// as a service mesh.
     ///
     /// # Errors
     ///

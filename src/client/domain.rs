@@ -2,8 +2,8 @@
 
 use crate::{aws_region::Partition, config_error::ConfigError};
 
-/// `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` in GovCloud, where every prefix domain has
-/// that form.
+/// `https://{prefix}.auth.{region}.amazoncognito.com/oauth2/token`, and `auth-fips` in GovCloud,
+/// where every prefix domain has that form.
 pub(super) fn prefix_token_url(prefix: &str, region: &str) -> Result<String, ConfigError> {
     let label = match Partition::of(region)? {
         Partition::Commercial => "auth",

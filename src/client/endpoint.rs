@@ -1,4 +1,5 @@
-//! One request to an issuer: one POST, bounded in every direction, in whichever protocol the issuer takes.
+//! One request to an issuer: one POST, bounded in every direction, in whichever protocol the issuer
+//! takes.
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,8 +9,8 @@ use crate::{error::ConnectError, error_debug::debug_as_display};
 
 /// Why there is no token, and what to do about it.
 ///
-/// No variant holds a byte of the response or of the request: neither a secret nor what the token endpoint wrote can get into a
-/// log through it.
+/// No variant holds a byte of the response or of the request: neither a secret nor what the token
+/// endpoint wrote can get into a log through it.
 ///
 /// # Examples
 ///
@@ -63,8 +63,8 @@ pub enum TokenError {
     /// There is no tokio runtime to make the request in.
     #[error("there is no tokio runtime; ask for tokens inside of one")]
     NoRuntime,
-    /// `invalid_request` or `invalid_grant`. Cognito is reported to say the latter where a client asks for scopes that only
-    /// users can have.
+    /// `invalid_request` or `invalid_grant`. Cognito is reported to say the latter where a client
+    /// asks for scopes that only users can have.
     #[error(
         "the token endpoint refuses the request; check that the app client has custom scopes and that the scopes asked \
          for are among them"
@@ -93,13 +93,15 @@ pub enum TokenError {
         /// The status.
         status: StatusCode,
     },
-    /// `invalid_target`: the audience or resource of a token exchange is unknown, or the client may not have tokens for it.
+    /// `invalid_target`: the audience or resource of a token exchange is unknown, or the client may
+    /// not have tokens for it.
     #[error(
         "the token endpoint refuses the audience; check that it names a resource server that the app client may exchange \
          tokens for (invalid_target)"
     )]
     InvalidTarget,
-    /// Status 429. Cognito takes 150 token requests a second for all clients of an account and region together.
+    /// Status 429. Cognito takes 150 token requests a second for all clients of an account and
+    /// region together.
     #[error(
         "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
     )]
@@ -117,7 +119,8 @@ pub enum TokenError {
 debug_as_display!(TokenError, retry_after);
 
 impl TokenError {
-    /// Whether it is likely to pass by itself. The others need a change of the configuration, here or at the issuer.
+    /// Whether it is likely to pass by itself. The others need a change of the configuration, here
+    /// or at the issuer.
     ///
     /// Both kinds are tried again, since a change at the issuer is not seen from here.
     #[must_use]

@@ -39,7 +39,8 @@ enum Actor {
     Token(AccessToken),
 }
 
-/// The client whose token is the actor's. Getting it may take a further token request, which is made only when an exchange is.
+/// The client whose token is the actor's. Getting it may take a further token request, which is
+/// made only when an exchange is.
 pub(super) trait ObtainToken: Send + Sync {
     fn obtain_token(&self) -> ObtainedToken<'_>;
 }

@@ -5,22 +5,26 @@ use tower_layer::Layer;
 use super::{ClientCredentials, CloneBody, NoRetry, SendBearer, origin::Origin};
 use crate::{config_error::ConfigError, protected_url::Unencrypted};
 
-/// Puts the token of [`ClientCredentials`] on outgoing requests; made by [`ClientCredentials::layer`].
+/// Puts the token of [`ClientCredentials`] on outgoing requests; made by
+/// [`ClientCredentials::layer`].
 ///
 /// # What it does to a request
 ///
-/// 1. A request for any other origin than those given passes as it is, without a token. So does one whose URI names no
-///    origin, as in `/profiles`: it cannot be told where it goes.
-/// 2. `Authorization` is set to the token, marked sensitive; whatever stood there is replaced. If there is no token, the
-///    request is not sent, and the error is [`SendBearerError::Token`](super::SendBearerError::Token).
-/// 3. If the callee answers 401 with a `Bearer` challenge of `error="invalid_token"` (RFC 6750 §3.1), the token is
-///    [invalidated](ClientCredentials::invalidate). After [`retry_cloned`](Self::retry_cloned) the request is then sent once
-///    more, if there is another token. Whatever the answer to that is, it is the answer: there is no third time.
+/// 1. A request for any other origin than those given passes as it is, without a token. So does one
+///    whose URI names no origin, as in `/profiles`: it cannot be told where it goes.
+/// 2. `Authorization` is set to the token, marked sensitive; whatever stood there is replaced. If
+///    there is no token, the request is not sent, and the error is
+///    [`SendBearerError::Token`](super::SendBearerError::Token).
+/// 3. If the callee answers 401 with a `Bearer` challenge of `error="invalid_token"` (RFC 6750
+///    §3.1), the token is [invalidated](ClientCredentials::invalidate). After
+///    [`retry_cloned`](Self::retry_cloned) the request is then sent once more, if there is another
+///    token. Whatever the answer to that is, it is the answer: there is no third time.
 ///
 /// # Deployment
 ///
-/// * Redirects: a middleware that follows them belongs *outside* of this layer, which then sees each hop and puts the token on
-///   those to the origins given. Inside of it, that middleware has the token and decides where it goes.
+/// * Redirects: a middleware that follows them belongs *outside* of this layer, which then sees
+///   each hop and puts the token on those to the origins given. Inside of it, that middleware has
+///   the token and decides where it goes.
 /// * tonic: a channel's requests name no origin unless the client was made with `with_origin`.
 ///
 /// # Examples
@@ -87,7 +91,8 @@ impl<R> SendBearerLayer<R> {
         Ok(self)
     }
 
-    /// Adds an origin, which may be http beyond loopback: see [`ClientCredentials::layer_unencrypted`].
+    /// Adds an origin, which may be http beyond loopback: see
+    /// [`ClientCredentials::layer_unencrypted`].
     ///
     /// # Errors
     ///
@@ -98,16 +103,18 @@ impl<R> SendBearerLayer<R> {
         Ok(self)
     }
 
-    /// Sends a request again, once, if its token was rejected and another one is available. Off by default.
+    /// Sends a request again, once, if its token was rejected and another one is available. Off by
+    /// default.
     ///
-    /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned for every request. A callee
-    /// that refuses a token has not acted on the request, so this is for every method.
+    /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned
+    /// for every request. A callee that refuses a token has not acted on the request, so this is
+    /// for every method.
     pub fn retry_cloned(self) -> SendBearerLayer<CloneBody> {
         self.retry_with(CloneBody)
     }
 
-    /// As [`retry_cloned`](Self::retry_cloned), for bodies that are copied in another way, or not always: a
-    /// [`CopyBody`](super::CopyBody), such as a closure.
+    /// As [`retry_cloned`](Self::retry_cloned), for bodies that are copied in another way, or not
+    /// always: a [`CopyBody`](super::CopyBody), such as a closure.
     pub fn retry_with<R2>(self, bodies: R2) -> SendBearerLayer<R2> {
         SendBearerLayer {
             credentials: self.credentials,

@@ -51,7 +51,8 @@ impl Origin {
         }
     }
 
-    /// The origin that a request for this URI goes to. `None` if the URI does not say, as in `/profiles`.
+    /// The origin that a request for this URI goes to. `None` if the URI does not say, as in
+    /// `/profiles`.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         let transport = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => Transport::Https,

@@ -146,8 +146,8 @@ impl RenewalState {
         ended
     }
 
-    /// The request went away without a result, with the runtime that it ran on. That says nothing about the endpoint, so the
-    /// next call makes another one at once.
+    /// The request went away without a result, with the runtime that it ran on. That says nothing
+    /// about the endpoint, so the next call makes another one at once.
     pub(super) fn lose(&mut self, number: AttemptNumber) {
         drop(
             self.in_flight
@@ -155,7 +155,8 @@ impl RenewalState {
         );
     }
 
-    /// Gives up a request that should have ended: its runtime stands still. It counts as failed when its time was up.
+    /// Gives up a request that should have ended: its runtime stands still. It counts as failed
+    /// when its time was up.
     pub(super) fn give_up_overdue(
         &mut self,
         timeout: Duration,

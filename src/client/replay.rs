@@ -2,10 +2,11 @@
 
 use http::Request;
 
-/// Gives a second copy of a request's body, so that the request can be sent again after its token was refused.
+/// Gives a second copy of a request's body, so that the request can be sent again after its token
+/// was refused.
 ///
-/// [`NoRetry`] and [`CloneBody`] are for most cases. A closure `Fn(&B) -> Option<B>` is one, too, for bodies that can only
-/// sometimes be copied.
+/// [`NoRetry`] and [`CloneBody`] are for most cases. A closure `Fn(&B) -> Option<B>` is one, too,
+/// for bodies that can only sometimes be copied.
 ///
 /// # Examples
 ///

@@ -97,8 +97,8 @@ impl AppClient {
         })
     }
 
-    /// Asks with the secret that worked last and, if the client is refused, once with each other one; then once more with
-    /// those that are new, if the secrets can be read again.
+    /// Asks with the secret that worked last and, if the client is refused, once with each other
+    /// one; then once more with those that are new, if the secrets can be read again.
     async fn ask_issuer(&self, request: &TokenRequest) -> Result<TokenResponse, TokenError> {
         let known = self.secrets.current().await?;
         let outcome = self.try_each(request, known.in_order()).await;

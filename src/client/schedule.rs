@@ -1,4 +1,5 @@
-//! When a token is renewed, and when a renewal that failed is tried again. Pure functions: time and chance are arguments.
+//! When a token is renewed, and when a renewal that failed is tried again. Pure functions: time and
+//! chance are arguments.
 
 use std::time::Duration;
 
@@ -6,8 +7,8 @@ use std::time::Duration;
 const RENEW_FROM: f64 = 0.75;
 /// The further share over which the renewals of a fleet are spread.
 const RENEW_SPREAD: f64 = 0.10;
-/// A token is not sent in the last tenth of its lifetime, but not longer than this before its end: it must still be good
-/// when it arrives, by the callee's clock.
+/// A token is not sent in the last tenth of its lifetime, but not longer than this before its end:
+/// it must still be good when it arrives, by the callee's clock.
 const LONGEST_MARGIN: Duration = Duration::from_secs(10);
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -15,8 +16,8 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// `Retry-After` is honoured up to here: a proxy's wrong guess must not stop a service for an hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a token obtained by a forced renewal cannot be invalidated in its turn: a callee that refuses every token must
-/// not turn each call into a token request.
+/// How long a token obtained by a forced renewal cannot be invalidated in its turn: a callee that
+/// refuses every token must not turn each call into a token request.
 const FORCED_RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The two ages at which something changes for a token.
@@ -37,7 +38,8 @@ impl Lifespan {
         }
     }
 
-    /// Whether a process that looks for a token takes this one of another process, or renews it for all.
+    /// Whether a process that looks for a token takes this one of another process, or renews it for
+    /// all.
     pub(super) fn is_worth_sharing(lifetime: Duration, age: Duration) -> bool {
         age < lifetime.mul_f64(RENEW_FROM)
     }
@@ -97,8 +99,8 @@ pub(super) fn use_of(token: TokenView) -> Use {
 
 /// How long no renewal is tried after this many failures in a row.
 ///
-/// Doubles from 1 s to 60 s, of which a random half is left out. A `Retry-After` is waited for in addition, so that a fleet
-/// that got the same second does not come back in it.
+/// Doubles from 1 s to 60 s, of which a random half is left out. A `Retry-After` is waited for in
+/// addition, so that a fleet that got the same second does not come back in it.
 pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let ceiling = (FIRST_BACK_OFF * (1 << doublings)).min(LONGEST_BACK_OFF);

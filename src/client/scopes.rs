@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::{config_error::ConfigError, scope::ScopePolicy};
 
-/// A set of scopes: sorted, each once, separated by spaces, as they are sent. Empty is "all that the client may have".
+/// A set of scopes: sorted, each once, separated by spaces, as they are sent. Empty is "all that
+/// the client may have".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Scopes(Arc<str>);
 

@@ -6,15 +6,17 @@ use crate::config_error::ConfigError;
 
 /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
 ///
-/// Unless one is chosen, it is [`Basic`](Self::Basic) for a client id and secret of letters, digits, `*`, `-`, `.` and `_`,
-/// which is what Cognito generates, and [`Post`](Self::Post) for all others. The reason is that Basic is ambiguous for the
-/// others: RFC 6749 has both parts form-encoded before Base64, and AWS documents `Base64(client_id:client_secret)` without.
-/// The two differ as soon as a character such as `+`, `%` or `:` is in them, and a secret that is brought along may hold `+`.
-/// A form body has only one reading.
+/// Unless one is chosen, it is [`Basic`](Self::Basic) for a client id and secret of letters,
+/// digits, `*`, `-`, `.` and `_`, which is what Cognito generates, and [`Post`](Self::Post) for all
+/// others. The reason is that Basic is ambiguous for the others: RFC 6749 has both parts
+/// form-encoded before Base64, and AWS documents `Base64(client_id:client_secret)` without. The two
+/// differ as soon as a character such as `+`, `%` or `:` is in them, and a secret that is brought
+/// along may hold `+`. A form body has only one reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// `client_secret_basic` as AWS documents it: `Authorization: Basic Base64(client_id:client_secret)`, not form-encoded.
+    /// `client_secret_basic` as AWS documents it:
+    /// `Authorization: Basic Base64(client_id:client_secret)`, not form-encoded.
     Basic,
     /// `client_secret_post`: `client_id` and `client_secret` in the form body.
     Post,

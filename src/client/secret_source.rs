@@ -13,9 +13,10 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// [`ClientCredentials`](super::ClientCredentials) and
 /// [`next_secret`](super::ClientCredentialsBuilder::next_secret) take.
 ///
-/// A string is the secret itself. The other sources are read when they are needed: a file at the start and again each time the
-/// issuer refuses the client, so that a rotated secret is picked up without a restart. Secrets are held in memory only, and no
-/// `Debug` form, error or log line shows them.
+/// A string is the secret itself. The other sources are read when they are needed: a file at the
+/// start and again each time the issuer refuses the client, so that a rotated secret is picked up
+/// without a restart. Secrets are held in memory only, and no `Debug` form, error or log line shows
+/// them.
 ///
 /// # Examples
 ///
@@ -60,16 +61,17 @@ impl SecretSource {
         Self(Origin::Environment(variable.into()))
     }
 
-    /// This file, as a secret that Kubernetes, Docker or systemd mounts. A line break at its end is left out. At most 64 KiB are
-    /// read.
+    /// This file, as a secret that Kubernetes, Docker or systemd mounts. A line break at its end is
+    /// left out. At most 64 KiB are read.
     ///
-    /// It is read by [`build`](super::ClientCredentialsBuilder::build), and again when the issuer refuses the client.
+    /// It is read by [`build`](super::ClientCredentialsBuilder::build), and again when the issuer
+    /// refuses the client.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self(Origin::File(path.into()))
     }
 
-    /// A secret store, see [`FetchSecrets`]. It is asked before the first token request, and again when the issuer refuses the
-    /// client.
+    /// A secret store, see [`FetchSecrets`]. It is asked before the first token request, and again
+    /// when the issuer refuses the client.
     pub fn fetched_by(fetcher: impl FetchSecrets) -> Self {
         Self(Origin::Fetched(Arc::new(fetcher)))
     }
@@ -170,9 +172,9 @@ impl fmt::Debug for SecretSource {
 
 /// Fetches the secrets of an app client from a secret store, such as AWS Secrets Manager.
 ///
-/// It is called before the first token request and when the issuer refuses the client, never twice at a time for one set of
-/// scopes, and within the time-out of the token request. `examples/secrets-manager` in the repository is one for AWS Secrets
-/// Manager.
+/// It is called before the first token request and when the issuer refuses the client, never twice
+/// at a time for one set of scopes, and within the time-out of the token request.
+/// `examples/secrets-manager` in the repository is one for AWS Secrets Manager.
 ///
 /// # Examples
 ///
@@ -233,7 +235,8 @@ impl<F: FetchSecrets> DynFetchSecrets for F {
     }
 }
 
-/// The secrets of an app client: one, or two while it is being rotated. Its `Debug` form does not show them.
+/// The secrets of an app client: one, or two while it is being rotated. Its `Debug` form does not
+/// show them.
 #[derive(Clone)]
 pub struct ClientSecrets {
     pub(super) secret: String,

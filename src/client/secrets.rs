@@ -65,8 +65,8 @@ impl Secrets {
         }
     }
 
-    /// The secrets that the sources have and these are not. None if the sources cannot change or cannot be read: the issuer's
-    /// refusal is then the error to report.
+    /// The secrets that the sources have and these are not. None if the sources cannot change or
+    /// cannot be read: the issuer's refusal is then the error to report.
     pub(super) async fn read_again(&self, refused: &KnownSecrets) -> Vec<Arc<ClientSecret>> {
         if !self.sources.iter().any(|source| source.source.can_change()) {
             return Vec::new();

@@ -17,7 +17,8 @@ use super::{
 
 /// The service of a [`SendBearerLayer`](super::SendBearerLayer).
 ///
-/// The inner service must be `Clone`, because a request takes the one that was polled ready with it; clients are.
+/// The inner service must be `Clone`, because a request takes the one that was polled ready with
+/// it; clients are.
 #[derive(Clone, Debug)]
 pub struct SendBearer<S, R = NoRetry> {
     inner: S,
@@ -28,8 +29,9 @@ pub struct SendBearer<S, R = NoRetry> {
 
 /// Why a request was not answered.
 ///
-/// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source): the inner error need not be an
-/// [`Error`](std::error::Error), as `tower::BoxError` is none. Match on it to get at the inner one.
+/// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source):
+/// the inner error need not be an [`Error`](std::error::Error), as `tower::BoxError` is none. Match
+/// on it to get at the inner one.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendBearerError<E> {
@@ -99,7 +101,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The service that was polled ready goes with the request; the clone stays behind and is polled again.
+        // The service that was polled ready goes with the request; the clone stays behind and is
+        // polled again.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         SendBearerFuture(if self.may_have_token(request.uri()) {

@@ -21,7 +21,8 @@ use crate::{
     crypto::sealing::{SealingKey, digest_of},
 };
 
-/// How often a process looks for the token that another one is asking for. Up to half of it is left out at random.
+/// How often a process looks for the token that another one is asking for. Up to half of it is left
+/// out at random.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The token store, as one app client uses it.
@@ -47,8 +48,8 @@ struct SharedToken {
 }
 
 impl SharedTokens {
-    /// The token that another process obtained, or else one that this process obtains for all. A process that cannot use the
-    /// store asks for itself.
+    /// The token that another process obtained, or else one that this process obtains for all. A
+    /// process that cannot use the store asks for itself.
     ///
     /// The caller bounds the whole: while another process has the lock, this one waits.
     pub(super) async fn obtain<F>(
@@ -84,7 +85,8 @@ impl SharedTokens {
         lock_name: &str,
         rejected: Option<&AccessToken>,
     ) -> Result<Option<TokenResponse>, TokenStoreError> {
-        // Half of the time-out: if the process that has the lock is gone, those who wait have the other half.
+        // Half of the time-out: if the process that has the lock is gone, those who wait have the
+        // other half.
         let lock_lasts = self.timeout / 2;
         loop {
             if let Some(found) = self.find(name, rejected).await? {

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::clock::Moment;
 
-/// The outcome of the last token request, with the token of an earlier one if the last brought none.
+/// The outcome of the last token request, with the token of an earlier one if the last brought
+/// none.
 pub(super) enum TokenSlot {
     /// Nothing was asked for yet.
     Empty,
@@ -86,7 +87,8 @@ impl TokenSlot {
         };
     }
 
-    /// Records a failed request, and returns what its waiters get: the token at hand as long as it can be used.
+    /// Records a failed request, and returns what its waiters get: the token at hand as long as it
+    /// can be used.
     pub(super) fn fail(
         &mut self,
         error: TokenError,

@@ -1,4 +1,5 @@
-//! The token source: does what the slots decide. Clock, locks, tasks and waits are here and nowhere else.
+//! The token source: does what the slots decide. Clock, locks, tasks and waits are here and nowhere
+//! else.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,20 +30,23 @@ use crate::{
 ///
 /// # One request at a time
 ///
-/// A call decides and starts a request under the lock of its slot, so a second request for the same scopes cannot start
-/// while one is under way. Those who come meanwhile wait for its outcome.
+/// A call decides and starts a request under the lock of its slot, so a second request for the same
+/// scopes cannot start while one is under way. Those who come meanwhile wait for its outcome.
 ///
 /// # No caller waits without end
 ///
-/// A request runs in a separate task: a caller that disconnects does not cancel it. Its task may be on a runtime that stands
-/// still or goes away, so nothing relies on its reporting back:
+/// A request runs in a separate task: a caller that disconnects does not cancel it. Its task may be
+/// on a runtime that stands still or goes away, so nothing relies on its reporting back:
 ///
-/// * A caller waits at most one time-out, by its runtime's timer, and then gives up the request it waited for.
-/// * A call that finds a request older than the time-out, by the clock, gives it up and starts another one.
-/// * A [`RenewalPermit`] that is dropped without a result frees the slot, and those who wait look again.
+/// * A caller waits at most one time-out, by its runtime's timer, and then gives up the request it
+///   waited for.
+/// * A call that finds a request older than the time-out, by the clock, gives it up and starts
+///   another one.
+/// * A [`RenewalPermit`] that is dropped without a result frees the slot, and those who wait look
+///   again.
 ///
-/// The slots are in moka's cache, which bounds their number. Its expiry is not used for tokens: it reads the system's clock,
-/// and a token's age is a matter of ours.
+/// The slots are in moka's cache, which bounds their number. Its expiry is not used for tokens: it
+/// reads the system's clock, and a token's age is a matter of ours.
 pub(super) struct TokenSource {
     slots: Cache<SlotKey, Arc<Slot>>,
     client: Arc<AppClient>,
@@ -74,7 +78,8 @@ impl TokenSource {
         Self {
             slots: Cache::builder()
                 .max_capacity(settings.capacity)
-                // The default policy may refuse a newcomer, which then would cost a token request per call.
+                // The default policy may refuse a newcomer, which then would cost a token request
+                // per call.
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(settings.dropped_when_unused_for)
                 .build(),
@@ -145,13 +150,15 @@ impl TokenSource {
         }
         if let Some((attempt, runtime)) = started {
             let permit = RenewalPermit::new(Arc::clone(self), Arc::clone(slot), attempt, request);
-            // After the lock was released: a runtime that is shut down drops the task, and with it the permit, at once.
+            // After the lock was released: a runtime that is shut down drops the task, and with it
+            // the permit, at once.
             drop(runtime.spawn(permit.run()));
         }
         lookup
     }
 
-    /// Waits for the outcome of a request, or of the one that takes its place, for as long as one may take.
+    /// Waits for the outcome of a request, or of the one that takes its place, for as long as one
+    /// may take.
     async fn wait(self: Arc<Self>, slot: Arc<Slot>, request: TokenRequest, first: Join) -> Outcome {
         let number = first.number;
         match timeout(self.settings.timeout, self.outcome(&slot, &request, first)).await {
@@ -183,8 +190,8 @@ impl TokenSource {
             {
                 return outcome.clone();
             }
-            // The request was given up, or went away with its runtime. This runtime may be on its way down, too, and must
-            // not be kept from it.
+            // The request was given up, or went away with its runtime. This runtime may be on its
+            // way down, too, and must not be kept from it.
             yield_now().await;
             match self.look_up(slot, request) {
                 Lookup::Done(outcome) => return outcome,
@@ -238,13 +245,15 @@ impl TokenSource {
 }
 
 impl Slot {
-    /// A poisoned lock is taken all the same: nothing that holds it can panic halfway through a change.
+    /// A poisoned lock is taken all the same: nothing that holds it can panic halfway through a
+    /// change.
     fn lock(&self) -> MutexGuard<'_, RenewalState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to make the one token request of a slot. Given back when it ends or is dropped, however that comes about.
+/// The right to make the one token request of a slot. Given back when it ends or is dropped,
+/// however that comes about.
 struct RenewalPermit {
     source: Arc<TokenSource>,
     slot: Arc<Slot>,

@@ -19,7 +19,8 @@ use crate::clock::Moment;
 
 /// An access token, ready to be sent. Clones are cheap and are the same token.
 ///
-/// It is opaque to the caller (RFC 6749 §1.4): nothing here reads it. Its `Debug` form does not show it.
+/// It is opaque to the caller (RFC 6749 §1.4): nothing here reads it. Its `Debug` form does not
+/// show it.
 ///
 /// # Examples
 ///
@@ -51,8 +52,8 @@ struct Obtained {
 }
 
 impl AccessToken {
-    /// A token asked for at this moment. Its lifetime counts from the request, not from the response: erring towards "older"
-    /// renews too early, which does no harm.
+    /// A token asked for at this moment. Its lifetime counts from the request, not from the
+    /// response: erring towards "older" renews too early, which does no harm.
     pub(super) fn new(
         response: TokenResponse,
         at: Moment,
@@ -70,14 +71,15 @@ impl AccessToken {
         }))
     }
 
-    /// The value of an `Authorization` field, `Bearer …`, marked sensitive: HPACK does not index it, and `http` does not
-    /// print it.
+    /// The value of an `Authorization` field, `Bearer …`, marked sensitive: HPACK does not index
+    /// it, and `http` does not print it.
     #[must_use]
     pub fn header_value(&self) -> HeaderValue {
         self.0.header_value.clone()
     }
 
-    /// The token itself, for a protocol that wants it elsewhere. Its holder is the caller until it expires.
+    /// The token itself, for a protocol that wants it elsewhere. Its holder is the caller until it
+    /// expires.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0

@@ -15,18 +15,20 @@ const DEFAULT_CAPACITY: u64 = 10_000;
 /// A subject that does not call for so long costs one more request.
 const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// Exchanges the token of a user or service for one with narrower scopes, bound to one downstream service (RFC 8693). Clones are
-/// cheap and share what is held.
+/// Exchanges the token of a user or service for one with narrower scopes, bound to one downstream
+/// service (RFC 8693). Clones are cheap and share what is held.
 ///
 /// # What it does
 ///
-/// 1. Each subject token is exchanged once, however many calls need it at the same time, and again from 75 % to 85 % of the new
-///    token's lifetime on. Failures, back-off and time-outs are those of [`ClientCredentials`], for each subject by itself.
-/// 2. Tokens are held under a digest of the subject token. The subject token itself is held only while a request with it is under
-///    way.
-/// 3. At most [`capacity`](TokenExchangeBuilder::capacity) subjects are held; beyond that, the one that was not used for longest
-///    is dropped. So is one that was not used for an hour.
-/// 4. The new token may outlive the subject's. Verify the subject's token, for each request, before it is exchanged.
+/// 1. Each subject token is exchanged once, however many calls need it at the same time, and again
+///    from 75 % to 85 % of the new token's lifetime on. Failures, back-off and time-outs are those
+///    of [`ClientCredentials`], for each subject by itself.
+/// 2. Tokens are held under a digest of the subject token. The subject token itself is held only
+///    while a request with it is under way.
+/// 3. At most [`capacity`](TokenExchangeBuilder::capacity) subjects are held; beyond that, the one
+///    that was not used for longest is dropped. So is one that was not used for an hour.
+/// 4. The new token may outlive the subject's. Verify the subject's token, for each request, before
+///    it is exchanged.
 ///
 /// # Examples
 ///
@@ -80,7 +82,8 @@ impl TokenExchange {
     ///
     /// # Errors
     ///
-    /// [`TokenError`]. A subject token that the issuer does not accept is [`TokenError::InvalidRequest`].
+    /// [`TokenError`]. A subject token that the issuer does not accept is
+    /// [`TokenError::InvalidRequest`].
     pub async fn token(&self, subject: &SubjectToken) -> Result<AccessToken, TokenError> {
         let request = ExchangeRequest::new(
             subject.clone(),
@@ -110,8 +113,8 @@ pub struct TokenExchangeBuilder {
 }
 
 impl TokenExchangeBuilder {
-    /// The logical name of the service that the token is for (`audience`). Cognito takes one audience or one resource; this
-    /// replaces a resource.
+    /// The logical name of the service that the token is for (`audience`). Cognito takes one
+    /// audience or one resource; this replaces a resource.
     pub fn audience(mut self, audience: &str) -> Self {
         self.target = checked_target(audience).map(|audience| Some(Target::Audience(audience)));
         self
@@ -123,8 +126,8 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// The scopes that the token should have. The issuer grants those that the subject's token has, too. By default none are
-    /// named, and the token has all scopes of the subject's.
+    /// The scopes that the token should have. The issuer grants those that the subject's token has,
+    /// too. By default none are named, and the token has all scopes of the subject's.
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -134,8 +137,9 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// Delegation (RFC 8693 §1.1): sends a token of this client as `actor_token`, so that the new token names it in `act`. By
-    /// default the new token looks as if the subject acted itself (impersonation).
+    /// Delegation (RFC 8693 §1.1): sends a token of this client as `actor_token`, so that the new
+    /// token names it in `act`. By default the new token looks as if the subject acted itself
+    /// (impersonation).
     pub fn acting_as(mut self, actor: &ClientCredentials) -> Self {
         self.actor = Some(actor.clone());
         self
@@ -151,8 +155,8 @@ impl TokenExchangeBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidAudience`], [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`], and
-    /// [`ConfigError::OutOfRange`] for a capacity of zero.
+    /// [`ConfigError::InvalidAudience`], [`ConfigError::EmptyList`] or
+    /// [`ConfigError::InvalidScope`], and [`ConfigError::OutOfRange`] for a capacity of zero.
     pub fn build(self) -> Result<TokenExchange, ConfigError> {
         if self.capacity == 0 {
             return Err(ConfigError::OutOfRange {

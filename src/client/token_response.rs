@@ -9,12 +9,15 @@ use serde_json::value::RawValue;
 use super::TokenError;
 use crate::json;
 
-/// The largest response that is read, in bytes. A Cognito token with the most claims allowed is a fraction of it.
+/// The largest response that is read, in bytes. A Cognito token with the most claims allowed is a
+/// fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// Where the response does not say how long the token lives: the shortest that Cognito lets one configure.
+/// Where the response does not say how long the token lives: the shortest that Cognito lets one
+/// configure.
 const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
-/// The longest that Cognito lets one configure. What claims to live longer is renewed as if it lived this long.
+/// The longest that Cognito lets one configure. What claims to live longer is renewed as if it
+/// lived this long.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A token and how long it lives.
@@ -23,7 +26,8 @@ pub(super) struct TokenResponse {
     pub(super) header_value: HeaderValue,
     /// At most a day. Zero is a token for those who wait for it, and for no one after them.
     pub(super) lifetime: Duration,
-    /// How much of its life had passed when it was asked for: more than zero if another process obtained it.
+    /// How much of its life had passed when it was asked for: more than zero if another process
+    /// obtained it.
     pub(super) age: Duration,
 }
 
@@ -144,7 +148,8 @@ fn is_b64token(token: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
-/// What a response with another status than 200 means. The body may be empty or not JSON: then the status decides.
+/// What a response with another status than 200 means. The body may be empty or not JSON: then the
+/// status decides.
 pub(super) fn refusal(
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -163,7 +168,8 @@ pub(super) fn refusal(
         return TokenError::Status { status };
     }
     if status == StatusCode::UNAUTHORIZED {
-        // RFC 6749 §5.2 has 401 for a failed client authentication only. Servers differ in the code they send with it.
+        // RFC 6749 §5.2 has 401 for a failed client authentication only. Servers differ in the code
+        // they send with it.
         return TokenError::InvalidClient;
     }
     let code = object::<Refused>(body)
@@ -180,7 +186,8 @@ pub(super) fn refusal(
     }
 }
 
-/// What a response of the user pools API with another status than 200 means: the exceptions of AWS's service model.
+/// What a response of the user pools API with another status than 200 means: the exceptions of
+/// AWS's service model.
 pub(super) fn exception(
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -205,10 +212,11 @@ pub(super) fn exception(
     }
 }
 
-/// `expires_in`: a number of seconds, or a string of digits, as some issuers write. Anything else says nothing; it does not
-/// make the token worse.
+/// `expires_in`: a number of seconds, or a string of digits, as some issuers write. Anything else
+/// says nothing; it does not make the token worse.
 ///
-/// Read from the text, so that it means the same whichever features of `serde_json` another crate turned on.
+/// Read from the text, so that it means the same whichever features of `serde_json` another crate
+/// turned on.
 fn lifetime(expires_in: Option<&RawValue>) -> Duration {
     let seconds = expires_in.map(RawValue::get).and_then(|text| {
         let quoted = text

@@ -14,20 +14,22 @@ use crate::{
     error_debug::debug_as_display,
 };
 
-/// A store that the processes of a fleet share, such as Redis: one token request per lifetime for all of them. See
-/// [`share_tokens`](super::ClientCredentialsBuilder::share_tokens).
+/// A store that the processes of a fleet share, such as Redis: one token request per lifetime for
+/// all of them. See [`share_tokens`](super::ClientCredentialsBuilder::share_tokens).
 ///
 /// # What it must guarantee
 ///
 /// 1. A value is what was put under this name, or nothing. It may be lost at any time.
-/// 2. Of the callers that [`lock`](Self::lock) a name at the same time, one acquires it, until its time has passed. If a store
-///    fails to keep that, for instance during a failover, the cost is a further token request.
+/// 2. Of the callers that [`lock`](Self::lock) a name at the same time, one acquires it, until its
+///    time has passed. If a store fails to keep that, for instance during a failover, the cost is a
+///    further token request.
 ///
-/// It need not keep secrets: values are encrypted and authenticated (AES-256-GCM, bound to their name) before they get here,
-/// and names are digests. A writer can only make the processes ask for tokens themselves.
+/// It need not keep secrets: values are encrypted and authenticated (AES-256-GCM, bound to their
+/// name) before they get here, and names are digests. A writer can only make the processes ask for
+/// tokens themselves.
 ///
-/// Each call is given up after a tenth of the time-out of a token request. After an error the process makes the token request
-/// itself, as it would without a store.
+/// Each call is given up after a tenth of the time-out of a token request. After an error the
+/// process makes the token request itself, as it would without a store.
 ///
 /// `examples/shared-tokens` in the repository is one for Redis.
 #[diagnostic::on_unimplemented(
@@ -57,8 +59,8 @@ pub trait TokenStore: Send + Sync + 'static {
         lives_for: Duration,
     ) -> impl Future<Output = Result<(), TokenStoreError>> + Send;
 
-    /// Acquires the lock of this name for this time, unless it is held. There is no way to give it back early. A lock has no
-    /// value, and its name is not that of a value.
+    /// Acquires the lock of this name for this time, unless it is held. There is no way to give it
+    /// back early. A lock has no value, and its name is not that of a value.
     ///
     /// # Errors
     ///
@@ -122,7 +124,8 @@ impl<S: TokenStore> DynTokenStore for S {
     }
 }
 
-/// A store in this process, for several clients of one app client and for tests. Clones share what they hold.
+/// A store in this process, for several clients of one app client and for tests. Clones share what
+/// they hold.
 ///
 /// # Examples
 ///

@@ -1,9 +1,10 @@
 //! What Cognito documents, and what was not run against it.
 //!
-//! The forms below follow AWS's developer guide and service model of November 2026. They are tested against
-//! [`LocalIssuer`](crate::testing::LocalIssuer), which follows the same documents, and token exchange also against `idpyoidc`, an RFC 8693
-//! server that others wrote, but not against Cognito itself. Try them in your account before you rely on them; a difference is a bug to report.
-//! What was tried moves out of this module, so a name here may change in a minor version.
+//! The forms below follow AWS's developer guide and service model of November 2026. They are tested
+//! against [`LocalIssuer`](crate::testing::LocalIssuer), which follows the same documents, and
+//! token exchange also against `idpyoidc`, an RFC 8693 server that others wrote, but not against
+//! Cognito itself. Try them in your account before you rely on them; a difference is a bug to
+//! report. What was tried moves out of this module, so a name here may change in a minor version.
 //!
 //! | what | where | source |
 //! | --- | --- | --- |
@@ -17,14 +18,15 @@ pub use super::{
     token_exchange::{TokenExchange, TokenExchangeBuilder},
 };
 
-/// Begins the configuration of a client that gets its tokens from the user pools API of this region (`GetClientToken`), not from
-/// a domain.
+/// Begins the configuration of a client that gets its tokens from the user pools API of this region
+/// (`GetClientToken`), not from a domain.
 ///
-/// The pool needs no domain, and the request no IAM credentials. The app client must have a secret and
-/// `ALLOW_CLIENT_TOKEN_AUTH` as its only authentication flow. The tokens are those of the client-credentials flow.
+/// The pool needs no domain, and the request no IAM credentials. The app client must have a secret
+/// and `ALLOW_CLIENT_TOKEN_AUTH` as its only authentication flow. The tokens are those of the
+/// client-credentials flow.
 ///
-/// Through an interface VPC endpoint with private DNS, the name of the region's endpoint leads to it; without, give its URL to
-/// [`builder_for_api_url`].
+/// Through an interface VPC endpoint with private DNS, the name of the region's endpoint leads to
+/// it; without, give its URL to [`builder_for_api_url`].
 ///
 /// # Examples
 ///
@@ -79,8 +81,9 @@ pub fn builder_for_api_url(
     )
 }
 
-/// Sends this to the pre token generation trigger with every client-credentials request: as `aws_client_metadata` to a token
-/// endpoint, as `ClientMetadata` to the API. Replaces what was set before.
+/// Sends this to the pre token generation trigger with every client-credentials request: as
+/// `aws_client_metadata` to a token endpoint, as `ClientMetadata` to the API. Replaces what was set
+/// before.
 ///
 /// # Examples
 ///

@@ -1,9 +1,11 @@
-//! `WWW-Authenticate` as a caller reads it (RFC 9110 §11.6.1, RFC 6750 §3): leniently, because callees do not agree on how to
-//! write it, and because a mistake costs one token request a minute at most.
+//! `WWW-Authenticate` as a caller reads it (RFC 9110 §11.6.1, RFC 6750 §3): leniently, because
+//! callees do not agree on how to write it, and because a mistake costs one token request a minute
+//! at most.
 
 use http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE};
 
-/// Whether a callee says that the token is not good: status 401 and a `Bearer` challenge with `error="invalid_token"`.
+/// Whether a callee says that the token is not good: status 401 and a `Bearer` challenge with
+/// `error="invalid_token"`.
 ///
 /// A 401 without it says that no token came, which another token would not change.
 pub(super) fn is_invalid_token<B>(response: &Response<B>) -> bool {
@@ -36,8 +38,8 @@ fn field_says_invalid_token(field: &[u8]) -> bool {
 }
 
 enum Part<'a> {
-    /// Begins a challenge. The `token68` behind a scheme looks the same, and matters as little as a scheme that is not
-    /// `Bearer`.
+    /// Begins a challenge. The `token68` behind a scheme looks the same, and matters as little as a
+    /// scheme that is not `Bearer`.
     Scheme(&'a [u8]),
     Parameter {
         name: &'a [u8],

@@ -24,14 +24,15 @@ pub(crate) enum UnusableRsa {
 impl VerifyingKey {
     /// Takes big-endian `n` and `e`, with or without leading zero bytes.
     ///
-    /// The bounds are checked here rather than left to the library, which checks the size only when it verifies: a key
-    /// that can never verify must not count as usable.
+    /// The bounds are checked here rather than left to the library, which checks the size only when
+    /// it verifies: a key that can never verify must not count as usable.
     pub(crate) fn from_components(n: &[u8], e: &[u8]) -> Result<Self, UnusableRsa> {
         let (n, e) = (strip_leading_zeros(n), strip_leading_zeros(e));
         if !(2048..=8192).contains(&bit_length(n)) || !is_odd(n) {
             return Err(UnusableRsa::Modulus);
         }
-        // 2^33 is the largest exponent the verifier's arithmetic is specified for; being odd excludes 2^33 itself.
+        // 2^33 is the largest exponent the verifier's arithmetic is specified for; being odd
+        // excludes 2^33 itself.
         if bit_length(e) > 33 || !is_odd(e) || e == [1] {
             return Err(UnusableRsa::Exponent);
         }
@@ -45,7 +46,8 @@ impl VerifyingKey {
         })
     }
 
-    /// Whether `signature` is this key's RS256 signature over exactly these bytes (RFC 8017 §8.2.2).
+    /// Whether `signature` is this key's RS256 signature over exactly these bytes (RFC 8017
+    /// §8.2.2).
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         signature.len() == self.modulus.len() && self.key.verify_sig(message, signature).is_ok()
     }
@@ -107,7 +109,8 @@ pub(crate) mod signing {
             (public.n, public.e)
         }
 
-        /// The RS256 signature, or `None` if the library refuses (which for a well-formed key it does not).
+        /// The RS256 signature, or `None` if the library refuses (which for a well-formed key it
+        /// does not).
         pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
             let mut signature = vec![0; self.0.public_modulus_len()];
             self.0
@@ -152,7 +155,8 @@ pub(crate) mod sealing {
             RandomizedNonceKey::new(&AES_256_GCM, key).ok().map(Self)
         }
 
-        /// Nonce, ciphertext and tag. `context` is not encrypted, but must be the same when it is opened.
+        /// Nonce, ciphertext and tag. `context` is not encrypted, but must be the same when it is
+        /// opened.
         pub(crate) fn seal(&self, context: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
             let mut sealed = plaintext.to_vec();
             let nonce = self

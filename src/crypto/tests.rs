@@ -32,7 +32,8 @@ fn replay(name: TestName, expects: impl Fn(TestResult, &str) -> bool) -> (usize,
     (accepted, refused)
 }
 
-/// An "acceptable" signature lacks the NULL parameter of its `AlgorithmIdentifier`. RFC 8017 §9.2 wants it there.
+/// An "acceptable" signature lacks the NULL parameter of its `AlgorithmIdentifier`. RFC 8017 §9.2
+/// wants it there.
 #[test]
 fn of_wycheproofs_signatures_exactly_the_valid_ones_verify() {
     for (name, counts) in [
@@ -60,7 +61,8 @@ fn no_signature_over_another_hash_verifies() {
         (TestName::Rsa3072Sha512_256, (1, 257)),
         (TestName::Rsa4096Sha512, (1, 258)),
     ] {
-        // Each set has one signature over SHA-256 by mistake, which for its own hash is a wrong one.
+        // Each set has one signature over SHA-256 by mistake, which for its own hash is a wrong
+        // one.
         let is_ours = |_, comment: &str| comment.contains("hashed with SHA-256 instead");
         assert_eq!(replay(name, is_ours), counts, "{name:?}");
     }

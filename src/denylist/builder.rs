@@ -31,13 +31,14 @@ pub struct DenylistBuilder {
 impl Denylist {
     /// Begins the configuration of a denylist.
     ///
-    /// `max_age` is how long the service may go on with a list that it could not reload: the longest
-    /// time that a revoked token can work while the source is down, and the longest outage of the
-    /// source that the service survives. It has no default, because it is that trade.
+    /// `max_age` is how long the service may go on with a list that it could not reload: the
+    /// longest time that a revoked token can work while the source is down, and the longest outage
+    /// of the source that the service survives. It has no default, because it is that trade.
     ///
-    /// `load` asks the source. It is called for each load with the list in use, and returns the whole
-    /// list, or [`Loaded::Unchanged`] if that is still the one in use. Its error is logged with
-    /// `Display`, so it must not show a secret. It is given [5 seconds](DenylistBuilder::load_timeout).
+    /// `load` asks the source. It is called for each load with the list in use, and returns the
+    /// whole list, or [`Loaded::Unchanged`] if that is still the one in use. Its error is logged
+    /// with `Display`, so it must not show a secret. It is given
+    /// [5 seconds](DenylistBuilder::load_timeout).
     pub fn builder<F, Fut, L, E>(max_age: Duration, mut load: F) -> DenylistBuilder
     where
         F: FnMut(Option<Arc<DeniedCallers>>) -> Fut + Send + 'static,
@@ -62,16 +63,16 @@ impl Denylist {
 }
 
 impl DenylistBuilder {
-    /// How long the task pauses between loads, less up to a tenth at random so that a fleet does not
-    /// ask in step. The default is 5 seconds; at least 100 milliseconds, and shorter than the maximum
-    /// age.
+    /// How long the task pauses between loads, less up to a tenth at random so that a fleet does
+    /// not ask in step. The default is 5 seconds; at least 100 milliseconds, and shorter than the
+    /// maximum age.
     pub const fn poll_interval(mut self, interval: Duration) -> Self {
         self.limits.poll_interval = interval;
         self
     }
 
-    /// How long a load may take. Then it is dropped, and counts as failed. The default is 5 seconds;
-    /// longer than zero.
+    /// How long a load may take. Then it is dropped, and counts as failed. The default is 5
+    /// seconds; longer than zero.
     pub const fn load_timeout(mut self, timeout: Duration) -> Self {
         self.limits.load_timeout = timeout;
         self
@@ -94,8 +95,8 @@ impl DenylistBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside the bounds
-    /// named above.
+    /// [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside the
+    /// bounds named above.
     ///
     /// # Panics
     ///

@@ -92,8 +92,9 @@ impl DeniedCallers {
         self
     }
 
-    /// Revokes the tokens of a user, by `sub`, that were issued before a time: 401. It signs the user
-    /// out everywhere. `iat` is compared as in [`revoke_client_tokens`](Self::revoke_client_tokens).
+    /// Revokes the tokens of a user, by `sub`, that were issued before a time: 401. It signs the
+    /// user out everywhere. `iat` is compared as in
+    /// [`revoke_client_tokens`](Self::revoke_client_tokens).
     #[must_use]
     pub fn revoke_subject_tokens(mut self, subject: &str, issued_before: SystemTime) -> Self {
         raise(&mut self.subject_cutoffs, subject, issued_before);
@@ -134,8 +135,8 @@ impl DeniedCallers {
     ///
     /// # Errors
     ///
-    /// 1. [`Denied::forbidden`] if the client or the subject is denied: a new token does not help, so
-    ///    this comes first.
+    /// 1. [`Denied::forbidden`] if the client or the subject is denied: a new token does not help,
+    ///    so this comes first.
     /// 2. [`Denied::revoked`] if the token is revoked.
     pub fn check(&self, claims: &Claims) -> Result<(), Denied> {
         if self.clients.contains(claims.client_id()) || self.denies_subject(claims) {

@@ -58,9 +58,9 @@
 //! * **Lambda.** The task does not run while the function is frozen. Call
 //!   [`warm_up`](Denylist::warm_up) before each event: it returns at once while the snapshot is
 //!   younger than the poll interval.
-//! * **Runtime.** The task runs on the tokio runtime that [`spawn`](DenylistBuilder::spawn) is called
-//!   in. It ends when the last clone of the [`Denylist`] is dropped, or with that runtime; the bound
-//!   on the age holds regardless.
+//! * **Runtime.** The task runs on the tokio runtime that [`spawn`](DenylistBuilder::spawn) is
+//!   called in. It ends when the last clone of the [`Denylist`] is dropped, or with that runtime;
+//!   the bound on the age holds regardless.
 //! * **Report-only layers** and [`verify`](crate::Verifier::verify) apply the check like any other.
 
 mod builder;
@@ -117,7 +117,8 @@ impl Denylist {
     ///
     /// # Errors
     ///
-    /// 1. [`Denied::unavailable`] if the snapshot is older than the maximum age, or there is none yet.
+    /// 1. [`Denied::unavailable`] if the snapshot is older than the maximum age, or there is none
+    ///    yet.
     /// 2. As [`DeniedCallers::check`].
     pub fn check(&self, claims: &Claims) -> Result<(), Denied> {
         let snapshot = self.shared.snapshot.load();

@@ -27,7 +27,8 @@ use crate::{
 pub enum Loaded {
     /// The whole list, which replaces the one before.
     List(Box<DeniedCallers>),
-    /// The list in use, which the load was given, is still the current one. It counts as loaded now.
+    /// The list in use, which the load was given, is still the current one. It counts as loaded
+    /// now.
     ///
     /// Compare the source's version with that list's ([`DeniedCallers::version`]), and not with one
     /// that the closure remembers: a load that timed out was never in use.

@@ -9,8 +9,9 @@ use crate::{error_debug::debug_as_display, scope::ScopePolicy};
 
 /// Why a request is refused.
 ///
-/// The variant decides the answer, see [`status`](Self::status). It is put into the extensions of the response that
-/// refuses, where an outer layer or a test finds it. No variant holds a byte of the request.
+/// The variant decides the answer, see [`status`](Self::status). It is put into the extensions of
+/// the response that refuses, where an outer layer or a test finds it. No variant holds a byte of
+/// the request.
 ///
 /// # Examples
 ///
@@ -63,7 +64,8 @@ pub enum AuthError {
     /// The signature is not the issuer's.
     #[error("the token's signature does not verify")]
     InvalidSignature,
-    /// `iat` is more than a day in the future (RFC 7519 §4.1.6): this machine's clock is far behind.
+    /// `iat` is more than a day in the future (RFC 7519 §4.1.6): this machine's clock is far
+    /// behind.
     #[error("the token is issued in the future")]
     IssuedInFuture,
     /// `iss` is none of the accepted issuers, byte for byte (RFC 8725 §3.8).
@@ -72,8 +74,9 @@ pub enum AuthError {
     /// The issuer's current key set has no usable key of this `kid`.
     #[error("the token's key is not one of the issuer's")]
     UnknownKey,
-    /// The current key set has no key of this `kid`, and the issuer may not be asked again yet. The token may be good: the key
-    /// may be new. A flood of tokens with invented `kid`s causes this too, so it is not a sign of an outage.
+    /// The current key set has no key of this `kid`, and the issuer may not be asked again yet. The
+    /// token may be good: the key may be new. A flood of tokens with invented `kid`s causes this
+    /// too, so it is not a sign of an outage.
     #[error("whether the issuer has the token's key cannot be confirmed yet")]
     KeyUnconfirmed {
         /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
@@ -112,8 +115,8 @@ pub enum AuthError {
     /// The service's own check says that the token was revoked.
     #[error("the service's check says the token was revoked")]
     Revoked,
-    /// The token is bound to a key or a certificate (`cnf`, RFC 7800), of which a bearer request proves neither (RFC 9449 §7.2,
-    /// RFC 8705 §3).
+    /// The token is bound to a key or a certificate (`cnf`, RFC 7800), of which a bearer request
+    /// proves neither (RFC 9449 §7.2, RFC 8705 §3).
     #[error("the token is bound to a key or certificate, so it is not accepted as a bearer token")]
     SenderConstrained,
     /// The token is longer than `max_token_bytes`.

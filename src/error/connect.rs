@@ -2,10 +2,11 @@
 
 use crate::error_debug::debug_as_display;
 
-/// Why no connection to an endpoint could be made. Each cause needs another remedy, and its text names it.
+/// Why no connection to an endpoint could be made. Each cause needs another remedy, and its text
+/// names it.
 ///
-/// It holds nothing of the URL, so a secret in a query cannot get into a log through it. What the operating system or the TLS
-/// library said is a `tracing` event at debug.
+/// It holds nothing of the URL, so a secret in a query cannot get into a log through it. What the
+/// operating system or the TLS library said is a `tracing` event at debug.
 ///
 /// # Examples
 ///
@@ -71,7 +72,8 @@ pub enum ConnectError {
         "it took too long; a private subnet needs a NAT gateway or a proxy, and security groups must allow the port"
     )]
     TimedOut,
-    /// The TLS handshake failed: no common version or cipher suite, or the endpoint does not speak TLS.
+    /// The TLS handshake failed: no common version or cipher suite, or the endpoint does not speak
+    /// TLS.
     #[error("the TLS handshake failed; check that the port speaks TLS 1.2 or 1.3")]
     Tls,
     /// There is no route to the host.
@@ -102,8 +104,8 @@ impl ConnectError {
         }
     }
 
-    /// Whether another try at once may succeed: not where the same certificate would be shown again, nor where the time is
-    /// spent.
+    /// Whether another try at once may succeed: not where the same certificate would be shown
+    /// again, nor where the time is spent.
     #[cfg(any(feature = "client", feature = "reqwest"))]
     pub(crate) const fn may_pass_at_once(self) -> bool {
         matches!(

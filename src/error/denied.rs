@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::AuthError;
 use crate::config_error::ConfigError;
 
-/// Why the service's own rule denies a token that verified: what a [`RequireClaimsLayer`](crate::RequireClaimsLayer) or a
+/// Why the service's own rule denies a token that verified: what a
+/// [`RequireClaimsLayer`](crate::RequireClaimsLayer) or a
 /// [check of the verifier](crate::verifier::VerifierBuilder) returns.
 ///
 /// | constructor | status | the caller |
@@ -26,7 +27,8 @@ use crate::config_error::ConfigError;
 pub struct Denied(AuthError);
 
 impl Denied {
-    /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps its token.
+    /// The token is good but does not permit this: 403 with `insufficient_scope`. The caller keeps
+    /// its token.
     #[must_use]
     pub const fn forbidden() -> Self {
         Self(AuthError::Forbidden)
@@ -38,14 +40,15 @@ impl Denied {
         Self(AuthError::Revoked)
     }
 
-    /// The user must authenticate in another way, or more recently: 401 with `insufficient_user_authentication` (RFC 9470).
+    /// The user must authenticate in another way, or more recently: 401 with
+    /// `insufficient_user_authentication` (RFC 9470).
     #[must_use]
     pub const fn step_up(required: StepUp) -> Self {
         Self(AuthError::InsufficientUserAuthentication { required })
     }
 
-    /// The rule could not find out, for example because a denylist cannot be read: 503 with `Retry-After`. The request
-    /// does not pass, and the caller keeps its token.
+    /// The rule could not find out, for example because a denylist cannot be read: 503 with
+    /// `Retry-After`. The request does not pass, and the caller keeps its token.
     #[must_use]
     pub const fn unavailable(retry_after: Duration) -> Self {
         Self(AuthError::CheckUnavailable { retry_after })
@@ -58,7 +61,8 @@ impl From<Denied> for AuthError {
     }
 }
 
-/// How a user must authenticate (RFC 9470 §3): the parameters of the challenge that [`Denied::step_up`] sends.
+/// How a user must authenticate (RFC 9470 §3): the parameters of the challenge that
+/// [`Denied::step_up`] sends.
 ///
 /// A clone is one reference count, so make it once, when the service starts.
 ///
@@ -103,13 +107,14 @@ impl StepUp {
         }
     }
 
-    /// The authentication context classes that are accepted, the preferred one first. Replaces those given before.
+    /// The authentication context classes that are accepted, the preferred one first. Replaces
+    /// those given before.
     ///
     /// # Errors
     ///
     /// 1. [`ConfigError::EmptyList`] if there is none.
-    /// 2. [`ConfigError::InvalidChallengeParameter`] if one is empty, or has a character that is not printable ASCII, a space,
-    ///    a quote or a backslash.
+    /// 2. [`ConfigError::InvalidChallengeParameter`] if one is empty, or has a character that is
+    ///    not printable ASCII, a space, a quote or a backslash.
     pub fn acr_values<I>(mut self, values: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,

@@ -1,4 +1,5 @@
-//! The errors of a running service: a request that is refused, and a connection that cannot be made.
+//! The errors of a running service: a request that is refused, and a connection that cannot be
+//! made.
 
 mod auth;
 mod connect;

@@ -1,4 +1,5 @@
-//! What the response tells a rejected caller: one of nine kinds, each with fixed texts. Which check failed is not among them.
+//! What the response tells a rejected caller: one of nine kinds, each with fixed texts. Which check
+//! failed is not among them.
 
 use http::StatusCode;
 
@@ -36,7 +37,8 @@ impl RejectionKind {
         }
     }
 
-    /// The error code of RFC 6750 §3.1 and RFC 9470 §3. A request without a token gets none, and neither does one that no token could help.
+    /// The error code of RFC 6750 §3.1 and RFC 9470 §3. A request without a token gets none, and
+    /// neither does one that no token could help.
     pub(crate) const fn error_code(self) -> Option<&'static str> {
         match self {
             Self::InvalidRequest => Some("invalid_request"),
@@ -47,8 +49,8 @@ impl RejectionKind {
         }
     }
 
-    /// One sentence for people. Printable ASCII without quotes, backslashes and percent signs, so that it fits into every
-    /// form of answer as it is.
+    /// One sentence for people. Printable ASCII without quotes, backslashes and percent signs, so
+    /// that it fits into every form of answer as it is.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::ExpiredToken => "the access token expired",

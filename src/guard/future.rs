@@ -1,4 +1,5 @@
-//! What all guards share: they look at the claims that a layer outside left, and say why a request is refused.
+//! What all guards share: they look at the claims that a layer outside left, and say why a request
+//! is refused.
 
 use std::{
     fmt,

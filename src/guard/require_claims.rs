@@ -13,12 +13,13 @@ use crate::{error::Denied, token::claims::Claims};
 
 /// Demands that the claims pass a function of the service.
 ///
-/// The function gets the claims of a verified token, and says why it denies it: see [`Denied`]. It is called for each request,
-/// so it must be quick and must not block; what it needs from a database belongs into memory, and if that is stale,
-/// [`Denied::unavailable`] says so.
+/// The function gets the claims of a verified token, and says why it denies it: see [`Denied`]. It
+/// is called for each request, so it must be quick and must not block; what it needs from a
+/// database belongs into memory, and if that is stale, [`Denied::unavailable`] says so.
 ///
 /// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer): the nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the refusal, and a layer must be outside.
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the refusal, and a layer
+/// must be outside.
 ///
 /// # Examples
 ///

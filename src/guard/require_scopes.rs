@@ -9,13 +9,13 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 
 /// Demands scopes of the requests to a route.
 ///
-/// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there. The nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request that it refuses. The
-/// [module](super) says what happens without one, and what two guards say together: the challenge of an outer one cannot name
-/// the scopes of an inner one.
+/// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there.
+/// The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request
+/// that it refuses. The [module](super) says what happens without one, and what two guards say
+/// together: the challenge of an outer one cannot name the scopes of an inner one.
 ///
-/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the answer to methods that
-/// the route does not have as well, and make a 405 a 403.
+/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the
+/// answer to methods that the route does not have as well, and make a 405 a 403.
 ///
 /// # Examples
 ///
@@ -37,7 +37,8 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireScopesLayer {
-    /// A clone is a reference count: axum clones and applies the layer of a handler's route again for each request.
+    /// A clone is a reference count: axum clones and applies the layer of a handler's route again
+    /// for each request.
     required: ScopePolicy,
 }
 
@@ -87,8 +88,8 @@ impl<S> Layer<S> for RequireScopesLayer {
 
 /// The service of a [`RequireScopesLayer`].
 ///
-/// The body of its responses must be `Default`: a refusal leaves it with an empty one, and the layer outside gives it the body
-/// that its form makes.
+/// The body of its responses must be `Default`: a refusal leaves it with an empty one, and the
+/// layer outside gives it the body that its form makes.
 #[derive(Clone, Debug)]
 pub struct RequireScopes<S> {
     inner: S,

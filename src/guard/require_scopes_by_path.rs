@@ -13,15 +13,16 @@ use crate::{error::AuthError, scope::ScopePolicy};
 
 /// Demands scopes by the path of the request.
 ///
-/// A router has a place for a guard at each route. A tonic service has none: all its methods are one service. This guard wraps
-/// it, and knows by the path, `/package.Service/Method`, what each method demands.
+/// A router has a place for a guard at each route. A tonic service has none: all its methods are
+/// one service. This guard wraps it, and knows by the path, `/package.Service/Method`, what each
+/// method demands.
 ///
 /// Paths are compared whole, byte for byte and without the query. A path that is not listed is
 /// refused with 403, so a method that is added to the service later is not open. That also makes it
 /// safe where a path has several spellings; for a service that accepts several, use a router.
 ///
-/// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer). `examples/grpc` takes the methods from a
-/// service's descriptors.
+/// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer). `examples/grpc`
+/// takes the methods from a service's descriptors.
 ///
 /// # Examples
 ///
@@ -79,8 +80,8 @@ impl RequireScopesByPathLayer {
         self.with(path.into().into_boxed_str(), Some(policy))
     }
 
-    /// Demands a good token of requests for this path, whatever its scopes. It replaces what was said
-    /// of the path before.
+    /// Demands a good token of requests for this path, whatever its scopes. It replaces what was
+    /// said of the path before.
     pub fn any_token(self, path: impl Into<String>) -> Self {
         self.with(path.into().into_boxed_str(), None)
     }

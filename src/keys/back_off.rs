@@ -15,9 +15,10 @@ const SHARE_OF_TIME_LEFT: u32 = 16;
 
 /// The failed attempts since the last success.
 ///
-/// Two delays follow from it. An attempt that a request *needs* (there are no keys, or none with its `kid`) is delayed by
-/// `unknown_kid_interval` at most. A *scheduled* refresh, which no request waits for, is delayed by up to five minutes. Failures
-/// of attempts for unknown kids do not count towards the second delay, because anyone can cause them.
+/// Two delays follow from it. An attempt that a request *needs* (there are no keys, or none with
+/// its `kid`) is delayed by `unknown_kid_interval` at most. A *scheduled* refresh, which no request
+/// waits for, is delayed by up to five minutes. Failures of attempts for unknown kids do not count
+/// towards the second delay, because anyone can cause them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct BackOff {
     attempts: FailureRun,
@@ -100,11 +101,11 @@ impl FailureRun {
         }
     }
 
-    /// 1 s, 2 s, 4 s … after the failure, of which the upper half is random, or the endpoint's `Retry-After`, whichever is
-    /// later; and never later than `longest`.
+    /// 1 s, 2 s, 4 s … after the failure, of which the upper half is random, or the endpoint's
+    /// `Retry-After`, whichever is later; and never later than `longest`.
     ///
-    /// Half of the delay is fixed because a delay near zero would ask a broken endpoint again at once, and no bound on the
-    /// number of fetches could be stated.
+    /// Half of the delay is fixed because a delay near zero would ask a broken endpoint again at
+    /// once, and no bound on the number of fetches could be stated.
     fn remaining(&self, longest: Duration, now: &Moment) -> Duration {
         let delay = doubled(self.failures, longest).mul_f64(0.5 + self.last.jitter / 2.0);
         let asked_for = self.last.retry_after.unwrap_or_default();

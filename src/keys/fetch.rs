@@ -15,10 +15,12 @@ const MAX_ETAG_BYTES: usize = 1024;
 
 /// Fetches a JWK Set.
 ///
-/// The crate's own fetcher uses reqwest and needs no configuration. Implement this for another HTTP client, a proxy with
-/// a login, or a set kept in a secret store. What is fetched is validated by the caller; the fetcher only transports.
+/// The crate's own fetcher uses reqwest and needs no configuration. Implement this for another HTTP
+/// client, a proxy with a login, or a set kept in a secret store. What is fetched is validated by
+/// the caller; the fetcher only transports.
 ///
-/// A call is made in a separate task, abandoned after `fetch_timeout`, and never made twice at a time.
+/// A call is made in a separate task, abandoned after `fetch_timeout`, and never made twice at a
+/// time.
 ///
 /// # Examples
 ///
@@ -44,8 +46,9 @@ pub trait FetchJwks: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`FetchError`], in particular [`FetchError::Status`] for any other status than 200 and 304, and
-    /// [`FetchError::TooLarge`] as soon as more than [`MAX_JWKS_BYTES`] have come, whatever `Content-Length` says.
+    /// [`FetchError`], in particular [`FetchError::Status`] for any other status than 200 and 304,
+    /// and [`FetchError::TooLarge`] as soon as more than [`MAX_JWKS_BYTES`] have come, whatever
+    /// `Content-Length` says.
     fn fetch(
         &self,
         request: JwksRequest<'_>,
@@ -118,15 +121,17 @@ impl JwksResponse {
 
     /// The response's `ETag`, such as `"33a64df5"` or `W/"33a64df5"`, quotes included.
     ///
-    /// What is not an entity tag (RFC 9110 §8.8.3), or is longer than 1024 bytes, is left out: sent back as `If-None-Match`, a
-    /// `*` would match whatever the endpoint has, and a long one be refused. The next request is then unconditional.
+    /// What is not an entity tag (RFC 9110 §8.8.3), or is longer than 1024 bytes, is left out: sent
+    /// back as `If-None-Match`, a `*` would match whatever the endpoint has, and a long one be
+    /// refused. The next request is then unconditional.
     #[must_use]
     pub fn with_etag(mut self, etag: impl Into<String>) -> Self {
         self.etag = Some(etag.into()).filter(|etag| is_entity_tag(etag));
         self
     }
 
-    /// The response's `Cache-Control: max-age`. It can only shorten the time to the next refresh, and not below 5 minutes.
+    /// The response's `Cache-Control: max-age`. It can only shorten the time to the next refresh,
+    /// and not below 5 minutes.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
@@ -228,8 +233,8 @@ const fn setting(cause: &ConnectError) -> &'static str {
     }
 }
 
-/// `entity-tag` (RFC 9110 §8.8.3): quoted, without white space and quotes inside, with `W/` before it if it is weak. Bytes above
-/// 127 are legal.
+/// `entity-tag` (RFC 9110 §8.8.3): quoted, without white space and quotes inside, with `W/` before
+/// it if it is weak. Bytes above 127 are legal.
 fn is_entity_tag(etag: &str) -> bool {
     let opaque = etag.strip_prefix("W/").unwrap_or(etag);
     let inner = opaque
@@ -254,7 +259,8 @@ fn advice(status: StatusCode) -> &'static str {
     }
 }
 
-/// [`FetchJwks`] behind a pointer, so that the verifier has no type parameter. One box per fetch is nothing beside it.
+/// [`FetchJwks`] behind a pointer, so that the verifier has no type parameter. One box per fetch is
+/// nothing beside it.
 pub(crate) trait DynFetchJwks: Send + Sync {
     fn fetch_boxed<'a>(&'a self, request: JwksRequest<'a>) -> BoxedFetch<'a>;
 }

@@ -1,8 +1,10 @@
-//! The members of a JSON Web Key that decide whether it can verify RS256 (RFC 7517 §4, RFC 7518 §6.3.1).
+//! The members of a JSON Web Key that decide whether it can verify RS256 (RFC 7517 §4, RFC 7518
+//! §6.3.1).
 //!
-//! RFC 7517 §4 has other members ignored, so they are stepped over without being interpreted: neither their type, nor how deep
-//! they nest, nor a number or an escape that no Rust type can hold costs a usable key. Which of those serde_json could hold
-//! depends on features that another crate of the binary may turn on.
+//! RFC 7517 §4 has other members ignored, so they are stepped over without being interpreted:
+//! neither their type, nor how deep they nest, nor a number or an escape that no Rust type can hold
+//! costs a usable key. Which of those serde_json could hold depends on features that another crate
+//! of the binary may turn on.
 
 use std::fmt;
 
@@ -28,8 +30,8 @@ pub(super) struct Jwk<'a> {
 }
 
 impl<'a> Jwk<'a> {
-    /// Reads a JWK. `None` if it is not an object with a `kty`, if a member that is read has another type than RFC 7517 gives
-    /// it, or if one comes twice.
+    /// Reads a JWK. `None` if it is not an object with a `kty`, if a member that is read has
+    /// another type than RFC 7517 gives it, or if one comes twice.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str::<Self>(text)
             .ok()

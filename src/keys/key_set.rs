@@ -53,7 +53,8 @@ pub enum SkipReason {
     /// `alg` is there and is not `RS256`.
     #[error("it is for another algorithm than RS256")]
     Algorithm,
-    /// Another entry has the same `kid` and another key, so the name says nothing. Both are left out.
+    /// Another entry has the same `kid` and another key, so the name says nothing. Both are left
+    /// out.
     #[error("two different keys have this kid")]
     AmbiguousKid,
     /// `e` is even, less than 3, or longer than 33 bits.
@@ -95,7 +96,8 @@ impl SkippedKey {
 impl KeySet {
     /// # Errors
     ///
-    /// [`KeySetError`]. An unusable entry beside a usable one is not an error: it is skipped, and listed.
+    /// [`KeySetError`]. An unusable entry beside a usable one is not an error: it is skipped, and
+    /// listed.
     pub(crate) fn parse(document: &str) -> Result<Self, KeySetError> {
         let set = JwkSet::parse(document).ok_or(KeySetError::NotAJwkSet)?;
         if set.keys.len() > MAX_KEYS {
@@ -185,7 +187,8 @@ impl Collected {
                     .as_ref()
                     .is_some_and(|first| first.is_same(&key)) => {}
             Entry::Occupied(mut entry) => {
-                // The first of the two is dropped with the second; a third one finds the name already spoiled.
+                // The first of the two is dropped with the second; a third one finds the name
+                // already spoiled.
                 let spoiled_now = entry.insert(None).is_some();
                 for _ in 0..=usize::from(spoiled_now) {
                     self.skip(Some(kid), SkipReason::AmbiguousKid);

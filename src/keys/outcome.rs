@@ -10,10 +10,12 @@ use super::{
 };
 use crate::{crypto::VerifyingKey, error::AuthError, metrics::KeySetReading};
 
-/// What a request has waited for. Only a wait makes one, so a lookup that takes it cannot be the first.
+/// What a request has waited for. Only a wait makes one, so a lookup that takes it cannot be the
+/// first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WaitRecord {
-    /// The latest attempt that had gone out when the request came. What later ones show is an answer to the request.
+    /// The latest attempt that had gone out when the request came. What later ones show is an
+    /// answer to the request.
     pub(super) arrived: AttemptNumber,
     /// The attempt that it waits for now, or waited for.
     pub(super) attempt: AttemptNumber,
@@ -51,6 +53,7 @@ pub(super) struct Effects {
     pub(super) ended: Option<AttemptNumber>,
     pub(super) fetch_report: Option<FetchReport>,
     pub(super) change: Option<StateChange>,
-    /// Set the gauges. Two threads may set them in the wrong order; then they are wrong until the next such moment.
+    /// Set the gauges. Two threads may set them in the wrong order; then they are wrong until the
+    /// next such moment.
     pub(super) reading: Option<KeySetReading>,
 }

@@ -1,4 +1,5 @@
-//! What to do about a key: pure functions from plain data to a decision. The state table is on the [module page](super).
+//! What to do about a key: pure functions from plain data to a decision. The state table is on the
+//! [module page](super).
 
 use std::time::Duration;
 
@@ -49,7 +50,8 @@ pub(super) enum Attempt {
 pub(super) enum Kid {
     /// The current set has it.
     Known,
-    /// The issuer was asked for it, since the request came or within the last `unknown_kid_interval`, and did not have it.
+    /// The issuer was asked for it, since the request came or within the last
+    /// `unknown_kid_interval`, and did not have it.
     Missing,
     /// An earlier set had it.
     Withdrawn,
@@ -78,8 +80,8 @@ pub(super) enum Decision {
     },
 }
 
-/// Why a fetch is started. Only [`UnknownKid`](Self::UnknownKid) spends the budget for unknown kids, so that no stranger's kid
-/// can use up what scheduled refreshes need.
+/// Why a fetch is started. Only [`UnknownKid`](Self::UnknownKid) spends the budget for unknown
+/// kids, so that no stranger's kid can use up what scheduled refreshes need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchReason {
     /// There are no keys to serve with.
@@ -184,8 +186,9 @@ fn decide_on_unknown(view: PolicyView) -> Decision {
 
 /// How long a set that was just fetched is fresh.
 ///
-/// Jitter keeps a fleet that was started together from refreshing together. `max-age` can only shorten, and not below
-/// five minutes: neither a careless nor a hostile header can turn refreshing off, or into a flood.
+/// Jitter keeps a fleet that was started together from refreshing together. `max-age` can only
+/// shorten, and not below five minutes: neither a careless nor a hostile header can turn refreshing
+/// off, or into a flood.
 pub(super) fn refresh_after(
     configured: Duration,
     max_age: Option<Duration>,

@@ -1,7 +1,8 @@
-//! Reports a key source to operators: one event per fetch, with a count in the same words, and one per change of state.
+//! Reports a key source to operators: one event per fetch, with a count in the same words, and one
+//! per change of state.
 //!
-//! Subscribers and recorders are foreign code, which may ask for the key status; so nothing is reported while the ledger is
-//! locked.
+//! Subscribers and recorders are foreign code, which may ask for the key status; so nothing is
+//! reported while the ledger is locked.
 
 use std::time::Duration;
 

@@ -26,7 +26,8 @@ pub(crate) struct ReqwestFetcher {
 }
 
 impl ReqwestFetcher {
-    /// `fetch_timeout` bounds a fetch as a whole; the caller keeps to it. The clock is for a `Retry-After` that is a date.
+    /// `fetch_timeout` bounds a fetch as a whole; the caller keeps to it. The clock is for a
+    /// `Retry-After` that is a date.
     pub(crate) const fn new(
         jwks_url: ProtectedUrl,
         fetch_timeout: Duration,
@@ -69,7 +70,8 @@ impl ReqwestFetcher {
             Some(not_modified) => not_modified,
             None => {
                 let body = http_client::read_body(response, MAX_JWKS_BYTES).await?;
-                // JSON is UTF-8 (RFC 8259 §8.1), so this is not a key set, and asking again would not make it one.
+                // JSON is UTF-8 (RFC 8259 §8.1), so this is not a key set, and asking again would
+                // not make it one.
                 let body = String::from_utf8(body).map_err(|_| KeySetError::NotAJwkSet)?;
                 JwksResponse::document(body)
             }
@@ -125,8 +127,8 @@ impl From<BodyError> for FetchError {
     }
 }
 
-/// The `ETag`, if there is one: of several none says which version came. Beyond ASCII it has to be UTF-8, to be sent back as
-/// it is.
+/// The `ETag`, if there is one: of several none says which version came. Beyond ASCII it has to be
+/// UTF-8, to be sent back as it is.
 fn etag_of(headers: &HeaderMap) -> Option<String> {
     let mut fields = headers.get_all(ETAG).into_iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {

@@ -114,10 +114,12 @@ impl Snapshot {
         policy::state(Some(now.since(at)), windows, last_failed)
     }
 
-    /// The `ETag` to ask with whether the document is still current, unless the document is older than this.
+    /// The `ETag` to ask with whether the document is still current, unless the document is older
+    /// than this.
     pub(super) fn etag(&self, now: &Moment, expire_after: Duration) -> Option<&str> {
         match &self.kind {
-            // A cache that goes on answering 304 with a stale document must not keep a withdrawn key for ever.
+            // A cache that goes on answering 304 with a stale document must not keep a withdrawn
+            // key for ever.
             Kind::Fetched {
                 document_at, etag, ..
             } if now.since(document_at) < expire_after => etag.as_deref(),
@@ -129,8 +131,8 @@ impl Snapshot {
 /// A response that may replace the snapshot.
 #[derive(Debug)]
 pub(super) struct Fetched {
-    /// What the response brought or, with 304, the keys that the request was about. Those need not be the published ones
-    /// by now.
+    /// What the response brought or, with 304, the keys that the request was about. Those need not
+    /// be the published ones by now.
     pub(super) keys: Arc<KeySet>,
     /// When the document was fetched, if not by this response.
     document_at: Option<Moment>,
@@ -191,7 +193,8 @@ impl Fetched {
         self.keys.change_since(Some(&current.keys)).removed == 0
     }
 
-    /// The snapshot that follows `before`: a whole replacement, never a merge, so that a withdrawn key is gone.
+    /// The snapshot that follows `before`: a whole replacement, never a merge, so that a withdrawn
+    /// key is gone.
     pub(super) fn follow(
         self,
         before: Option<&Snapshot>,

@@ -1,5 +1,5 @@
-//! The key source: the only lock, task and wait. [`RefreshState`] decides; [`KeySource::step`] is the one place that locks, and
-//! what follows is done after unlocking.
+//! The key source: the only lock, task and wait. [`RefreshState`] decides; [`KeySource::step`] is
+//! the one place that locks, and what follows is done after unlocking.
 
 use std::{
     fmt,
@@ -30,7 +30,8 @@ use crate::{
     protected_url::ProtectedUrl,
 };
 
-/// Requests with an unknown kid that may wait for a fetch at a time. Beyond that they get 503 at once.
+/// Requests with an unknown kid that may wait for a fetch at a time. Beyond that they get 503 at
+/// once.
 const MAX_WAITING: usize = 1024;
 
 /// The keys of one JWKS URL, shared by every clone, layer and route.
@@ -40,8 +41,8 @@ pub(crate) struct KeySource {
     published: ArcSwapOption<Snapshot>,
     /// What spares most requests the rest.
     quiet: Quiet,
-    /// A std mutex: held for a few comparisons, never across an await, and never while anything foreign runs (a runtime, a
-    /// log subscriber, a waker), which might come back for it.
+    /// A std mutex: held for a few comparisons, never across an await, and never while anything
+    /// foreign runs (a runtime, a log subscriber, a waker), which might come back for it.
     state: Mutex<RefreshState>,
     /// The number of the latest attempt that ended, one way or the other.
     ended: watch::Sender<AttemptNumber>,
@@ -152,7 +153,8 @@ impl KeySource {
         self.lookup_locked(kid, None)
     }
 
-    /// The same after a wait. A request can have to wait more than once, but never longer than `fetch_timeout` in all.
+    /// The same after a wait. A request can have to wait more than once, but never longer than
+    /// `fetch_timeout` in all.
     pub(crate) fn lookup_after(
         self: &Arc<Self>,
         waited: Waited,
@@ -226,8 +228,8 @@ impl KeySource {
             .holds(generation, unix_nanos, || clock.monotonic())
     }
 
-    /// Whether a key of this snapshot may be used without waiting. A request that finds it due for a refresh starts one on
-    /// the way.
+    /// Whether a key of this snapshot may be used without waiting. A request that finds it due for
+    /// a refresh starts one on the way.
     fn may_serve_when_due(self: &Arc<Self>, snapshot: &Snapshot) -> bool {
         let now = Moment::read(&*self.config.clock);
         match snapshot.state(&now, self.config.expire_after, false) {
@@ -273,15 +275,16 @@ impl KeySource {
 
     /// Tells the state of an event. This is the only place that locks.
     ///
-    /// Keys are published before the lock is released, so that publications keep the order of the decisions. Everything else
-    /// is done after: a runtime that is shut down ends a task while it is being spawned, and a log subscriber may ask for the
-    /// key status, and both need the lock.
+    /// Keys are published before the lock is released, so that publications keep the order of the
+    /// decisions. Everything else is done after: a runtime that is shut down ends a task while it
+    /// is being spawned, and a log subscriber may ask for the key status, and both need the lock.
     fn step<T>(
         self: &Arc<Self>,
         now: &Moment,
         event: impl FnOnce(&mut RefreshState) -> (T, Effects),
     ) -> T {
-        // A poisoned lock is taken all the same: an event changes the state before anything that could panic.
+        // A poisoned lock is taken all the same: an event changes the state before anything that
+        // could panic.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (outcome, mut effects) = event(&mut state);
         if let Some(snapshot) = effects.publish.take() {
@@ -315,8 +318,8 @@ impl KeySource {
     }
 }
 
-/// An attempt that has the slot. It ends when it is dropped, so that neither a panic nor a runtime that is shut down can keep
-/// the slot.
+/// An attempt that has the slot. It ends when it is dropped, so that neither a panic nor a runtime
+/// that is shut down can keep the slot.
 struct RunningAttempt {
     source: Arc<KeySource>,
     order: AttemptOrder,

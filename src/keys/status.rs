@@ -4,11 +4,13 @@ use std::{fmt, time::Duration};
 
 use super::{fetch::FetchError, key_set::SkippedKey};
 
-/// The state of a verifier's keys. The crate page says what each means for a request, under *Key freshness*.
+/// The state of a verifier's keys. The crate page says what each means for a request, under *Key
+/// freshness*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyState {
-    /// Due for a refresh, and the last attempt failed. Known keys serve; tokens with an unknown `kid` get 503.
+    /// Due for a refresh, and the last attempt failed. Known keys serve; tokens with an unknown
+    /// `kid` get 503.
     Degraded,
     /// Due for a refresh. Known keys serve.
     Due,
@@ -125,10 +127,11 @@ impl KeyStatus {
         self.state
     }
 
-    /// Whether requests can be answered: `false` only in [`KeyState::Empty`] and [`KeyState::Expired`].
+    /// Whether requests can be answered: `false` only in [`KeyState::Empty`] and
+    /// [`KeyState::Expired`].
     ///
-    /// A process without requests does not fetch, so a probe that waits for readiness before it lets
-    /// requests through must call [`Verifier::warm_up`](crate::Verifier::warm_up) first.
+    /// A process without requests does not fetch, so a probe that waits for readiness before it
+    /// lets requests through must call [`Verifier::warm_up`](crate::Verifier::warm_up) first.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.state.is_ready()
@@ -157,17 +160,20 @@ impl KeyStatus {
         self.last_error.as_ref()
     }
 
-    /// How long until the next attempt may start, while backing off from a failure: a scheduled refresh or, without usable
-    /// keys, any attempt. A token with an unknown `kid` can cause one earlier, within `unknown_kid_interval`.
+    /// How long until the next attempt may start, while backing off from a failure: a scheduled
+    /// refresh or, without usable keys, any attempt. A token with an unknown `kid` can cause one
+    /// earlier, within `unknown_kid_interval`.
     #[must_use]
     pub const fn next_attempt(&self) -> Option<Duration> {
         self.next_attempt
     }
 
-    /// How many attempts in a row did not end, because the runtime that they were spawned on stood still or was shut down.
+    /// How many attempts in a row did not end, because the runtime that they were spawned on stood
+    /// still or was shut down.
     ///
-    /// More than one or two means that this program drives its runtime only now and then, as with one `block_on` per token.
-    /// A request then waits for a refresh before the keys are twice `refresh_after` old.
+    /// More than one or two means that this program drives its runtime only now and then, as with
+    /// one `block_on` per token. A request then waits for a refresh before the keys are twice
+    /// `refresh_after` old.
     #[must_use]
     pub const fn unfinished_attempts(&self) -> u32 {
         self.unfinished_attempts

@@ -1,4 +1,5 @@
-//! What keeps tokens with an unknown `kid` from causing fetches at will, and what is known of such a `kid`.
+//! What keeps tokens with an unknown `kid` from causing fetches at will, and what is known of such
+//! a `kid`.
 
 use std::{
     collections::VecDeque,
@@ -16,8 +17,9 @@ const MAX_MISSING: usize = 64;
 /// Kids that were in an earlier set.
 const MAX_WITHDRAWN: usize = 128;
 
-/// The budget for fetches that unknown kids cause, and a bounded memory of kids that are known to be missing. Kids are kept as
-/// seeded hashes, so that a stranger can neither make it grow nor aim at an entry.
+/// The budget for fetches that unknown kids cause, and a bounded memory of kids that are known to
+/// be missing. Kids are kept as seeded hashes, so that a stranger can neither make it grow nor aim
+/// at an entry.
 #[derive(Debug)]
 pub(super) struct UnknownKids {
     interval: Duration,

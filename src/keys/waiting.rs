@@ -23,7 +23,8 @@ pub(crate) struct Waited {
 }
 
 impl Waiting {
-    /// Returns when the fetch has ended or `fetch_timeout` has passed. Without a runtime to wait in it returns at once.
+    /// Returns when the fetch has ended or `fetch_timeout` has passed. Without a runtime to wait in
+    /// it returns at once.
     pub(crate) async fn wait(mut self) -> Waited {
         let attempt = self.record.attempt;
         let is_over = if sync::has_runtime() {

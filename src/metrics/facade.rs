@@ -1,7 +1,8 @@
 //! The only file that names the `metrics` facade.
 //!
-//! Names and labels that are literals cost no memory per call. So what happens with every accepted request has its
-//! labels written out; what happens less often passes them as values, for which the facade allocates.
+//! Names and labels that are literals cost no memory per call. So what happens with every accepted
+//! request has its labels written out; what happens less often passes them as values, for which the
+//! facade allocates.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,8 @@ use metrics::{
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
 use crate::error::AuthError;
 
-/// Says what each metric means and in which unit it is. A recorder that is installed later does not hear of it.
+/// Says what each metric means and in which unit it is. A recorder that is installed later does not
+/// hear of it.
 pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_requests_total",
@@ -185,8 +187,8 @@ pub(crate) fn token_requested(client_id: &str, outcome: &'static str, duration: 
     .record(duration);
 }
 
-/// A key set was looked at. What there is none of (the age of keys that never came) is not set, rather than set to a number
-/// that says something else.
+/// A key set was looked at. What there is none of (the age of keys that never came) is not set,
+/// rather than set to a number that says something else.
 pub(crate) fn key_set(jwks_url: &str, reading: KeySetReading) {
     for (state, is_current) in reading.states {
         gauge!(

@@ -1,8 +1,10 @@
-//! Counters, gauges and histograms: what is recorded, by whom it is called, and the one switch between recording and not.
+//! Counters, gauges and histograms: what is recorded, by whom it is called, and the one switch
+//! between recording and not.
 //!
-//! Callers call the same functions whether the `metrics` feature is on or not. `facade` is the only file that names the
-//! facade crate; `noop` has the same functions without a body. Names, labels and when each is recorded are in
-//! `docs/guide/observability.md`, which a test compares with what is recorded.
+//! Callers call the same functions whether the `metrics` feature is on or not. `facade` is the only
+//! file that names the facade crate; `noop` has the same functions without a body. Names, labels
+//! and when each is recorded are in `docs/guide/observability.md`, which a test compares with what
+//! is recorded.
 //!
 //! A recorder is foreign code: nothing here may be called while the key source's ledger is locked.
 
@@ -34,7 +36,8 @@ pub(crate) enum TokenLookup {
     Hit,
     /// It was not there.
     Miss,
-    /// It was there, but the keys are no longer those that it was verified with, or may not be used.
+    /// It was there, but the keys are no longer those that it was verified with, or may not be
+    /// used.
     Stale,
 }
 

@@ -194,8 +194,8 @@ fn challenge(
     } else {
         format!("Bearer {}", given.join(", "))
     };
-    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText`, `ScopePolicy`
-    // or `StepUp`.
+    // Every part is printable ASCII without quotes: a constant, or checked by `QuotableText`,
+    // `ScopePolicy` or `StepUp`.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 

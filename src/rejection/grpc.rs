@@ -9,12 +9,13 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// Answers gRPC requests with a gRPC status, and all others with another form: [`BearerChallenge`] unless
-/// [`otherwise`](Self::otherwise) names one.
+/// Answers gRPC requests with a gRPC status, and all others with another form: [`BearerChallenge`]
+/// unless [`otherwise`](Self::otherwise) names one.
 ///
-/// A gRPC request is a `POST` whose `Content-Type` is `application/grpc`, alone or with a format (`application/grpc+proto`). It gets
-/// 200 and the status in the header fields, without a body ("Trailers-Only" in gRPC's *HTTP/2 protocol*). gRPC-Web requests get
-/// the other form, whose HTTP status their clients map to the same codes.
+/// A gRPC request is a `POST` whose `Content-Type` is `application/grpc`, alone or with a format
+/// (`application/grpc+proto`). It gets 200 and the status in the header fields, without a body
+/// ("Trailers-Only" in gRPC's *HTTP/2 protocol*). gRPC-Web requests get the other form, whose HTTP
+/// status their clients map to the same codes.
 ///
 /// | refusal | `grpc-status` |
 /// | --- | --- |
@@ -69,8 +70,8 @@ where
     B: Default,
 {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {
-        // A request of another method must never get 200: nginx's `auth_request`, a forward-auth proxy
-        // or a cache reads the HTTP status.
+        // A request of another method must never get 200: nginx's `auth_request`, a forward-auth
+        // proxy or a cache reads the HTTP status.
         if rejection.request_method() == Method::POST && is_grpc(rejection.request_headers()) {
             trailers_only(rejection.error())
         } else {

@@ -1,7 +1,8 @@
 //! From a refusal to a response.
 //!
 //! A guard, an extractor or a handler says why a request is refused; the nearest
-//! [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the response, as it does for its own refusals.
+//! [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the response, as it does for its
+//! own refusals.
 
 pub(crate) mod challenge;
 mod grpc;
@@ -120,7 +121,8 @@ pub trait RejectionResponse<B> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BearerChallenge;
 
-// So that the compiler names what cannot answer, and the trait's notes, and not only the bound of this implementation.
+// So that the compiler names what cannot answer, and the trait's notes, and not only the bound of
+// this implementation.
 #[diagnostic::do_not_recommend]
 impl<B: Default> RejectionResponse<B> for BearerChallenge {
     fn response(&self, rejection: Rejection<'_>) -> Response<B> {

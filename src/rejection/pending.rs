@@ -1,4 +1,5 @@
-//! A refusal on its way out: the place that refuses says why, the nearest layer outside it forms the response.
+//! A refusal on its way out: the place that refuses says why, the nearest layer outside it forms
+//! the response.
 
 use std::sync::{
     Arc,
@@ -17,12 +18,12 @@ use http::{
 use super::missing_layer;
 use crate::{error::AuthError, scope::ScopePolicy};
 
-/// In the extensions of the empty response that a guard, an extractor or a handler makes to refuse a
-/// request. A layer outside replaces that response. Without one, the response stays 500: a service
-/// that is put together wrongly accepts no one and blames no caller.
+/// In the extensions of the empty response that a guard, an extractor or a handler makes to refuse
+/// a request. A layer outside replaces that response. Without one, the response stays 500: a
+/// service that is put together wrongly accepts no one and blames no caller.
 ///
-/// The response has the refusal's status, for an access log in between, only where the request shows
-/// that a layer is outside. It never has the fields of a formed refusal.
+/// The response has the refusal's status, for an access log in between, only where the request
+/// shows that a layer is outside. It never has the fields of a formed refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingRefusal {
     pub(crate) error: AuthError,
@@ -125,8 +126,8 @@ impl PendingRefusal {
     }
 }
 
-/// For handlers that return a response: the nearest [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the
-/// refusal, as it does for its own. Without one, the response is 500.
+/// For handlers that return a response: the nearest [`BearerAuth`](crate::bearer_auth::BearerAuth)
+/// outside forms the refusal, as it does for its own. Without one, the response is 500.
 ///
 /// # Examples
 ///

@@ -14,9 +14,10 @@ use crate::error::RejectionKind;
 /// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"the access token expired"}
 /// ```
 ///
-/// `title` is the name of the status, as `about:blank` demands (RFC 9457 §4.2.1). `detail` is one of nine fixed texts; it says no
-/// more than the challenge does, and which check failed only of an expired token. A `HEAD` request gets the header fields
-/// of a `GET`, its `Content-Length` included (RFC 9110 §8.6), without the document.
+/// `title` is the name of the status, as `about:blank` demands (RFC 9457 §4.2.1). `detail` is one
+/// of nine fixed texts; it says no more than the challenge does, and which check failed only of an
+/// expired token. A `HEAD` request gets the header fields of a `GET`, its `Content-Length` included
+/// (RFC 9110 §8.6), without the document.
 ///
 /// # Examples
 ///

@@ -159,8 +159,9 @@ impl ResourceMetadata {
     /// # }
     /// ```
     ///
-    /// Where clients register themselves, their ids cannot be listed, and [`AllowedClients::any`](crate::AllowedClients::any)
-    /// is what is left: then this demand and the scopes are all that keeps a stranger out.
+    /// Where clients register themselves, their ids cannot be listed, and
+    /// [`AllowedClients::any`](crate::AllowedClients::any) is what is left: then this demand and
+    /// the scopes are all that keeps a stranger out.
     #[must_use]
     pub fn require_audience(self) -> Self {
         self.change(|shared| {

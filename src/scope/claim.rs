@@ -2,8 +2,8 @@
 
 /// The scopes of a `scope` claim: separated by U+0020 and by nothing else.
 ///
-/// `str::split_whitespace` would also split on tab and on the white space of Unicode, and so find scopes that the
-/// issuer did not grant.
+/// `str::split_whitespace` would also split on tab and on the white space of Unicode, and so find
+/// scopes that the issuer did not grant.
 pub(crate) fn split(claim: &str) -> impl Iterator<Item = &str> + Clone {
     Split { rest: Some(claim) }.filter(|scope| !scope.is_empty())
 }

@@ -18,8 +18,8 @@ pub(crate) fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_scope_char)
 }
 
-/// Whether this is several scopes with commas between them, which no token can carry as one. A comma alone is not a sign of
-/// that: Cognito accepts it within an identifier and within a name.
+/// Whether this is several scopes with commas between them, which no token can carry as one. A
+/// comma alone is not a sign of that: Cognito accepts it within an identifier and within a name.
 fn is_list(scope: &str) -> bool {
     scope.contains(',') && scope.split(',').all(is_whole_cognito_scope)
 }

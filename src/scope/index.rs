@@ -7,8 +7,8 @@ use super::Scope;
 /// The scopes of a long policy by their names.
 pub(super) struct Index {
     numbers: HashMap<Scope, usize, foldhash::fast::RandomState>,
-    /// A bit for each length that one of them has. Most scopes of a token that are not named differ in
-    /// length from all that are.
+    /// A bit for each length that one of them has. Most scopes of a token that are not named differ
+    /// in length from all that are.
     lengths: u64,
     /// The alternatives by the numbers of their scopes.
     alternatives: Box<[Box<[usize]>]>,

@@ -12,8 +12,9 @@ use crate::config_error::ConfigError;
 
 /// Which scopes a token must carry.
 ///
-/// A policy is a list of alternatives, each a list of scopes: it is met when *all* scopes of *any* alternative are there.
-/// Scopes are compared whole and byte for byte; there are no prefixes, wildcards or hierarchies.
+/// A policy is a list of alternatives, each a list of scopes: it is met when *all* scopes of *any*
+/// alternative are there. Scopes are compared whole and byte for byte; there are no prefixes,
+/// wildcards or hierarchies.
 ///
 /// # Examples
 ///
@@ -37,7 +38,8 @@ pub struct ScopePolicy {
 }
 
 struct Alternatives {
-    /// Never empty, and none of the alternatives is: either would be met by every token, or by none.
+    /// Never empty, and none of the alternatives is: either would be met by every token, or by
+    /// none.
     list: Box<[Box<[Scope]>]>,
     /// Of a long list, so that a token's scopes are read once and not once for each that is named.
     index: Option<Index>,
@@ -50,9 +52,10 @@ impl ScopePolicy {
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::EmptyList`] if no scope is given, because such a policy would let every token through.
-    /// 2. [`ConfigError::InvalidScope`] if one of them is not a scope token of RFC 6749 §3.3, or is a list of scopes with commas
-    ///    (`"profiles/get,profiles/post"`), which no token could meet.
+    /// 1. [`ConfigError::EmptyList`] if no scope is given, because such a policy would let every
+    ///    token through.
+    /// 2. [`ConfigError::InvalidScope`] if one of them is not a scope token of RFC 6749 §3.3, or is
+    ///    a list of scopes with commas (`"profiles/get,profiles/post"`), which no token could meet.
     pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -160,7 +163,8 @@ impl ScopePolicy {
         }
     }
 
-    /// The alternatives, each with the scopes that it needs all of: for whatever describes the policy elsewhere.
+    /// The alternatives, each with the scopes that it needs all of: for whatever describes the
+    /// policy elsewhere.
     ///
     /// # Examples
     ///
@@ -183,13 +187,15 @@ impl ScopePolicy {
 
     /// The scopes that a challenge names (RFC 6750 §3): those of the alternative given first.
     ///
-    /// A challenge is a flat list and cannot say "or". A caller that obtains the first alternative gets in; one that
-    /// asked for every scope of every alternative would ask for rights it need not have.
+    /// A challenge is a flat list and cannot say "or". A caller that obtains the first alternative
+    /// gets in; one that asked for every scope of every alternative would ask for rights it need
+    /// not have.
     pub fn challenge_scopes(&self) -> impl Iterator<Item = &str> {
         self.alternatives().take(1).flatten()
     }
 
-    /// Every scope that the policy names, in the order given; a scope in several alternatives comes several times.
+    /// Every scope that the policy names, in the order given; a scope in several alternatives comes
+    /// several times.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.alternatives().flatten()
     }

@@ -11,7 +11,8 @@ use crate::clock::Clock;
 /// A clock that stands still until a test moves it. All clones show the same time.
 ///
 /// It starts at [`start`](Self::start). The wall clock and the monotonic clock run together in
-/// [`advance`](Self::advance); the other methods move the wall clock alone, as an operator or a suspended machine does.
+/// [`advance`](Self::advance); the other methods move the wall clock alone, as an operator or a
+/// suspended machine does.
 ///
 /// # Examples
 ///
@@ -59,7 +60,8 @@ impl ManualClock {
         }
     }
 
-    /// Lets time pass, on both clocks. A time that no `SystemTime` can hold stops at the last one that was shown.
+    /// Lets time pass, on both clocks. A time that no `SystemTime` can hold stops at the last one
+    /// that was shown.
     pub fn advance(&self, by: Duration) {
         let mut hands = self.hands();
         hands.wall = hands.wall.checked_add(by).unwrap_or(hands.wall);
@@ -71,8 +73,8 @@ impl ManualClock {
         self.hands().wall = wall;
     }
 
-    /// Moves the wall clock forward and leaves the monotonic clock alone: a machine that was suspended, or a clock that was
-    /// corrected.
+    /// Moves the wall clock forward and leaves the monotonic clock alone: a machine that was
+    /// suspended, or a clock that was corrected.
     pub fn jump_wall_forward(&self, by: Duration) {
         let mut hands = self.hands();
         hands.wall = hands.wall.checked_add(by).unwrap_or(hands.wall);

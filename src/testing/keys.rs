@@ -20,7 +20,8 @@ pub enum Key {
     Access,
     /// The published key that signs ID tokens.
     Id,
-    /// A key that is not published: what an attacker, or an issuer that has just rotated its keys, signs with.
+    /// A key that is not published: what an attacker, or an issuer that has just rotated its keys,
+    /// signs with.
     Unpublished,
 }
 

@@ -1,22 +1,27 @@
 //! Tests for services that are guarded by this crate, without AWS and without a network.
 //!
-//! **Never for production.** The private keys in here are published with the crate: anyone can sign with them. A
-//! service that trusts a [`TestPool`] trusts everybody. Turn the feature on under `[dev-dependencies]` only; nothing of it is
-//! compiled in by default.
+//! **Never for production.** The private keys in here are published with the crate: anyone can sign
+//! with them. A service that trusts a [`TestPool`] trusts everybody. Turn the feature on under
+//! `[dev-dependencies]` only; nothing of it is compiled in by default.
 //!
 //! ```toml
 //! [dev-dependencies]
 //! tower-cognito = { version = "0.1", features = ["testing"] }
 //! ```
 //!
-//! * [`TestPool`] is a user pool in memory: keys, a verifier that accepts its tokens, and a clock that only tests move.
-//! * [`TokenBuilder`] makes its tokens in the exact shapes of Cognito, good ones and one for each classic fault.
-//! * [`ManualClock`] drives the tokens and the verifier together, so that a test of expiry does not wait.
+//! * [`TestPool`] is a user pool in memory: keys, a verifier that accepts its tokens, and a clock
+//!   that only tests move.
+//! * [`TokenBuilder`] makes its tokens in the exact shapes of Cognito, good ones and one for each
+//!   classic fault.
+//! * [`ManualClock`] drives the tokens and the verifier together, so that a test of expiry does not
+//!   wait.
 //! * [`WithClaims`] puts claims into a request, for the unit test of a handler.
-//! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and for whole systems on a laptop.
+//! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and
+//!   for whole systems on a laptop.
 //! * [`hold_paused_time`] lets requests to it end in a test whose tokio time is paused.
 //! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
-//! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route is forgotten.
+//! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route
+//!   is forgotten.
 //!
 //! # Examples
 //!

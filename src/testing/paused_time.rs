@@ -13,11 +13,13 @@ pub struct HeldTime(Option<Sender<()>>);
 
 /// Keeps the paused time of the current tokio runtime where it is until the result is dropped.
 ///
-/// While tokio's time is paused, a runtime that only waits for a socket jumps to its next timer. A request to a
-/// [`LocalIssuer`](super::LocalIssuer), which responds from another thread, then times out before the response has come.
-/// Hold the time around such requests, and release it where the test wants a time-out to pass.
+/// While tokio's time is paused, a runtime that only waits for a socket jumps to its next timer. A
+/// request to a [`LocalIssuer`](super::LocalIssuer), which responds from another thread, then times
+/// out before the response has come. Hold the time around such requests, and release it where the
+/// test wants a time-out to pass.
 ///
-/// `tokio::time::advance` works meanwhile. On a runtime whose time is not paused this has no effect.
+/// `tokio::time::advance` works meanwhile. On a runtime whose time is not paused this has no
+/// effect.
 ///
 /// # Panics
 ///

@@ -15,10 +15,11 @@ use crate::{
     verifier::{Verifier, VerifierBuilder},
 };
 
-/// A user pool that exists only in the test: fixture keys, tokens signed with them, and a clock that only the test moves.
+/// A user pool that exists only in the test: fixture keys, tokens signed with them, and a clock
+/// that only the test moves.
 ///
-/// Two of its keys are published, as those of a Cognito user pool are, and one is not; see [`Key`]. A clone is the same
-/// pool with the same clock.
+/// Two of its keys are published, as those of a Cognito user pool are, and one is not; see [`Key`].
+/// A clone is the same pool with the same clock.
 ///
 /// # Examples
 ///
@@ -51,8 +52,8 @@ impl TestPool {
         Self::with_id(Self::ID).expect("the id is well-formed")
     }
 
-    /// A pool of another id, for services that trust several. Its keys are the same, so only the issuer tells its tokens
-    /// apart.
+    /// A pool of another id, for services that trust several. Its keys are the same, so only the
+    /// issuer tells its tokens apart.
     ///
     /// # Errors
     ///
@@ -66,13 +67,15 @@ impl TestPool {
     }
 
     /// The pool for a verifier. Its JWKS URL is that of AWS, where this pool does not exist: take
-    /// [`pinned_user_pool`](Self::pinned_user_pool), or give a [`ScriptedFetcher`](super::ScriptedFetcher).
+    /// [`pinned_user_pool`](Self::pinned_user_pool), or give a
+    /// [`ScriptedFetcher`](super::ScriptedFetcher).
     #[must_use]
     pub fn user_pool(&self) -> UserPool {
         self.user_pool.clone()
     }
 
-    /// The same with the two published keys pinned, so that nothing is fetched: for services that trust several pools.
+    /// The same with the two published keys pinned, so that nothing is fetched: for services that
+    /// trust several pools.
     ///
     /// # Examples
     ///
@@ -114,8 +117,8 @@ impl TestPool {
         self.clock.clone()
     }
 
-    /// A verifier that accepts this pool's access tokens from any app client, at the time of this pool's clock, and never
-    /// touches the network.
+    /// A verifier that accepts this pool's access tokens from any app client, at the time of this
+    /// pool's clock, and never touches the network.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         self.verifier_builder()
@@ -126,13 +129,14 @@ impl TestPool {
     /// The same, to be configured further.
     ///
     /// For a list of app clients, or keys that are fetched, begin with
-    /// `Verifier::builder(pool.user_pool(), clients)` or `Verifier::builder(pool.pinned_user_pool(), clients)` instead.
+    /// `Verifier::builder(pool.user_pool(), clients)` or
+    /// `Verifier::builder(pool.pinned_user_pool(), clients)` instead.
     pub fn verifier_builder(&self) -> VerifierBuilder {
         Verifier::builder(self.pinned_user_pool(), AllowedClients::any()).clock(self.clock())
     }
 
-    /// A token of this pool, to be shaped and built. Unshaped it is the client-credentials token of `test-client`, without
-    /// scopes.
+    /// A token of this pool, to be shaped and built. Unshaped it is the client-credentials token of
+    /// `test-client`, without scopes.
     pub fn token(&self) -> TokenBuilder {
         let issuer = self.user_pool.issuers().next().unwrap_or_default();
         TokenBuilder::new(
@@ -142,7 +146,8 @@ impl TestPool {
         )
     }
 
-    /// The claims of this token, for the unit test of a handler: see [`WithClaims`](super::WithClaims).
+    /// The claims of this token, for the unit test of a handler: see
+    /// [`WithClaims`](super::WithClaims).
     ///
     /// There is no way to claims but through verification, so the token is built and verified.
     ///

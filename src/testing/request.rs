@@ -5,10 +5,12 @@ use crate::token::claims::Claims;
 /// Puts claims into a request, as `BearerAuth` does with those of a good token.
 ///
 /// For the unit test of a handler, or of a router whose layers are added elsewhere. Behind a
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) it has no effect: the layer removes claims that it did not make.
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) it has no effect: the layer removes claims that it
+/// did not make.
 ///
-/// A layer forms the response to a refusal. Without one, a handler that returns `Err(AuthError::Forbidden)` responds with 500, and
-/// the [`AuthError`](crate::AuthError) is in the extensions of the response. To see the status, put a layer around the router.
+/// A layer forms the response to a refusal. Without one, a handler that returns
+/// `Err(AuthError::Forbidden)` responds with 500, and the [`AuthError`](crate::AuthError) is in the
+/// extensions of the response. To see the status, put a layer around the router.
 ///
 /// # Examples
 ///

@@ -48,8 +48,8 @@ impl ExpectedAudience {
 
     /// Whether a token with this `aud` may be used here.
     ///
-    /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the client's own id. Neither
-    /// binds it. Anything else does, and must name this service.
+    /// A Cognito access token has no `aud` unless it is bound to a resource, or a trigger adds the
+    /// client's own id. Neither binds it. Anything else does, and must name this service.
     pub(super) fn allows<'a>(
         &self,
         mut audiences: impl Iterator<Item = RawStr<'a>> + Clone,
@@ -74,7 +74,8 @@ impl Default for ExpectedAudience {
     }
 }
 
-/// Any string may be an audience, but one with white space in it is a mistake, such as a line break at its end.
+/// Any string may be an audience, but one with white space in it is a mistake, such as a line break
+/// at its end.
 pub(crate) fn is_audience(name: &str) -> bool {
     (1..=512).contains(&name.len())
         && !name.contains(|character: char| character.is_whitespace() || character.is_control())

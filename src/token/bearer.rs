@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::error::AuthError;
 
-/// The value of the one `Authorization` field, and where the bearer token in it begins. The token is
-/// not yet checked to be token68.
+/// The value of the one `Authorization` field, and where the bearer token in it begins. The token
+/// is not yet checked to be token68.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials<'a> {
     value: &'a HeaderValue,
@@ -25,8 +25,9 @@ pub(crate) struct OwnedCredentials {
 ///
 /// # Errors
 ///
-/// [`AuthError::MultipleCredentials`] for two or more fields, however equal (a proxy and the service might each take
-/// another one); [`AuthError::MalformedCredentials`] for the scheme without a token.
+/// [`AuthError::MultipleCredentials`] for two or more fields, however equal (a proxy and the
+/// service might each take another one); [`AuthError::MalformedCredentials`] for the scheme without
+/// a token.
 #[inline]
 pub(crate) fn credentials(headers: &mut HeaderMap) -> Result<Option<Credentials<'_>>, AuthError> {
     // Nearly always no field comes twice, and that costs no look-up to know.

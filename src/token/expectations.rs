@@ -15,13 +15,14 @@ use crate::{
 
 /// How far `iat` may be in the future.
 ///
-/// The issuer signed it, so a date ahead of ours says that this machine's clock is behind, and every
-/// fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
+/// The issuer signed it, so a date ahead of ours says that this machine's clock is behind, and
+/// every fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
 /// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot tell
 /// an expired token from a valid one.
 const LONGEST_CLOCK_LAG: TimeSpan = TimeSpan::from_secs(24 * 60 * 60);
 
-/// Which of the configured pools. The index is made by [`Expectations::check`] from the list it holds.
+/// Which of the configured pools. The index is made by [`Expectations::check`] from the list it
+/// holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PoolIndex(pub(crate) usize);
 
@@ -66,10 +67,13 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// In this order: those of [`ExpectedDates::check`], which tell a stranger nothing about the configuration;
-    /// [`AuthError::IssuerNotAllowed`], [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
-    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client, [`ClientNotAllowed`](AuthError::ClientNotAllowed),
-    /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and [`SenderConstrained`](AuthError::SenderConstrained).
+    /// In this order: those of [`ExpectedDates::check`], which tell a stranger nothing about the
+    /// configuration; [`AuthError::IssuerNotAllowed`],
+    /// [`TokenUseNotAllowed`](AuthError::TokenUseNotAllowed),
+    /// [`MalformedClaims`](AuthError::MalformedClaims) without an app client,
+    /// [`ClientNotAllowed`](AuthError::ClientNotAllowed),
+    /// [`AudienceNotAllowed`](AuthError::AudienceNotAllowed), and
+    /// [`SenderConstrained`](AuthError::SenderConstrained).
     pub(super) fn check(
         &self,
         members: &Members,
@@ -127,12 +131,13 @@ pub(crate) struct Accepted<'e> {
 impl ExpectedDates {
     /// Whether the token is valid at this time.
     ///
-    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at* `nbf` less leeway.
+    /// A token is expired *at* `exp` plus leeway ("on or after", RFC 7519 §4.1.4), and valid *at*
+    /// `nbf` less leeway.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Expired`], [`NotYetValid`](AuthError::NotYetValid), [`IssuedInFuture`](AuthError::IssuedInFuture) or
-    /// [`TokenTooOld`](AuthError::TokenTooOld).
+    /// [`AuthError::Expired`], [`NotYetValid`](AuthError::NotYetValid),
+    /// [`IssuedInFuture`](AuthError::IssuedInFuture) or [`TokenTooOld`](AuthError::TokenTooOld).
     pub(crate) fn check(&self, times: &Times, now: NumericDate) -> Result<(), AuthError> {
         if now >= times.expires_at.plus(self.leeway) {
             return Err(AuthError::Expired);

@@ -1,4 +1,5 @@
-//! Which members of a payload are read, and what they may look like (RFC 7519 §4.1, and Cognito's own).
+//! Which members of a payload are read, and what they may look like (RFC 7519 §4.1, and Cognito's
+//! own).
 
 use crate::{
     json::{self, JsonString, RawStr, Reader, Span, Steps, Stop, Value},
@@ -19,7 +20,8 @@ pub(super) struct Members {
     pub(super) scope: Option<JsonString>,
     pub(super) groups: Option<Span>,
     audience: Option<Value>,
-    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing that we can check.
+    /// Whether the token is bound to a key or certificate (RFC 7800). What `cnf` says is nothing
+    /// that we can check.
     pub(super) has_cnf: bool,
     pub(super) acr: Option<JsonString>,
     pub(super) authenticated_at: Option<NumericDate>,
@@ -110,7 +112,8 @@ impl Member {
             Some(name) => name,
             None => name.short(&mut buffer)?.as_bytes(),
         };
-        // A pattern of bytes is compiled to a tree of comparisons, one of strings to a list of them.
+        // A pattern of bytes is compiled to a tree of comparisons, one of strings to a list of
+        // them.
         Some(match name {
             b"acr" => Self::Acr,
             b"aud" => Self::Audience,

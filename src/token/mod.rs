@@ -1,4 +1,5 @@
-//! From an `Authorization` field to claims: one file per step, in the order in which a token passes them.
+//! From an `Authorization` field to claims: one file per step, in the order in which a token passes
+//! them.
 
 pub(crate) mod audience;
 pub(crate) mod bearer;

@@ -16,8 +16,9 @@ const LONGEST_NUMBER: usize = 64;
 
 /// A point in time, in nanoseconds since the epoch.
 ///
-/// Dates of the years 1 to 9999 are accepted, and saturate in the years 1677 and 2262. So every sum of a date and a duration is
-/// a date, and every date is a `SystemTime` on every platform: nothing can overflow, wrap or panic.
+/// Dates of the years 1 to 9999 are accepted, and saturate in the years 1677 and 2262. So every sum
+/// of a date and a duration is a date, and every date is a `SystemTime` on every platform: nothing
+/// can overflow, wrap or panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(i64);
 
@@ -85,7 +86,8 @@ impl NumericDate {
         reason = "a float cast saturates, which is what a date does, and the bounds are exact as floats"
     )]
     pub(crate) fn from_number(written: &[u8]) -> Option<Self> {
-        // The date of a token has ten digits. Converting thousands of them costs as many nanoseconds.
+        // The date of a token has ten digits. Converting thousands of them costs as many
+        // nanoseconds.
         if written.len() > LONGEST_NUMBER {
             return None;
         }

@@ -33,9 +33,9 @@ const LONGEST_FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Configures a [`Verifier`].
 ///
-/// Only the pool and its allowed clients have to be given; the rest has defaults that fit a service in AWS. The order of the
-/// calls does not matter. `add_pool`, `accept_audience`, `require_audience` and `check` add to what was said before; every
-/// other method replaces it.
+/// Only the pool and its allowed clients have to be given; the rest has defaults that fit a service
+/// in AWS. The order of the calls does not matter. `add_pool`, `accept_audience`,
+/// `require_audience` and `check` add to what was said before; every other method replaces it.
 ///
 /// # Examples
 ///
@@ -109,16 +109,17 @@ impl VerifierBuilder {
 
     /// Also trusts this pool. Each call adds one.
     ///
-    /// A token belongs to the pool whose issuer it names, byte for byte. It must be signed by that pool's keys and be issued to
-    /// one of that pool's clients. What its scopes may grant is up to
+    /// A token belongs to the pool whose issuer it names, byte for byte. It must be signed by that
+    /// pool's keys and be issued to one of that pool's clients. What its scopes may grant is up to
     /// [`UserPool::with_resource_servers`](crate::UserPool::with_resource_servers).
     pub fn add_pool(mut self, pool: UserPool, clients: AllowedClients) -> Self {
         self.pools.others.push(TrustedPool { pool, clients });
         self
     }
 
-    /// Accepts these kinds of token and no others. It replaces the default, which is [`TokenUse::Access`] alone: what callers
-    /// present to a service. An ID token is for the app client itself, and carries no scopes.
+    /// Accepts these kinds of token and no others. It replaces the default, which is
+    /// [`TokenUse::Access`] alone: what callers present to a service. An ID token is for the app
+    /// client itself, and carries no scopes.
     ///
     /// Where both are accepted, [`Claims::token_use`] tells them apart.
     ///
@@ -141,10 +142,11 @@ impl VerifierBuilder {
         self
     }
 
-    /// Accepts tokens that are bound to this service under this name, as it is in their `aud`. Each call adds a name.
+    /// Accepts tokens that are bound to this service under this name, as it is in their `aud`. Each
+    /// call adds a name.
     ///
-    /// Cognito's access tokens have no `aud` unless the caller asked for one: with `resource` at sign-in (RFC 8707), or by token
-    /// exchange (RFC 8693). So there are three cases:
+    /// Cognito's access tokens have no `aud` unless the caller asked for one: with `resource` at
+    /// sign-in (RFC 8707), or by token exchange (RFC 8693). So there are three cases:
     ///
     /// | `aud` | by default | with `accept_audience` | with [`require_audience`](Self::require_audience) |
     /// | --- | --- | --- | --- |
@@ -153,27 +155,31 @@ impl VerifierBuilder {
     /// | names this service | – | accepted | accepted |
     /// | anything else | rejected | rejected | rejected |
     ///
-    /// A token that names another resource is rejected even if it names its own client beside it (RFC 7519 §4.1.3).
+    /// A token that names another resource is rejected even if it names its own client beside it
+    /// (RFC 7519 §4.1.3).
     ///
-    /// The layers of a [`ResourceMetadata`](crate::ResourceMetadata) accept its resource by themselves.
+    /// The layers of a [`ResourceMetadata`](crate::ResourceMetadata) accept its resource by
+    /// themselves.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.accept(audience.into());
         self
     }
 
-    /// Rejects every token that is not bound to this service, and accepts those that are bound to it under this name. Each call
-    /// adds a name; with names from [`accept_audience`](Self::accept_audience), one of all of them must be in `aud`.
+    /// Rejects every token that is not bound to this service, and accepts those that are bound to
+    /// it under this name. Each call adds a name; with names from
+    /// [`accept_audience`](Self::accept_audience), one of all of them must be in `aud`.
     ///
-    /// The specification of the Model Context Protocol demands this of a server. It is wrong for a service that is called with
-    /// client credentials: Cognito does not bind those to a resource, so they would all be rejected. So would ID tokens, whose
-    /// `aud` is their app client.
+    /// The specification of the Model Context Protocol demands this of a server. It is wrong for a
+    /// service that is called with client credentials: Cognito does not bind those to a resource,
+    /// so they would all be rejected. So would ID tokens, whose `aud` is their app client.
     pub fn require_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.require(audience.into());
         self
     }
 
-    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from `nbf`. `iat` may be
-    /// a day in the future, whatever the leeway: a clock that is behind must not reject every fresh token.
+    /// How far this machine's clock and the issuer's may be apart: added to `exp`, taken from
+    /// `nbf`. `iat` may be a day in the future, whatever the leeway: a clock that is behind must
+    /// not reject every fresh token.
     ///
     /// The default is 10 seconds; at most 5 minutes are accepted.
     pub fn leeway(mut self, leeway: Duration) -> Self {
@@ -181,27 +187,29 @@ impl VerifierBuilder {
         self
     }
 
-    /// Refuses tokens that were issued longer ago than this, however long they live, and tokens that do not say when. Off by
-    /// default.
+    /// Refuses tokens that were issued longer ago than this, however long they live, and tokens
+    /// that do not say when. Off by default.
     pub fn max_token_age(mut self, age: Duration) -> Self {
         self.max_token_age = Some(age);
         self
     }
 
-    /// Refuses longer tokens before anything else is done with them. In bytes; the default is 16 KiB, and 1 byte to 1 MiB is
-    /// accepted.
+    /// Refuses longer tokens before anything else is done with them. In bytes; the default is 16
+    /// KiB, and 1 byte to 1 MiB is accepted.
     ///
-    /// A pre token generation trigger can make tokens large. Most HTTP servers limit all headers together to 16 KiB or less.
+    /// A pre token generation trigger can make tokens large. Most HTTP servers limit all headers
+    /// together to 16 KiB or less.
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
         self
     }
 
-    /// Your own check, for what configuration cannot say: a list of leaked clients, a tenant's rule. Each call adds one. A
-    /// token must pass them all; they are called in the order in which they were added, until one denies.
+    /// Your own check, for what configuration cannot say: a list of leaked clients, a tenant's
+    /// rule. Each call adds one. A token must pass them all; they are called in the order in which
+    /// they were added, until one denies.
     ///
-    /// It is called after the signature and before scopes, on every request, also for a token that was seen before. It must
-    /// be quick and must not block.
+    /// It is called after the signature and before scopes, on every request, also for a token that
+    /// was seen before. It must be quick and must not block.
     pub fn check(
         mut self,
         check: impl Fn(&Claims) -> Result<(), Denied> + Send + Sync + 'static,
@@ -212,9 +220,9 @@ impl VerifierBuilder {
 
     /// After this time a request causes the keys to be fetched again, while the old ones serve.
     ///
-    /// The default is 1 hour. Up to a tenth of it is taken off at random, so that a fleet does not refresh at once;
-    /// `Cache-Control: max-age` can shorten it to 5 minutes. This is how long a withdrawn key works at the most, as long as the
-    /// endpoint can be reached.
+    /// The default is 1 hour. Up to a tenth of it is taken off at random, so that a fleet does not
+    /// refresh at once; `Cache-Control: max-age` can shorten it to 5 minutes. This is how long a
+    /// withdrawn key works at the most, as long as the endpoint can be reached.
     pub fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = age;
         self
@@ -222,18 +230,19 @@ impl VerifierBuilder {
 
     /// Keys that could not be refreshed for this long are no longer used: every request gets 503.
     ///
-    /// The default is 24 hours. It is how long an outage of the endpoint is survived, and also how long a withdrawn key works
-    /// for an attacker who can keep this service from reaching the endpoint.
+    /// The default is 24 hours. It is how long an outage of the endpoint is survived, and also how
+    /// long a withdrawn key works for an attacker who can keep this service from reaching the
+    /// endpoint.
     pub fn expire_after(mut self, age: Duration) -> Self {
         self.expire_after = age;
         self
     }
 
-    /// How often tokens with unknown `kid`s may cause a fetch, once two in a row have. A new key works within this time of its
-    /// publication, no matter who asked for it before.
+    /// How often tokens with unknown `kid`s may cause a fetch, once two in a row have. A new key
+    /// works within this time of its publication, no matter who asked for it before.
     ///
-    /// It is also how long a `kid` is rejected without another look after the issuer was found not to have it, and the
-    /// longest back-off of an attempt that a request needs.
+    /// It is also how long a `kid` is rejected without another look after the issuer was found not
+    /// to have it, and the longest back-off of an attempt that a request needs.
     ///
     /// The default is 10 seconds; less than 1 second is refused.
     pub fn unknown_kid_interval(mut self, interval: Duration) -> Self {
@@ -241,11 +250,12 @@ impl VerifierBuilder {
         self
     }
 
-    /// The longest a fetch may take, and so the longest a request may wait for one: name resolution, TCP, TLS and the
-    /// response together. The default is 5 seconds; at most 60 seconds are accepted.
+    /// The longest a fetch may take, and so the longest a request may wait for one: name
+    /// resolution, TCP, TLS and the response together. The default is 5 seconds; at most 60 seconds
+    /// are accepted.
     ///
-    /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal share of that, so that
-    /// one that does not answer leaves time for the next.
+    /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal
+    /// share of that, so that one that does not answer leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self
@@ -273,13 +283,16 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// 1. [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside the bounds named above.
+    /// 1. [`ConfigError::OutOfRange`] and [`ConfigError::DurationOrder`] for settings outside the
+    ///    bounds named above.
     /// 2. [`ConfigError::EmptyList`] if no token use is accepted.
-    /// 3. [`ConfigError::InvalidAudience`] if an audience is empty, too long, or has white space or control characters in it.
+    /// 3. [`ConfigError::InvalidAudience`] if an audience is empty, too long, or has white space or
+    ///    control characters in it.
     /// 4. [`ConfigError::IssuerTwice`] if two pools share an issuer.
     /// 5. [`ConfigError::NoFetcher`] if keys would have to be fetched and nothing can.
-    /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is https, this machine has no CA
-    ///    certificates, and the pool has neither seeded nor pinned keys.
+    /// 6. [`ConfigError::HttpClient`] if the default fetcher cannot be set up: the JWKS URL is
+    ///    https, this machine has no CA certificates, and the pool has neither seeded nor pinned
+    ///    keys.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         self.check_bounds()?;
         metrics::describe();
@@ -390,8 +403,8 @@ impl VerifierBuilder {
         Ok(())
     }
 
-    /// One source per JWKS URL, so that pools behind one endpoint do not fetch it twice. A pool with its own keys has its
-    /// own.
+    /// One source per JWKS URL, so that pools behind one endpoint do not fetch it twice. A pool
+    /// with its own keys has its own.
     fn sources(&self, clock: &Arc<dyn Clock>) -> Result<PerPool<Arc<KeySource>>, ConfigError> {
         let mut fetching: Vec<Arc<KeySource>> = Vec::new();
         self.pools.try_map(|trusted| {

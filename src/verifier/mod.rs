@@ -33,11 +33,11 @@ use crate::{
 
 /// Verifies access tokens of one or more user pools.
 ///
-/// It fetches and keeps the keys. A clone is one reference count and shares them, so build one per process and clone it
-/// into every layer and route.
+/// It fetches and keeps the keys. A clone is one reference count and shares them, so build one per
+/// process and clone it into every layer and route.
 ///
-/// In front of HTTP routes use [`layer`](Self::layer). Where tokens come another way (a queue, a WebSocket's first message,
-/// gRPC metadata), use [`verify`](Self::verify).
+/// In front of HTTP routes use [`layer`](Self::layer). Where tokens come another way (a queue, a
+/// WebSocket's first message, gRPC metadata), use [`verify`](Self::verify).
 ///
 /// # Examples
 ///
@@ -79,17 +79,20 @@ pub(crate) enum VerifyProgress {
 }
 
 impl Verifier {
-    /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::add_pool`] adds others.
+    /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::add_pool`] adds
+    /// others.
     pub fn builder(pool: UserPool, clients: AllowedClients) -> VerifierBuilder {
         VerifierBuilder::new(pool, clients)
     }
 
     /// Verifies a compact token, without `Bearer`.
     ///
-    /// Once the signature has verified, `client_id` is recorded in the current `tracing` span, if that declares such a field.
+    /// Once the signature has verified, `client_id` is recorded in the current `tracing` span, if
+    /// that declares such a field.
     ///
-    /// It waits only if a key has to be fetched, and then no longer than `fetch_timeout`. It must be called within a tokio
-    /// runtime whose timer is enabled. Dropping it does not cancel the fetch, which others may be waiting for.
+    /// It waits only if a key has to be fetched, and then no longer than `fetch_timeout`. It must
+    /// be called within a tokio runtime whose timer is enabled. Dropping it does not cancel the
+    /// fetch, which others may be waiting for.
     ///
     /// # Errors
     ///
@@ -107,9 +110,11 @@ impl Verifier {
         }
     }
 
-    /// Verifies a compact token if that is possible without waiting, which it is whenever its key is in memory.
+    /// Verifies a compact token if that is possible without waiting, which it is whenever its key
+    /// is in memory.
     ///
-    /// `None` means that a key has to be fetched. The fetch has been started, if there is a tokio runtime to do it in.
+    /// `None` means that a key has to be fetched. The fetch has been started, if there is a tokio
+    /// runtime to do it in.
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<Claims, AuthError>> {
         match self.verify_now(token.as_bytes()) {
@@ -121,16 +126,19 @@ impl Verifier {
 
     /// Fetches the keys of every pool now, all at once, unless they are fresh.
     ///
-    /// It is optional: the first request does the same. Call it at start-up to learn of a wrong pool id or a closed network
-    /// before the first request, and decide whether to start regardless: the verifier recovers by itself. It takes no longer
-    /// than `fetch_timeout`, however many pools there are.
+    /// It is optional: the first request does the same. Call it at start-up to learn of a wrong
+    /// pool id or a closed network before the first request, and decide whether to start
+    /// regardless: the verifier recovers by itself. It takes no longer than `fetch_timeout`,
+    /// however many pools there are.
     ///
     /// # Errors
     ///
-    /// The [`FetchError`] of the first pool whose keys could not be fetched. The others have been fetched nevertheless, so with
-    /// several pools an error need not keep the service from starting; see [`is_ready`](Self::is_ready).
+    /// The [`FetchError`] of the first pool whose keys could not be fetched. The others have been
+    /// fetched nevertheless, so with several pools an error need not keep the service from
+    /// starting; see [`is_ready`](Self::is_ready).
     pub async fn warm_up(&self) -> Result<(), FetchError> {
-        // Each fetch runs in a separate task, so what is started here goes on while another one is waited for.
+        // Each fetch runs in a separate task, so what is started here goes on while another one is
+        // waited for.
         let mut started = Vec::new();
         for source in self.shared.sources.iter() {
             started.push((source, source.warm_up()));
@@ -145,12 +153,15 @@ impl Verifier {
         outcome
     }
 
-    /// Whether this verifier can serve: whether the keys of at least one pool are usable. It is what a readiness probe asks.
+    /// Whether this verifier can serve: whether the keys of at least one pool are usable. It is
+    /// what a readiness probe asks.
     ///
-    /// One pool whose endpoint is down must not take the service from the callers of the others. A service that is of no use
-    /// without a certain pool asks for that pool in [`key_statuses`](Self::key_statuses).
+    /// One pool whose endpoint is down must not take the service from the callers of the others. A
+    /// service that is of no use without a certain pool asks for that pool in
+    /// [`key_statuses`](Self::key_statuses).
     ///
-    /// Only requests cause fetches, so a process that gets no request before it is ready must call [`warm_up`](Self::warm_up).
+    /// Only requests cause fetches, so a process that gets no request before it is ready must call
+    /// [`warm_up`](Self::warm_up).
     ///
     /// # Examples
     ///
@@ -195,8 +206,8 @@ impl Verifier {
             .collect()
     }
 
-    /// This verifier with another audience. It shares the keys, and has its own token cache: a cached token is not asked
-    /// for its audience again.
+    /// This verifier with another audience. It shares the keys, and has its own token cache: a
+    /// cached token is not asked for its audience again.
     pub(crate) fn with_audience(&self, change: impl FnOnce(&mut ExpectedAudience)) -> Self {
         let shared = &*self.shared;
         let mut expectations = shared.expectations.clone();
@@ -220,7 +231,8 @@ impl Verifier {
         self.shared.setup_warnings.report_only();
     }
 
-    /// Logs once, where metadata tells clients how to get tokens, that tokens of any client and for any service are accepted.
+    /// Logs once, where metadata tells clients how to get tokens, that tokens of any client and for
+    /// any service are accepted.
     pub(crate) fn warn_of_open_clients(&self) {
         let Shared {
             setup_warnings,
@@ -233,10 +245,11 @@ impl Verifier {
         }
     }
 
-    /// Sets the gauges of each pool's keys, such as their age, to what they are now. Does nothing without the feature
-    /// `metrics`.
+    /// Sets the gauges of each pool's keys, such as their age, to what they are now. Does nothing
+    /// without the feature `metrics`.
     ///
-    /// Nothing does that by itself as time passes, so call it first in the handler that answers a scrape.
+    /// Nothing does that by itself as time passes, so call it first in the handler that answers a
+    /// scrape.
     pub fn record_key_metrics(&self) {
         for source in self.shared.sources.iter() {
             source.record_metrics();
@@ -264,8 +277,8 @@ impl Verifier {
         self.look_up_and_verify(token, now, |source, kid| source.lookup(kid, now))
     }
 
-    /// The same after a wait, which may not be the last. The token is parsed again: time has passed, and nothing borrowed
-    /// outlives a wait.
+    /// The same after a wait, which may not be the last. The token is parsed again: time has
+    /// passed, and nothing borrowed outlives a wait.
     pub(crate) fn verify_after(
         &self,
         token: &[u8],
@@ -306,7 +319,8 @@ impl Verifier {
         }
     }
 
-    /// Revalidates a cached token: everything except the bytes and their signature is checked again.
+    /// Revalidates a cached token: everything except the bytes and their signature is checked
+    /// again.
     #[inline]
     fn look_in_cache(&self, token: &[u8], unix_nanos: i64) -> Option<Result<Claims, AuthError>> {
         let known = self.shared.tokens.get(token)?;
@@ -345,7 +359,8 @@ impl Verifier {
         unix_nanos: i64,
     ) -> Result<ExpectedClaims<'t, '_>, AuthError> {
         let jws = CompactJws::parse(token, signature).map_err(|refused| match refused {
-            // Whatever decodes is token68. Only what does not can be something else, and a malformed request with it.
+            // Whatever decodes is token68. Only what does not can be something else, and a
+            // malformed request with it.
             AuthError::MalformedToken if !bearer::is_token68(token) => {
                 AuthError::MalformedCredentials
             }
@@ -373,8 +388,8 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// What is done with every token whose signature has verified: the current span gets the caller, and the
-    /// service's own checks have a say.
+    /// What is done with every token whose signature has verified: the current span gets the
+    /// caller, and the service's own checks have a say.
     #[inline]
     fn run_check(&self, claims: Claims) -> Result<Claims, AuthError> {
         name_caller(&claims);
@@ -390,8 +405,8 @@ impl Verifier {
     }
 }
 
-/// Records the app client in the current span, if that declares a field for it. Claims are those of a verified token, so
-/// a caller cannot choose the name.
+/// Records the app client in the current span, if that declares a field for it. Claims are those of
+/// a verified token, so a caller cannot choose the name.
 #[inline]
 fn name_caller(claims: &Claims) {
     // To ask for the span would cost more than all that is left to do.

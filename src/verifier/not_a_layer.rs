@@ -6,8 +6,8 @@ use tower_layer::Layer;
 
 use super::Verifier;
 
-/// No type implements it, and no other crate can name it, so a verifier is a layer around no service. It is only there for its
-/// message.
+/// No type implements it, and no other crate can name it, so a verifier is a layer around no
+/// service. It is only there for its message.
 #[diagnostic::on_unimplemented(
     message = "a `Verifier` is not a layer, it makes one",
     label = "write `verifier.layer()`"

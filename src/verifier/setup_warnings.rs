@@ -1,7 +1,8 @@
 //! Tells the operator of rejected tokens that look like a wrong setting, at the default log level.
 //!
-//! Nothing here is reached by a token that is accepted. Anyone can send a token, so each reason is logged once an hour at most,
-//! and what the log shows of a token is its kind and, if it has the form that Cognito writes, its issuer.
+//! Nothing here is reached by a token that is accepted. Anyone can send a token, so each reason is
+//! logged once an hour at most, and what the log shows of a token is its kind and, if it has the
+//! form that Cognito writes, its issuer.
 
 use std::{
     sync::{
@@ -108,7 +109,8 @@ impl Setting {
 }
 
 impl SetupWarnings {
-    /// Logs the first rejected token of each setting, and then one an hour, with the number of those in between.
+    /// Logs the first rejected token of each setting, and then one an hour, with the number of
+    /// those in between.
     #[cold]
     pub(super) fn token_rejected(
         &self,
@@ -133,8 +135,8 @@ impl SetupWarnings {
         );
     }
 
-    /// How many there have been, if it is time to log them. A flood must not queue for the lock, so what finds it taken is not
-    /// counted.
+    /// How many there have been, if it is time to log them. A flood must not queue for the lock, so
+    /// what finds it taken is not counted.
     fn count(&self, setting: Setting, now: &Moment) -> Option<u64> {
         let mut rejected = self.rejected.get(setting as usize)?.try_lock().ok()?;
         rejected.count = rejected.count.saturating_add(1);

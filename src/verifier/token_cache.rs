@@ -1,8 +1,9 @@
 //! Tokens that were verified a moment ago.
 //!
-//! A hit is exactly equivalent to verifying again, because everything that could make the answer differ is looked at
-//! again: the dates, the service's own check, the generation of the keys and whether they may still be used. What is not
-//! looked at again is a function of the token's bytes and the configuration, and the bytes are compared whole.
+//! A hit is exactly equivalent to verifying again, because everything that could make the answer
+//! differ is looked at again: the dates, the service's own check, the generation of the keys and
+//! whether they may still be used. What is not looked at again is a function of the token's bytes
+//! and the configuration, and the bytes are compared whole.
 
 use std::hash::{Hash, Hasher};
 
@@ -17,13 +18,14 @@ use crate::{
 /// 8 MiB.
 const DEFAULT_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// What an entry costs beside the token and its claims: the table's slot, its links and the allocations' headers.
+/// What an entry costs beside the token and its claims: the table's slot, its links and the
+/// allocations' headers.
 const ENTRY_OVERHEAD: usize = 128;
 
 /// How much memory verified tokens may take.
 ///
-/// A caller sends the same token for as long as it lives. The cache spares the RSA verification of all but the first
-/// request, and gives the same answers as without it. It is on by default.
+/// A caller sends the same token for as long as it lives. The cache spares the RSA verification of
+/// all but the first request, and gives the same answers as without it. It is on by default.
 ///
 /// # Examples
 ///
@@ -125,8 +127,9 @@ struct Token(Box<[u8]>);
 /// A token to look up.
 struct Seen<'a>(&'a [u8]);
 
-/// Only the end of the signature is hashed. A stranger cannot choose it: every token in the cache carries a signature that
-/// verified, so its bytes are as good as random. The hash decides where to look, and equality whether it was found.
+/// Only the end of the signature is hashed. A stranger cannot choose it: every token in the cache
+/// carries a signature that verified, so its bytes are as good as random. The hash decides where to
+/// look, and equality whether it was found.
 #[inline]
 fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
     let Some((rest, last)) = token.split_last_chunk::<16>() else {

@@ -1,6 +1,7 @@
 //! How many allocations a request costs: the figure of speed that is the same on every machine.
 //!
-//! A bound that fails here is a cost that was added to every request. Lower it when the count falls.
+//! A bound that fails here is a cost that was added to every request. Lower it when the count
+//! falls.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -184,7 +185,8 @@ fn counting_a_token_seen_before_costs_no_allocation() {
     assert_eq!(recorder.0.into_inner(), 4);
 }
 
-/// Inside a subscriber that does not want the event, in a span that does not ask for the caller's name.
+/// Inside a subscriber that does not want the event, in a span that does not ask for the caller's
+/// name.
 #[test]
 fn tracing_costs_a_token_seen_before_no_allocation() {
     let pool = TestPool::new();

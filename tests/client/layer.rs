@@ -446,7 +446,8 @@ async fn a_withdrawn_signing_key_is_not_seen_by_the_callers_of_a_guarded_service
     let _new_kid = issuer.rotate();
     assert!(issuer.withdraw(&old_kid));
 
-    // The service never saw the old key, so the token that was signed with it is refused, and replaced.
+    // The service never saw the old key, so the token that was signed with it is refused, and
+    // replaced.
     let layer = caller
         .layer(ORIGIN)
         .unwrap()

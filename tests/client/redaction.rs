@@ -1,4 +1,5 @@
-//! Neither secret nor token gets into a log. One test, since it takes over the process's subscriber.
+//! Neither secret nor token gets into a log. One test, since it takes over the process's
+//! subscriber.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

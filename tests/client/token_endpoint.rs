@@ -130,7 +130,8 @@ async fn an_outage_across_the_renewal_is_not_seen_by_callers() {
         .endpoint(Endpoint::Token)
         .fail_with(StatusCode::SERVICE_UNAVAILABLE);
     clock.advance(24 * HOUR * 9 / 10);
-    // Time passes in steps, since the back-off begins when the client, and not the issuer, is done with a request.
+    // Time passes in steps, since the back-off begins when the client, and not the issuer, is done
+    // with a request.
     while issuer.requests(Endpoint::Token) < 5 {
         assert_eq!(token(&caller).await.unwrap(), first);
         clock.advance(Duration::from_millis(1));
@@ -189,7 +190,8 @@ async fn an_outage_beyond_the_end_is_an_error_by_kind() {
         assert!(error.is_temporary());
         clock.advance(19 * SECOND);
     }
-    // Throttled for 20 s and the back-off: at least 2 s after four failures in a row, though 19 s are over.
+    // Throttled for 20 s and the back-off: at least 2 s after four failures in a row, though 19 s
+    // are over.
     endpoint.recover();
     assert!(caller.token().await.is_err());
     clock.advance(SECOND + 8 * SECOND);
@@ -197,7 +199,8 @@ async fn an_outage_beyond_the_end_is_an_error_by_kind() {
     assert_eq!(issuer.requests(Endpoint::Token), requests + 1);
 }
 
-/// The clock is years behind the system's, so a date in its near future has long passed for the system.
+/// The clock is years behind the system's, so a date in its near future has long passed for the
+/// system.
 #[tokio::test]
 async fn a_retry_after_that_is_a_date_counts_from_the_clock_that_was_given() {
     let clock = ManualClock::new();

@@ -1,4 +1,5 @@
-//! The examples, called the way their readers call them. Packages in `examples/` have their own tests.
+//! The examples, called the way their readers call them. Packages in `examples/` have their own
+//! tests.
 
 #![allow(
     clippy::indexing_slicing,

@@ -1,4 +1,5 @@
-//! How old the keys are, when clocks disagree: the larger of what both say, so that a doubt is settled by a refresh.
+//! How old the keys are, when clocks disagree: the larger of what both say, so that a doubt is
+//! settled by a refresh.
 
 use std::time::{Duration, SystemTime};
 

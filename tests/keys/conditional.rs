@@ -1,4 +1,5 @@
-//! What the endpoint's header fields may change: `Cache-Control: max-age`, `ETag` and 304 (RFC 9111, RFC 9110).
+//! What the endpoint's header fields may change: `Cache-Control: max-age`, `ETag` and 304 (RFC
+//! 9111, RFC 9110).
 
 use std::time::Duration;
 
@@ -64,7 +65,8 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
         assert_eq!(status.kids().count(), 2);
         assert!(rig.verifier.try_verify(&seen).unwrap().is_ok());
     }
-    // A new name for the same keys replaces the old one; none is remembered for a set that came without.
+    // A new name for the same keys replaces the old one; none is remembered for a set that came
+    // without.
     rig.advance(HOUR);
     rig.fetcher
         .respond(JwksResponse::not_modified().with_etag("\"2\""));

@@ -1,5 +1,5 @@
-//! The default fetcher against an endpoint that misbehaves at the level of TCP: each case ends within bounded time, leaves
-//! the keys as they were, and says what happened.
+//! The default fetcher against an endpoint that misbehaves at the level of TCP: each case ends
+//! within bounded time, leaves the keys as they were, and says what happened.
 
 #![allow(
     clippy::expect_used,
@@ -396,7 +396,8 @@ async fn a_byte_more_than_is_accepted_is_too_much() {
     assert_eq!(refresh(&larger).await, Err(FetchError::TooLarge));
 }
 
-/// The good set, as a gzip member of one stored block (RFC 1952, RFC 1951 §3.2.4): who unpacks it would take it.
+/// The good set, as a gzip member of one stored block (RFC 1952, RFC 1951 §3.2.4): who unpacks it
+/// would take it.
 fn gzip(document: &[u8]) -> Vec<u8> {
     let crc = document.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
@@ -501,7 +502,8 @@ async fn what_is_not_http_is_not_a_response() {
     }
 }
 
-/// The pool's clock is years behind the system's, so a date in its near future has long passed for the system.
+/// The pool's clock is years behind the system's, so a date in its near future has long passed for
+/// the system.
 #[tokio::test]
 async fn a_retry_after_that_is_a_date_counts_from_the_clock_that_was_given() {
     let now = TestPool::new().clock().now();

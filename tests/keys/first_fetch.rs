@@ -113,7 +113,8 @@ async fn a_request_waits_no_longer_than_the_fetch_may_take() {
     assert_eq!(rig.last_error(), Some(FetchError::Timeout));
 }
 
-/// As many requests as come wait for the first keys, because nothing tells a stranger from a good caller yet.
+/// As many requests as come wait for the first keys, because nothing tells a stranger from a good
+/// caller yet.
 #[tokio::test(start_paused = true)]
 async fn strangers_who_wait_for_the_first_keys_take_no_place_from_a_good_caller() {
     let rig = Rig::new();

@@ -168,7 +168,8 @@ async fn strangers_do_not_use_up_what_the_scheduled_refresh_needs() {
         let _ = rig.verify(&forger.token(&format!("kid-{number}"))).await;
     }
     rig.assert_calls(1 + 2);
-    // Those looked at the endpoint, so the keys are fresh from here. The budget is empty as the hour is over.
+    // Those looked at the endpoint, so the keys are fresh from here. The budget is empty as the
+    // hour is over.
     rig.advance(HOUR - SECOND);
     for number in 3..6 {
         let _ = rig.verify(&forger.token(&format!("kid-{number}"))).await;

@@ -1,5 +1,5 @@
-//! Which class of answer a good token gets while others do what they like: 401 only if the issuer is known not to have its key.
-//! A wrong 401 makes a caller throw the token away and buy another.
+//! Which class of answer a good token gets while others do what they like: 401 only if the issuer
+//! is known not to have its key. A wrong 401 makes a caller throw the token away and buy another.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ fn publish_the_new_key(rig: &Rig) {
     rig.fetcher.always_respond(keys);
 }
 
-/// Seconds until a good token of the new key is accepted, with one request a second, and the statuses until then.
+/// Seconds until a good token of the new key is accepted, with one request a second, and the
+/// statuses until then.
 async fn accepted_after(rig: &Rig) -> (u64, Vec<StatusCode>) {
     let good = rig.token_by(Key::Unpublished);
     let mut statuses = Vec::new();

@@ -1,5 +1,5 @@
-//! Which entries of a JWK Set are used, against jsonwebtoken's JWK types, which read every member: on the seven members that
-//! count both agree, and the others change nothing.
+//! Which entries of a JWK Set are used, against jsonwebtoken's JWK types, which read every member:
+//! on the seven members that count both agree, and the others change nothing.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -1,7 +1,7 @@
 //! Responses that arrive after their fetch was abandoned.
 //!
-//! A fetch holds its place for twice the fetch timeout by the verifier's clock, in case the timer that should end it stands
-//! still. In these tests it does: only the verifier's clock moves.
+//! A fetch holds its place for twice the fetch timeout by the verifier's clock, in case the timer
+//! that should end it stands still. In these tests it does: only the verifier's clock moves.
 
 use std::time::Duration;
 
@@ -76,7 +76,8 @@ async fn what_is_not_modified_is_what_the_request_asked_about() {
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));
     let token = rig.token();
 
-    // Two requests about "a" are on their way. The first brings other keys, the second says that "a" is current.
+    // Two requests about "a" are on their way. The first brings other keys, the second says that
+    // "a" is current.
     rig.advance(HOUR);
     let other = rig.fetcher.hold(rig.keys_of([Key::Id]).with_etag("\"b\""));
     assert!(rig.verifier.try_verify(&token).unwrap().is_ok());

@@ -1,4 +1,5 @@
-//! What is logged: one event per fetch, one per change of state, and nothing above debug for a refused request.
+//! What is logged: one event per fetch, one per change of state, and nothing above debug for a
+//! refused request.
 
 use std::{
     collections::BTreeMap,

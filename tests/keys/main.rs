@@ -1,5 +1,5 @@
-//! Where keys come from, how long they are used, and what happens when they are unavailable: against a scripted endpoint, on
-//! a clock that only the test moves.
+//! Where keys come from, how long they are used, and what happens when they are unavailable:
+//! against a scripted endpoint, on a clock that only the test moves.
 
 #![allow(
     clippy::expect_used,

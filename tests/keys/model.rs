@@ -1,5 +1,6 @@
-//! Random sequences of requests, clock moves and endpoint behaviours, beside a model that only knows what the endpoint said
-//! and when. Fetches overlap, come late, fail, hang, and never get to run.
+//! Random sequences of requests, clock moves and endpoint behaviours, beside a model that only
+//! knows what the endpoint said and when. Fetches overlap, come late, fail, hang, and never get to
+//! run.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -363,7 +364,8 @@ impl World {
         self.fetcher.endpoint().fetches.clone()
     }
 
-    /// What the verifier must have by now: the set that the latest fetch brought, unless it is too old.
+    /// What the verifier must have by now: the set that the latest fetch brought, unless it is too
+    /// old.
     fn current(&self) -> Option<Vec<String>> {
         let now = self.fetcher.now();
         self.fetches()
@@ -487,8 +489,8 @@ impl World {
         self.has_stalled = true;
     }
 
-    /// Whether a request with a known kid may have to wait: refreshes did not get to run, and the keys are much older than
-    /// they should be.
+    /// Whether a request with a known kid may have to wait: refreshes did not get to run, and the
+    /// keys are much older than they should be.
     fn may_be_overdue(&self) -> bool {
         let age = self.verifier.key_status().age();
         self.has_stalled && age.is_some_and(|age| age >= HOUR * 3 / 2)
@@ -589,8 +591,8 @@ impl World {
         }
     }
 
-    /// The rule: the issuer was asked after the request came, or was asked for this very kid within the last interval, and
-    /// does not have it; or it was withdrawn.
+    /// The rule: the issuer was asked after the request came, or was asked for this very kid within
+    /// the last interval, and does not have it; or it was withdrawn.
     fn is_known_to_be_missing(&self, kid: &str, fetches_before: usize) -> bool {
         let now = self.fetcher.now();
         let fetches = self.fetches();
@@ -630,7 +632,8 @@ impl World {
                 _ => failures = 0,
             }
         }
-        // A bucket of two that refills with one per interval: the third comes no earlier than an interval after the first.
+        // A bucket of two that refills with one per interval: the third comes no earlier than an
+        // interval after the first.
         let for_unknown_kids = fetches
             .iter()
             .filter(|fetch| fetch.for_unknown_kid)
@@ -642,8 +645,8 @@ impl World {
         }
     }
 
-    /// Nothing that has happened keeps good keys from working for longer than the interval, once the endpoint is well and what
-    /// hangs is over.
+    /// Nothing that has happened keeps good keys from working for longer than the interval, once
+    /// the endpoint is well and what hangs is over.
     async fn recovers(&mut self) {
         self.step(&Step::Endpoint(Behaviour::Publish {
             keys: KEYS.to_vec(),

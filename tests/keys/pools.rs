@@ -178,7 +178,8 @@ fn three_pools() -> ([TestPool; 3], Endpoints, Verifier) {
     (pools, endpoints, verifier)
 }
 
-/// The token cache keeps which pool a token is of, and a pool's generation of keys says nothing of another pool's.
+/// The token cache keeps which pool a token is of, and a pool's generation of keys says nothing of
+/// another pool's.
 #[tokio::test(start_paused = true)]
 async fn a_seen_token_stops_working_when_its_own_pool_withdraws_its_key() {
     for withdrawn in 0..3 {

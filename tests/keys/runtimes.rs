@@ -83,8 +83,8 @@ fn a_runtime_that_is_dropped_in_the_middle_of_a_fetch_frees_the_slot() {
     assert!(runtime().block_on(rig.verify(&rig.token())).is_ok());
 }
 
-/// A synchronous program that calls `block_on` for each token: what a served request leaves behind runs only in the next
-/// call that waits.
+/// A synchronous program that calls `block_on` for each token: what a served request leaves behind
+/// runs only in the next call that waits.
 #[test]
 fn refreshes_that_never_got_to_run_do_not_all_fetch_when_they_do() {
     let rig = Rig::seeded();
@@ -92,7 +92,8 @@ fn refreshes_that_never_got_to_run_do_not_all_fetch_when_they_do() {
     let runtime = runtime();
     for _ in 0..100 {
         let _context = runtime.enter();
-        // `None` once the refreshes that did not run are overdue: `verify` would wait for the next one.
+        // `None` once the refreshes that did not run are overdue: `verify` would wait for the next
+        // one.
         let verdict = rig.verifier.try_verify(&rig.token());
         assert!(verdict.is_none_or(|verdict| verdict.is_ok()));
         rig.advance(10 * 60 * SECOND);
@@ -122,7 +123,8 @@ fn a_runtime_without_a_timer_is_a_failed_fetch() {
     assert!(matches!(verdict, Err(AuthError::KeysUnavailable { .. })));
 }
 
-/// A synchronous program with one `block_on` per token: nothing that a request leaves behind gets to run.
+/// A synchronous program with one `block_on` per token: nothing that a request leaves behind gets
+/// to run.
 #[test]
 fn with_one_block_on_per_token_a_request_waits_for_a_refresh_before_the_keys_are_twice_as_old() {
     let rig = Rig::new();

@@ -1,5 +1,5 @@
-//! Real threads and the real clock of the scheduler: readers, a rotator and strangers at once, for a bounded number of
-//! requests. Whatever the order, no answer is wrong.
+//! Real threads and the real clock of the scheduler: readers, a rotator and strangers at once, for
+//! a bounded number of requests. Whatever the order, no answer is wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -115,7 +115,8 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
         });
     }
 
-    // The rotator moves time on, changes the keys, sees to it that they are fetched, and knows what must hold then.
+    // The rotator moves time on, changes the keys, sees to it that they are fetched, and knows what
+    // must hold then.
     let mut refreshes = 1;
     for round in 0..ROTATIONS {
         let (comes, goes) = if round % 2 == 0 {
@@ -141,7 +142,8 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
             }
         }
         *endpoint.published.lock().unwrap() = Some(vec![Key::Id, comes]);
-        // An attempt may have begun before the change: it is at most the next but one that brings it.
+        // An attempt may have begun before the change: it is at most the next but one that brings
+        // it.
         for _ in 0..3 {
             pool.clock().advance(Duration::from_secs(3600));
             timeout(AT_MOST, verifier.warm_up()).await.unwrap().unwrap();
@@ -156,7 +158,8 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
     done.store(true, Ordering::SeqCst);
     timeout(AT_MOST, readers.join_all()).await.unwrap();
 
-    // One for each hour, one for each failure, and what the strangers may cause between two of them.
+    // One for each hour, one for each failure, and what the strangers may cause between two of
+    // them.
     let calls = endpoint.calls.load(Ordering::SeqCst);
     let bound = 3 * (refreshes + ROTATIONS / 5) + 2;
     assert!(calls <= bound, "{calls} calls, {bound} allowed");

@@ -1,6 +1,8 @@
-//! The HTTP client of keys and tokens over TLS: how each failure is classified, and what connecting requires.
+//! The HTTP client of keys and tokens over TLS: how each failure is classified, and what connecting
+//! requires.
 //!
-//! Trust and proxies come from the environment, so each fetch runs in a separate process: this program, with one test.
+//! Trust and proxies come from the environment, so each fetch runs in a separate process: this
+//! program, with one test.
 
 use std::{
     io::{BufReader, Read, Write},
@@ -343,7 +345,8 @@ fn an_endpoint_without_tls_is_told_apart() {
     assert_cause(&outcome, "tls", "speaks TLS");
 }
 
-/// A TLS handshake of 1.3 s, as over a slow link or on a small Lambda, and the same endpoint where there is less time.
+/// A TLS handshake of 1.3 s, as over a slow link or on a small Lambda, and the same endpoint where
+/// there is less time.
 #[test]
 fn one_setting_governs_how_long_connecting_may_take() {
     let slow = Greets::After(Duration::from_millis(1300));
@@ -443,7 +446,8 @@ fn a_machine_without_ca_certificates_can_use_plain_http() {
     assert_ok(&without_ca_certificates(Fetch::of(url)));
 }
 
-/// A request for a token carries the secret. No proxy variable sends it anywhere but to the endpoint on this machine.
+/// A request for a token carries the secret. No proxy variable sends it anywhere but to the
+/// endpoint on this machine.
 #[test]
 fn no_proxy_variable_leads_a_plain_request_on_this_machine_elsewhere() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -281,7 +281,8 @@ async fn each_refusal_has_cognitos_status_and_code() {
     assert_eq!(response.status(), StatusCode::OK);
 }
 
-/// RFC 6749 §2.3.1 form-encodes both parts before `Basic` does its own, AWS's documentation does not.
+/// RFC 6749 §2.3.1 form-encodes both parts before `Basic` does its own, AWS's documentation does
+/// not.
 #[tokio::test]
 async fn a_secret_with_a_plus_is_taken_in_both_encodings_of_basic() {
     let issuer = LocalIssuer::start().unwrap();

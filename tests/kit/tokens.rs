@@ -1,4 +1,5 @@
-//! The in-process test kit: what its tokens look like, and that each fault is refused for what it is.
+//! The in-process test kit: what its tokens look like, and that each fault is refused for what it
+//! is.
 
 #![allow(
     clippy::unwrap_used,

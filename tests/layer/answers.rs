@@ -1,4 +1,5 @@
-//! The forms that an answer can take: for every kind of refusal, and for the bodies of several stacks.
+//! The forms that an answer can take: for every kind of refusal, and for the bodies of several
+//! stacks.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,8 +40,8 @@ const CASES: [&str; 8] = [
     "scope",
 ];
 
-/// The answer of a service with this form of rejection to a request that is refused in this way. `fit` is none of them: it is
-/// accepted.
+/// The answer of a service with this form of rejection to a request that is refused in this way.
+/// `fit` is none of them: it is accepted.
 async fn answer<B>(
     case: &str,
     form: impl RejectionResponse<B> + Clone + Send + Sync + 'static,
@@ -282,7 +283,8 @@ async fn only_a_grpc_request_is_answered_as_one() {
     );
 }
 
-/// The forms fit the bodies of the stacks that people use: each line is a stack, and compiling is half of the test.
+/// The forms fit the bodies of the stacks that people use: each line is a stack, and compiling is
+/// half of the test.
 #[tokio::test]
 async fn the_forms_fit_the_bodies_of_axum_hyper_and_plain_services() {
     async fn bodies<B>() -> [Bytes; 2]

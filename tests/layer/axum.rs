@@ -250,8 +250,8 @@ async fn a_principal_is_a_client_or_a_user() {
     assert!(matches!(both.principal(), Principal::User { .. }));
 }
 
-/// What Cognito writes into such tokens is not documented, so neither kind may be assumed: a route for services would
-/// refuse one, or a route for users accept it.
+/// What Cognito writes into such tokens is not documented, so neither kind may be assumed: a route
+/// for services would refuse one, or a route for users accept it.
 #[tokio::test]
 async fn a_subject_that_is_neither_the_app_client_nor_a_named_user_is_not_taken_for_either() {
     let pool = TestPool::new();

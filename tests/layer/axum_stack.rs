@@ -1,4 +1,5 @@
-//! What else stands around the layers in an axum service: handled errors, normalized paths, directories, extractors as guards.
+//! What else stands around the layers in an axum service: handled errors, normalized paths,
+//! directories, extractors as guards.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -57,7 +58,8 @@ fn slow_and_quick() -> Router {
         .route("/quick", get(async || {}))
 }
 
-/// The three places of the layer beside a fallible one: outside both, between them, and inside both.
+/// The three places of the layer beside a fallible one: outside both, between them, and inside
+/// both.
 fn around_a_timeout(layer: BearerAuthLayer) -> [Router; 3] {
     async fn too_late(_: BoxError) -> StatusCode {
         StatusCode::GATEWAY_TIMEOUT
@@ -185,7 +187,8 @@ async fn a_directory_can_be_guarded() {
     }
 }
 
-/// `from_extractor::<Claims>()` demands a token of some routes under a layer that is optional for all.
+/// `from_extractor::<Claims>()` demands a token of some routes under a layer that is optional for
+/// all.
 #[tokio::test]
 async fn an_extractor_can_be_the_guard() {
     let pool = TestPool::new();

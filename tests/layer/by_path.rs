@@ -120,7 +120,8 @@ async fn any_token_is_enough_where_the_list_says_so_but_one_there_must_be() {
     assert_eq!(send(&guard(), target, None).await.status(), 401);
 }
 
-/// What is said last of a path holds, and a clone that is changed does not change the guard it was made of.
+/// What is said last of a path holds, and a clone that is changed does not change the guard it was
+/// made of.
 #[tokio::test]
 async fn a_path_is_said_again_in_place_of_what_was_said_before() {
     let first = guard();

@@ -1,4 +1,5 @@
-//! Guards around plain services: what they accept, what they show of themselves, and how they give the service back.
+//! Guards around plain services: what they accept, what they show of themselves, and how they give
+//! the service back.
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode};

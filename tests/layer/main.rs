@@ -1,4 +1,5 @@
-//! The layers in front of services: plain tower services, axum routers, and stacks of tower and tower-http.
+//! The layers in front of services: plain tower services, axum routers, and stacks of tower and
+//! tower-http.
 
 #![allow(
     clippy::expect_used,

@@ -88,7 +88,8 @@ async fn a_report_only_layer_inside_switches_nothing_off() {
         assert_eq!(found, expected, "{path}");
     }
 
-    // Outside an optional layer the guard enforces as well, and the refusal has the outer layer's realm.
+    // Outside an optional layer the guard enforces as well, and the refusal has the outer layer's
+    // realm.
     let outer = pool.verifier().layer().optional().realm("outer").unwrap();
     let inner = trial().realm("trial").unwrap();
     let response = send([inner, outer], "/guarded", &[]).await;
@@ -296,8 +297,9 @@ fn stacks() -> Vec<Vec<Kind>> {
     all
 }
 
-/// The rule, without the steps by which the layers come to it: one layer that enforces is enough for everything inside and
-/// outside it to count; where none does, everything passes, and the outermost finding is reported.
+/// The rule, without the steps by which the layers come to it: one layer that enforces is enough
+/// for everything inside and outside it to count; where none does, everything passes, and the
+/// outermost finding is reported.
 #[tokio::test]
 async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
     let pool = TestPool::new();

@@ -1,4 +1,5 @@
-//! A guard, an extractor and a handler say why a request is refused; the nearest layer outside forms the response.
+//! A guard, an extractor and a handler say why a request is refused; the nearest layer outside
+//! forms the response.
 
 use std::{
     convert::Infallible,
@@ -45,7 +46,8 @@ async fn text(response: Response) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Every place that can reject, each on its own path. A token with the scope `fit` is accepted everywhere.
+/// Every place that can reject, each on its own path. A token with the scope `fit` is accepted
+/// everywhere.
 fn app<R>(layer: BearerAuthLayer<R>) -> Router
 where
     R: RejectionResponse<Body> + Clone + Send + Sync + 'static,
@@ -294,7 +296,8 @@ async fn fields_that_a_service_in_between_adds_are_kept() {
     assert_ne!(headers[CONTENT_LENGTH], "0");
 }
 
-/// A whole router inside the layer writes the length of the placeholder, which must not become that of the refusal.
+/// A whole router inside the layer writes the length of the placeholder, which must not become that
+/// of the refusal.
 #[tokio::test]
 async fn the_length_of_the_placeholder_is_dropped_with_it() {
     let pool = TestPool::new();
@@ -407,7 +410,8 @@ async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
     assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// Wherever the rejection comes from, and whatever its reason: a cache must not give the response to another caller.
+/// Wherever the rejection comes from, and whatever its reason: a cache must not give the response
+/// to another caller.
 #[tokio::test]
 async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
     let pool = TestPool::new();

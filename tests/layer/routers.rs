@@ -1,4 +1,5 @@
-//! The layers in every place where an axum router takes one: which answers stay as they are, and which become refusals.
+//! The layers in every place where an axum router takes one: which answers stay as they are, and
+//! which become refusals.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -158,7 +159,8 @@ async fn a_route_that_is_added_after_the_layer_is_public() {
     }
 }
 
-/// A guard in a method router's `route_layer` guards the methods that are there; in its `layer`, the answer to the others too.
+/// A guard in a method router's `route_layer` guards the methods that are there; in its `layer`,
+/// the answer to the others too.
 #[tokio::test]
 async fn a_method_that_is_not_there_is_405_with_a_guard_in_route_layer_and_403_in_layer() {
     let pool = TestPool::new();
@@ -212,7 +214,8 @@ async fn a_fallback_for_methods_is_guarded_like_the_routes_of_its_router() {
     }
 }
 
-/// Axum routes `HEAD` to the handler of `GET`: it needs that handler's scopes, and no refusal to it has a body.
+/// Axum routes `HEAD` to the handler of `GET`: it needs that handler's scopes, and no refusal to it
+/// has a body.
 #[tokio::test]
 async fn head_needs_what_get_needs() {
     let pool = TestPool::new();
@@ -248,7 +251,8 @@ fn preflight() -> Request {
         .unwrap()
 }
 
-/// As [`pass_cors_preflight`](tower_cognito::BearerAuthLayer::pass_cors_preflight) says of guards in a `route_layer`.
+/// As [`pass_cors_preflight`](tower_cognito::BearerAuthLayer::pass_cors_preflight) says of guards
+/// in a `route_layer`.
 #[tokio::test]
 async fn options_needs_a_token_and_a_preflight_does_not_where_it_may_pass() {
     let pool = TestPool::new();
@@ -434,7 +438,8 @@ async fn merging_adds_no_layer_and_takes_none_away() {
     assert_statuses(&app, &pool.token(), &cases).await;
 }
 
-/// Of two default fallbacks axum keeps that of the router that is merged in, with its `layer` or without.
+/// Of two default fallbacks axum keeps that of the router that is merged in, with its `layer` or
+/// without.
 #[tokio::test]
 async fn unknown_paths_of_merged_routers_are_under_the_layer_of_the_last_one() {
     let pool = TestPool::new();

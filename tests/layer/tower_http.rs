@@ -1,4 +1,5 @@
-//! The layer among those of tower-http: what holds when one is outside it, and what when it is inside.
+//! The layer among those of tower-http: what holds when one is outside it, and what when it is
+//! inside.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -351,7 +352,8 @@ async fn a_panic_is_500_wherever_it_is_caught_and_lets_nobody_in() {
     assert_eq!(accepted.status, StatusCode::OK);
 }
 
-/// The statuses that a trace layer saw, with the reason of a refusal, and how often it took one for a failure.
+/// The statuses that a trace layer saw, with the reason of a refusal, and how often it took one for
+/// a failure.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<(Vec<String>, usize)>>);
 
@@ -451,7 +453,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// A trace that logs header fields sees the token before this crate can mark it: outside, tower-http's own layer must.
+/// A trace that logs header fields sees the token before this crate can mark it: outside,
+/// tower-http's own layer must.
 #[tokio::test]
 async fn a_trace_with_header_fields_shows_no_token_inside_or_behind_a_sensitive_headers_layer() {
     let pool = TestPool::new();

@@ -1,5 +1,5 @@
-//! The layer in front of and behind services that are not always ready: none is called before it is ready,
-//! and a rejection uses no capacity.
+//! The layer in front of and behind services that are not always ready: none is called before it is
+//! ready, and a rejection uses no capacity.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -63,7 +63,8 @@ async fn a_refusal_gives_the_place_in_a_concurrency_limit_back() {
     }
 }
 
-/// One service, called again and again as a connection does: the place that a refused request did not need is the next one's.
+/// One service, called again and again as a connection does: the place that a refused request did
+/// not need is the next one's.
 #[tokio::test]
 async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
     let pool = TestPool::new();

@@ -1,5 +1,6 @@
-//! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer, `Debug`, `Display`, log or
-//! metric; except the app client of a verified token, in a span that asks for it.
+//! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer,
+//! `Debug`, `Display`, log or metric; except the app client of a verified token, in a span that
+//! asks for it.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! `docs/ATTACKS.md` names only tests and rows that exist, and leaves out no CVE that the tables cite.
+//! `docs/ATTACKS.md` names only tests and rows that exist, and leaves out no CVE that the tables
+//! cite.
 
 #![allow(
     clippy::expect_used,
@@ -22,7 +23,8 @@ fn page() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ATTACKS.md")).unwrap()
 }
 
-/// Reads the paragraphs that begin with `Held by`: a link sets the file, and each name in backticks after it is in that file.
+/// Reads the paragraphs that begin with `Held by`: a link sets the file, and each name in backticks
+/// after it is in that file.
 fn sections(page: &str) -> Vec<Section> {
     let mut sections = Vec::new();
     for text in page.split("\n### ").skip(1) {

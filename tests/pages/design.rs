@@ -1,4 +1,5 @@
-//! `docs/DESIGN.md` and the other pages name only files that exist, and the drawings name what is in them.
+//! `docs/DESIGN.md` and the other pages name only files that exist, and the drawings name what is
+//! in them.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,5 @@
-//! The snippets of `docs/guide/testing.md` are the code of `examples/testing_your_service.rs`, which is compiled and run.
+//! The snippets of `docs/guide/testing.md` are the code of `examples/testing_your_service.rs`,
+//! which is compiled and run.
 
 const PAGE: &str = include_str!("../../docs/guide/testing.md");
 const EXAMPLE: &str = include_str!("../../examples/testing_your_service.rs");

@@ -2,8 +2,8 @@
 
 use std::sync::Once;
 
-/// Sets a global subscriber that is interested in everything. Call it before a test sets a subscriber
-/// for its own thread.
+/// Sets a global subscriber that is interested in everything. Call it before a test sets a
+/// subscriber for its own thread.
 ///
 /// `tracing` caches for each callsite whether anyone listens. While a process has exactly one
 /// subscriber, a callsite that is reached first on a thread without one is cached as "never", for

@@ -1,4 +1,5 @@
-//! A verifier that has to fetch its keys, and remembers no token: for tests of what happens meanwhile.
+//! A verifier that has to fetch its keys, and remembers no token: for tests of what happens
+//! meanwhile.
 
 use tower_cognito::{
     AllowedClients, Verifier,

@@ -1,6 +1,8 @@
-//! What each fuzz target does with its bytes. `fuzz/` runs them on what libFuzzer finds, `tests/tokens/fuzz_seeds.rs` on the fixtures.
+//! What each fuzz target does with its bytes. `fuzz/` runs them on what libFuzzer finds,
+//! `tests/tokens/fuzz_seeds.rs` on the fixtures.
 //!
-//! A body panics where a promise is broken; a refusal is never wrong here, because the tables say what must get in.
+//! A body panics where a promise is broken; a refusal is never wrong here, because the tables say
+//! what must get in.
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
@@ -67,7 +69,8 @@ static TOKEN: LazyLock<String> = LazyLock::new(|| {
         .build()
 });
 
-/// The fields of a request, one a line. Accepted is only one that RFC 6750 §2.1 allows, with a token that is good by itself.
+/// The fields of a request, one a line. Accepted is only one that RFC 6750 §2.1 allows, with a
+/// token that is good by itself.
 pub(crate) fn authorization(data: &[u8]) {
     let mut request = Request::new(String::new());
     for line in data.split(|byte| *byte == b'\n') {
@@ -126,7 +129,8 @@ pub(crate) fn jwk_set(data: &[u8]) {
     };
     let builder = Verifier::builder(pool, AllowedClients::any()).clock(POOL.clock());
     let verifier = builder.build().unwrap();
-    // Unlike the crate, `Value` has to hold what is not read: a lone surrogate, a number beyond every float, deep nesting.
+    // Unlike the crate, `Value` has to hold what is not read: a lone surrogate, a number beyond
+    // every float, deep nesting.
     let Ok(read) = serde_json::from_str::<Value>(document) else {
         return;
     };
@@ -182,8 +186,9 @@ pub(crate) fn cache_control(data: &[u8]) {
     }
 }
 
-/// A challenge of someone else's, and behind the first line break a realm and a scope of ours. What a layer writes must be what
-/// was configured, for a parser that only knows the grammar, and what the caller's half makes of it.
+/// A challenge of someone else's, and behind the first line break a realm and a scope of ours. What
+/// a layer writes must be what was configured, for a parser that only knows the grammar, and what
+/// the caller's half makes of it.
 pub(crate) fn challenge(data: &[u8]) {
     let mut lines = data.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -238,7 +243,8 @@ pub(crate) fn challenge(data: &[u8]) {
     assert!(www_authenticate::is_invalid_token(&refused), "{field:?}");
 }
 
-/// The parameters of a `Bearer` challenge in the one form that RFC 6750 §3 shows: quoted, and with commas between.
+/// The parameters of a `Bearer` challenge in the one form that RFC 6750 §3 shows: quoted, and with
+/// commas between.
 fn parameters(field: &[u8]) -> Vec<(&str, &str)> {
     let field = std::str::from_utf8(field).unwrap();
     let Some(rest) = field.strip_prefix("Bearer") else {
@@ -281,7 +287,8 @@ fn answer(layer: &BearerAuthLayer, authorization: Option<&'static str>) -> Respo
     response.unwrap()
 }
 
-/// The identifier of a resource. What is accepted has a metadata URL on the same origin, and is in the document as it is.
+/// The identifier of a resource. What is accepted has a metadata URL on the same origin, and is in
+/// the document as it is.
 pub(crate) fn resource_metadata(data: &[u8]) {
     let Ok(resource) = std::str::from_utf8(data) else {
         return;
@@ -298,7 +305,8 @@ pub(crate) fn resource_metadata(data: &[u8]) {
     assert_eq!(url.query(), None);
     assert_eq!(url.path(), metadata.path());
     assert!(metadata.path().starts_with(well_known));
-    // RFC 9728 §3.1: without the inserted part it is the identifier, except for a slash that ends the origin.
+    // RFC 9728 §3.1: without the inserted part it is the identifier, except for a slash that ends
+    // the origin.
     let back = metadata.url().replacen(well_known, "", 1);
     assert!(back == resource || format!("{back}/") == resource, "{back}");
     let is_loopback = ["127.", "localhost", "[::1]"]
@@ -314,8 +322,9 @@ pub(crate) fn resource_metadata(data: &[u8]) {
     assert_eq!(parameters(field.as_bytes()), expected);
 }
 
-/// What a token endpoint sends: a byte for the status, a line for `Retry-After`, and the body. It goes over a connection on
-/// this machine, so that everything between the socket and the caller has a part in it.
+/// What a token endpoint sends: a byte for the status, a line for `Retry-After`, and the body. It
+/// goes over a connection on this machine, so that everything between the socket and the caller has
+/// a part in it.
 pub(crate) fn token_response(data: &[u8]) {
     static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(Endpoint::start);
     let Some((status, rest)) = data.split_first() else {
@@ -436,7 +445,8 @@ impl Endpoint {
 /// Four times the longest token that a verifier takes by default.
 const LONGEST_PART: usize = 64 * 1024;
 
-/// Edits of a good token, four bytes each: what, where (two), and how. Only the token itself gets in.
+/// Edits of a good token, four bytes each: what, where (two), and how. Only the token itself gets
+/// in.
 pub(crate) fn mutated_token(data: &[u8]) {
     let mut parts = TOKEN
         .split('.')
@@ -457,7 +467,8 @@ pub(crate) fn mutated_token(data: &[u8]) {
                 .unwrap_or_else(|_| part.clone()),
         };
         let was_decoded = what & 1 == 1 && URL_SAFE_NO_PAD.decode(&*part).is_ok();
-        // Doubled at each edit it would take more memory than there is; a token is refused for its length long before.
+        // Doubled at each edit it would take more memory than there is; a token is refused for its
+        // length long before.
         if bytes.len() > LONGEST_PART {
             return;
         }
@@ -518,7 +529,8 @@ fn accepted(token: &str) {
         let start = ManualClock::start().duration_since(std::time::SystemTime::UNIX_EPOCH);
         assert!(claims["exp"].as_f64().unwrap() > start.unwrap().as_secs_f64() - 10.0);
     }
-    // What jsonwebtoken reads in another way is in `fixtures/divergences.json`: it keeps every claim, and 64 bits of a date.
+    // What jsonwebtoken reads in another way is in `fixtures/divergences.json`: it keeps every
+    // claim, and 64 bits of a date.
     let (Ok(header), Ok(_)) = (header, claims) else {
         return;
     };

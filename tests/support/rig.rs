@@ -130,8 +130,8 @@ pub async fn bounded<T>(future: impl Future<Output = T>) -> T {
     timeout(10 * MINUTE, future).await.unwrap()
 }
 
-/// Lets every task go on until it waits for something. On the paused runtime of a single thread, no task of these tests
-/// needs more turns.
+/// Lets every task go on until it waits for something. On the paused runtime of a single thread, no
+/// task of these tests needs more turns.
 pub async fn settle() {
     for _ in 0..64 {
         yield_now().await;

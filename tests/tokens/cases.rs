@@ -1,4 +1,5 @@
-//! Every case of `fixtures/cases/` through the real layer: the reason, the status and the header text, byte for byte.
+//! Every case of `fixtures/cases/` through the real layer: the reason, the status and the header
+//! text, byte for byte.
 
 #![allow(
     clippy::expect_used,
@@ -46,7 +47,8 @@ async fn every_case_gets_its_answer() {
     );
 }
 
-/// One verifier sees all cases, in both orders and some of them twice: what it remembers must change nothing.
+/// One verifier sees all cases, in both orders and some of them twice: what it remembers must
+/// change nothing.
 #[tokio::test(start_paused = true)]
 async fn what_a_verifier_has_seen_before_changes_no_answer() {
     let mut together = BTreeMap::<_, Vec<Case>>::new();
@@ -139,7 +141,8 @@ fn each_refusal_has_an_accepted_twin_that_differs_in_one_thing() {
         let count = differences.iter().filter(|differs| **differs).count();
         assert_eq!(count, 1, "{} and {}: {differences:?}", case.name, twin.name);
     }
-    // Two faults at once: these say which of them is reported, and each fault has its own case above.
+    // Two faults at once: these say which of them is reported, and each fault has its own case
+    // above.
     without.sort_unstable();
     assert_eq!(
         without,
@@ -176,8 +179,8 @@ fn every_reason_is_reached() {
         .map(|case| case.expect.reason.as_str())
         .collect::<BTreeSet<_>>();
     let missing = reasons.difference(&reached).copied().collect::<Vec<_>>();
-    // A rule of the service's own, more than one request (see `tests/keys`), a service that is put together wrongly (see the
-    // test below).
+    // A rule of the service's own, more than one request (see `tests/keys`), a service that is put
+    // together wrongly (see the test below).
     assert_eq!(
         missing,
         [
@@ -231,7 +234,8 @@ fn payload(case: &Case) -> String {
 /// Whether the claims say what serde_json's own reading of the payload says.
 fn agree(claims: &Claims, payload: &str) -> Result<(), String> {
     let Ok(read) = serde_json::from_str::<Value>(payload) else {
-        // Too deep for serde_json where it keeps what it reads, which the crate does of no claim but its own.
+        // Too deep for serde_json where it keeps what it reads, which the crate does of no claim
+        // but its own.
         let unreadable = claims.custom::<Value>().is_err() && payload.contains("[[[[");
         return unreadable.then_some(()).ok_or("custom".to_owned());
     };

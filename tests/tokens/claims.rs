@@ -1,4 +1,5 @@
-//! What a handler can rely on of claims, and who may see what of a payload that is not as the service expected.
+//! What a handler can rely on of claims, and who may see what of a payload that is not as the
+//! service expected.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -1,4 +1,5 @@
-//! The cases of `fixtures/cases/` through jsonwebtoken: what both decide, both decide alike, except for the listed cases.
+//! The cases of `fixtures/cases/` through jsonwebtoken: what both decide, both decide alike, except
+//! for the listed cases.
 //!
 //! `checks/differential/` does the same with AWS's own verifier and with jose.
 
@@ -74,7 +75,8 @@ fn accepts(case: &Case, token: &str) -> bool {
     validation.set_issuer(&issuers(&profile));
     validation.validate_aud = false;
     validation.validate_nbf = true;
-    // Its clock is the system's. A leeway as long as the time since the case brings `exp` back to where it belongs.
+    // Its clock is the system's. A leeway as long as the time since the case brings `exp` back to
+    // where it belongs.
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()

@@ -1,4 +1,5 @@
-//! The seeds of the fuzz targets, on stable Rust: every fixture through every body that can read it.
+//! The seeds of the fuzz targets, on stable Rust: every fixture through every body that can read
+//! it.
 
 #![allow(
     clippy::expect_used,

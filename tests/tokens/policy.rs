@@ -1,4 +1,5 @@
-//! Whose tokens are accepted, for what, and what they may grant: each setting with the token that it decides about.
+//! Whose tokens are accepted, for what, and what they may grant: each setting with the token that
+//! it decides about.
 
 use tower_cognito::{
     AllowedClients, AuthError, Claims, ConfigError, Denied, ScopePolicy, TokenUse, UserPool,

@@ -1,4 +1,5 @@
-//! What holds of every token, every policy and every field value, and not only of those in the tables.
+//! What holds of every token, every policy and every field value, and not only of those in the
+//! tables.
 
 #![allow(
     clippy::expect_used,
@@ -135,7 +136,8 @@ proptest! {
         prop_assert_eq!(verifier.try_verify(&changed).unwrap().is_ok(), changed == token);
     }
 
-    /// A policy asks for whole scopes: it is what sets say, however the scopes are ordered and repeated.
+    /// A policy asks for whole scopes: it is what sets say, however the scopes are ordered and
+    /// repeated.
     #[test]
     fn a_policy_is_an_or_of_subsets(
         alternatives in vec(vec("[abc]{1,2}", 1..4), 1..4),
@@ -198,7 +200,8 @@ proptest! {
     }
 }
 
-/// serde_json reads a float back to within its last digit, unless its feature `float_roundtrip` is on.
+/// serde_json reads a float back to within its last digit, unless its feature `float_roundtrip` is
+/// on.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
@@ -212,7 +215,8 @@ fn same(one: &Value, other: &Value) -> bool {
         }
         (Value::Number(one), Value::Number(other)) if one.is_f64() && other.is_f64() => {
             let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
-            // serde_json reads a float within a few units in the last place, which also holds of the tiniest.
+            // serde_json reads a float within a few units in the last place, which also holds of
+            // the tiniest.
             one == other || one.to_bits().abs_diff(other.to_bits()) <= 4
         }
         _ => one == other,
@@ -265,7 +269,8 @@ fn any_single_flipped_bit_of_the_signature_or_the_payload_refuses() {
     }
 }
 
-/// `credentials` of RFC 6750 §2.1, written down a second time: scheme, at least one space, b64token.
+/// `credentials` of RFC 6750 §2.1, written down a second time: scheme, at least one space,
+/// b64token.
 fn is_in_the_grammar(value: &[u8]) -> bool {
     let Some((scheme, rest)) = value.split_at_checked(6) else {
         return false;
@@ -310,7 +315,8 @@ fn answer(values: &[HeaderValue]) -> (StatusCode, Option<AuthError>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// What the grammar refuses never gets as far as a token, and what it allows is never called malformed.
+    /// What the grammar refuses never gets as far as a token, and what it allows is never called
+    /// malformed.
     #[test]
     fn a_field_value_is_read_by_the_grammar(value in prop_oneof![
         "[Bb]earer[ \t:,]{0,2}[A-Za-z0-9._~+/=-]{0,20}[ ,;\"=]{0,2}[a-z]{0,2}".prop_map(String::into_bytes),

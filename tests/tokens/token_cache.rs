@@ -1,5 +1,6 @@
-//! A token cache changes no answer: two verifiers, one with and one without, are asked the same in random sequences of
-//! tokens, clock moves, rotations, withdrawals, outages and changes of the service's own check.
+//! A token cache changes no answer: two verifiers, one with and one without, are asked the same in
+//! random sequences of tokens, clock moves, rotations, withdrawals, outages and changes of the
+//! service's own check.
 
 #![allow(
     clippy::unwrap_used,
@@ -132,7 +133,8 @@ impl Side {
     }
 
     fn answers(&self, reply: Result<&str, ()>) {
-        // What the response says leaves nothing to the jitter, which the two sides draw for themselves.
+        // What the response says leaves nothing to the jitter, which the two sides draw for
+        // themselves.
         match reply {
             Ok(document) => self.fetcher.always_respond(
                 JwksResponse::document(document).with_max_age(Duration::from_secs(300)),

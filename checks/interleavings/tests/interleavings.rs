@@ -1,7 +1,9 @@
-//! The real key source and token cache under a scheduler that tries out where one thread gets in between another.
+//! The real key source and token cache under a scheduler that tries out where one thread gets in
+//! between another.
 //!
-//! Each test runs thousands of schedules, with a switch at every lock, every publication and every look at what is published.
-//! A request that waits for ever is a deadlock, which the scheduler reports.
+//! Each test runs thousands of schedules, with a switch at every lock, every publication and every
+//! look at what is published. A request that waits for ever is a deadlock, which the scheduler
+//! reports.
 
 use std::sync::{
     Arc, OnceLock,
@@ -21,7 +23,8 @@ use tower_cognito::{
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
-/// Runs this under two schedulers: one that picks any thread, and one that favours some over others for a while.
+/// Runs this under two schedulers: one that picks any thread, and one that favours some over others
+/// for a while.
 fn explore(test: fn()) {
     check_random(test, 2_000);
     check_pct(test, 2_000, 3);

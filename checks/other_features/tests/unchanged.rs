@@ -1,4 +1,5 @@
-//! No feature that another crate turns on changes how keys and tokens travel, or which keys are used.
+//! No feature that another crate turns on changes how keys and tokens travel, or which keys are
+//! used.
 
 use std::{
     error::Error,
@@ -27,7 +28,8 @@ fn server(treat: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-/// What does not speak TLS is a failed handshake in rustls' words; of OpenSSL's the crate knows none.
+/// What does not speak TLS is a failed handshake in rustls' words; of OpenSSL's the crate knows
+/// none.
 #[tokio::test]
 async fn tls_is_that_of_rustls_though_reqwest_has_another_default_now() {
     let port = server(|connection| {

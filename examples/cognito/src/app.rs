@@ -52,8 +52,8 @@ async fn create_profile(claims: Claims) -> (StatusCode, Json<Value>) {
     (StatusCode::CREATED, Json(created))
 }
 
-/// A service that is not ready gets no requests, so the probe itself has to start the fetch. That is cheap: failures back
-/// off, and only one fetch runs at a time.
+/// A service that is not ready gets no requests, so the probe itself has to start the fetch. That
+/// is cheap: failures back off, and only one fetch runs at a time.
 async fn readyz(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
     if !verifier.is_ready() {
         // The status below tells whether it succeeded.

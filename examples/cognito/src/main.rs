@@ -1,7 +1,8 @@
 //! A guarded axum service on a real user pool, or any other issuer, ready to deploy.
 //!
-//! `cargo run -p example-cognito -- --pool eu-west-1_AbCdEf123 --clients 1example23456789` serves until Ctrl-C or
-//! SIGTERM; then try `curl -i http://127.0.0.1:8080/readyz`. `provision.sh` creates a pool, a client and a domain.
+//! `cargo run -p example-cognito -- --pool eu-west-1_AbCdEf123 --clients 1example23456789` serves
+//! until Ctrl-C or SIGTERM; then try `curl -i http://127.0.0.1:8080/readyz`. `provision.sh` creates
+//! a pool, a client and a domain.
 
 mod app;
 mod settings;

@@ -5,8 +5,8 @@ use tower_cognito::{AllowedClients, UserPool, Verifier};
 
 /// Serves a guarded API on an Amazon Cognito user pool, or on any other issuer.
 ///
-/// Logs go to standard error; RUST_LOG=tower_cognito=debug adds the reason of each rejection. One line on standard output
-/// says when and where the service listens.
+/// Logs go to standard error; RUST_LOG=tower_cognito=debug adds the reason of each rejection. One
+/// line on standard output says when and where the service listens.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Routes:

@@ -168,8 +168,8 @@ impl Fleet {
         self.pool.token().client_credentials(id)
     }
 
-    /// A caller that is denied is never accepted, the bound on the age never passes unseen, and then
-    /// everyone gets 503. Returns how long the list served.
+    /// A caller that is denied is never accepted, the bound on the age never passes unseen, and
+    /// then everyone gets 503. Returns how long the list served.
     async fn outlast(&self, denied: &TokenBuilder) -> Duration {
         let started = Instant::now();
         let mut served = Duration::ZERO;

@@ -1,8 +1,8 @@
 //! A service whose signatures and TLS come from the FIPS module of aws-lc.
 //!
-//! Two lines of `Cargo.toml` turn it on; the crate has no feature for it. The build needs Go, CMake and
-//! a C compiler. The program checks at its start that it has the module, because a dependency that
-//! moves to another version of rustls would turn it off without a word.
+//! Two lines of `Cargo.toml` turn it on; the crate has no feature for it. The build needs Go, CMake
+//! and a C compiler. The program checks at its start that it has the module, because a dependency
+//! that moves to another version of rustls would turn it off without a word.
 
 use std::error::Error;
 

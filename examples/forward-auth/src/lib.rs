@@ -1,8 +1,8 @@
 //! Answers the question that a proxy asks about each request: may it pass, and who is calling?
 //!
-//! nginx (`auth_request`), Traefik and Caddy (forward auth) send the method and target of the request
-//! in `X-Forwarded-Method` and `X-Forwarded-Uri`; Envoy (`ext_authz` over HTTP) asks with the method
-//! and path themselves. `proxies/` has a configuration for each.
+//! nginx (`auth_request`), Traefik and Caddy (forward auth) send the method and target of the
+//! request in `X-Forwarded-Method` and `X-Forwarded-Uri`; Envoy (`ext_authz` over HTTP) asks with
+//! the method and path themselves. `proxies/` has a configuration for each.
 //!
 //! | answer | when |
 //! | --- | --- |

@@ -2,8 +2,8 @@
 //!
 //! `USER_POOL_ID=eu-west-1_AbCdEf123 CLIENT_ID=1example23456789 cargo run -p example-forward-auth -- routes.toml fields`
 //!
-//! The second argument says where the proxy puts the question: `fields` for nginx, Traefik and Caddy,
-//! `request-line` for Envoy. Only the proxy may reach it.
+//! The second argument says where the proxy puts the question: `fields` for nginx, Traefik and
+//! Caddy, `request-line` for Envoy. Only the proxy may reach it.
 
 use std::{env, error::Error, fs};
 

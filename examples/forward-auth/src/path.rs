@@ -32,8 +32,8 @@ impl<'p> CanonicalPath<'p> {
     }
 }
 
-/// Whether no program writes the segment in another way: `pchar` of RFC 3986 §3.3 without `;`, which
-/// some servers cut off with what follows.
+/// Whether no program writes the segment in another way: `pchar` of RFC 3986 §3.3 without `;`,
+/// which some servers cut off with what follows.
 fn is_spelled_once(segment: &str) -> bool {
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {

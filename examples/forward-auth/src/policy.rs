@@ -19,7 +19,8 @@ pub enum Access {
     Scopes(ScopePolicy),
 }
 
-/// The routes in the file's order. The first one that matches decides; without a match the request is rejected.
+/// The routes in the file's order. The first one that matches decides; without a match the request
+/// is rejected.
 #[derive(Clone, Debug)]
 pub struct RoutePolicy<T = Access>(Vec<Route<T>>);
 

@@ -151,7 +151,8 @@ impl Stack {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let mut chunk = [0; 4096];
-        // Until the end, or, where an upgrade may keep the connection open, until the head is there.
+        // Until the end, or, where an upgrade may keep the connection open, until the head is
+        // there.
         let may_stay_open = request.contains("Upgrade:");
         loop {
             let read = timeout(Duration::from_secs(20), stream.read(&mut chunk));
@@ -370,7 +371,8 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
     let post = format!("POST /profiles HTTP/1.1\r\nHost: example\r\nConnection: close\r\n{body}");
     assert_eq!(stack.send(&post).await.status(), 200, "{proxy:?}");
 
-    // No spelling of a guarded path gets past without the scope, whichever hop decodes or resolves it.
+    // No spelling of a guarded path gets past without the scope, whichever hop decodes or resolves
+    // it.
     for target in [
         "/public/../profiles/7",
         "/public/%2e%2e/profiles/7",
@@ -416,7 +418,8 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
     assert_eq!(answer.got("x-auth-client-id"), ["caller"], "{proxy:?}");
     assert_eq!(answer.got("x-auth-subject"), ["caller"], "{proxy:?}");
     assert_eq!(answer.got("x-auth-scope"), ["profiles/get"], "{proxy:?}");
-    // A caller without scopes, and a public route without a caller: nothing of the client's is left.
+    // A caller without scopes, and a public route without a caller: nothing of the client's is
+    // left.
     let answer = stack.get("/me", &format!("{lies}{none}")).await;
     assert_eq!(
         (answer.status(), answer.got("x-auth-scope")),

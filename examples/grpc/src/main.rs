@@ -1,7 +1,8 @@
 //! A tonic server that rejects with gRPC statuses.
 //!
-//! `cargo run -p example-grpc` serves until Ctrl-C and prints a `grpcurl` line to try. Any gRPC client can call it: the
-//! service is gRPC's health check, whose generated code comes with tonic-health, and reflection is on.
+//! `cargo run -p example-grpc` serves until Ctrl-C and prints a `grpcurl` line to try. Any gRPC
+//! client can call it: the service is gRPC's health check, whose generated code comes with
+//! tonic-health, and reflection is on.
 
 mod service;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! An AWS Lambda function behind an API Gateway HTTP API, with the layers around its handler.
 //!
-//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL` is only needed where the
-//! keys are not at the pool's own URL, such as at a local issuer. `cargo lambda` runs the function on this machine:
+//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL`
+//! is only needed where the keys are not at the pool's own URL, such as at a local issuer.
+//! `cargo lambda` runs the function on this machine:
 //!
 //! ```sh
 //! cargo run -p local-issuer -- --client caller --scope profiles/get     # paste its exports into the next two shells
@@ -54,7 +55,8 @@ async fn main() -> Result<(), Error> {
     }
     let verifier =
         Verifier::builder(pool, AllowedClients::only([env::var("CLIENT_ID")?])?).build()?;
-    // Fetched before the first event, so that its caller does not wait. If that fails, later events fetch them.
+    // Fetched before the first event, so that its caller does not wait. If that fails, later events
+    // fetch them.
     if let Err(error) = verifier.warm_up().await {
         eprintln!("could not fetch the keys yet: {error}");
     }

@@ -1,7 +1,7 @@
 //! An MCP server behind Cognito: tokens that are bound to it, a scope for each tool, discovery.
 //!
-//! `cargo run -p example-mcp` serves until Ctrl-C. A local issuer signs every client in as one user.
-//! The page "An MCP server behind Cognito" of the guide says what differs on AWS.
+//! `cargo run -p example-mcp` serves until Ctrl-C. A local issuer signs every client in as one
+//! user. The page "An MCP server behind Cognito" of the guide says what differs on AWS.
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Prometheus metrics on `/metrics`, and a span that names the caller.
 //!
-//! `cargo run -p example-metrics` serves until Ctrl-C and prints a `curl` line to try: a request, then the metrics.
+//! `cargo run -p example-metrics` serves until Ctrl-C and prints a `curl` line to try: a request,
+//! then the metrics.
 
 #[cfg(test)]
 mod tests;

@@ -36,8 +36,8 @@ pub(crate) struct Api {
 impl Api {
     /// Adds an operation for callers that meet the policy.
     ///
-    /// OpenAPI and the policy have the same form: an operation lists alternatives, and an alternative lists scopes that are
-    /// all required.
+    /// OpenAPI and the policy have the same form: an operation lists alternatives, and an
+    /// alternative lists scopes that are all required.
     pub(crate) fn operation<H: Handler<T, ()>, T: 'static>(
         mut self,
         (method, path, summary): (HttpMethod, &str, &str),

@@ -1,7 +1,9 @@
-//! An OpenAPI document whose scopes are those that the routes enforce, and a page to try the API in a browser.
+//! An OpenAPI document whose scopes are those that the routes enforce, and a page to try the API in
+//! a browser.
 //!
-//! `cargo run -p example-openapi` serves until Ctrl-C: open the URL that it prints, press "Authorize", and enter the
-//! client id and the secret. `docs/images/openapi.png` shows the page after "Authorize" and "Execute".
+//! `cargo run -p example-openapi` serves until Ctrl-C: open the URL that it prints, press
+//! "Authorize", and enter the client id and the secret. `docs/images/openapi.png` shows the page
+//! after "Authorize" and "Execute".
 
 mod api;
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! A caller whose client secret is in AWS Secrets Manager. It is fetched before the first token request, and again when Cognito
-//! refuses the client, so a rotated secret needs no restart. `src/source.rs` is the part to paste.
+//! A caller whose client secret is in AWS Secrets Manager. It is fetched before the first token
+//! request, and again when Cognito refuses the client, so a rotated secret needs no restart.
+//! `src/source.rs` is the part to paste.
 //!
 //! ```text
 //! TOKEN_URL=https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token CLIENT_ID=1example23456789 \

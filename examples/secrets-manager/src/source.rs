@@ -7,7 +7,8 @@ use aws_sdk_secretsmanager::{
 };
 use tower_cognito::client::{ClientSecrets, FetchSecrets, SecretUnavailable};
 
-/// A secret whose value is the client secret. While it is being rotated, its version `AWSPENDING` holds the next one.
+/// A secret whose value is the client secret. While it is being rotated, its version `AWSPENDING`
+/// holds the next one.
 ///
 /// The process needs `secretsmanager:GetSecretValue` on it.
 pub(crate) struct SecretsManager {

@@ -1,11 +1,13 @@
-//! A fleet of processes that shares its tokens through Redis: one token request per lifetime for all of them.
+//! A fleet of processes that shares its tokens through Redis: one token request per lifetime for
+//! all of them.
 //!
 //! ```text
 //! cargo run -p example-shared-tokens -- --check
 //! ```
 //!
-//! starts a `redis-server` (which must be installed) and a local issuer on loopback, lets 100 callers on 100 runtimes ask for a
-//! token at once, and stops Redis to see that each of them then asks for itself. `src/redis_store.rs` is the store to paste.
+//! starts a `redis-server` (which must be installed) and a local issuer on loopback, lets 100
+//! callers on 100 runtimes ask for a token at once, and stops Redis to see that each of them then
+//! asks for itself. `src/redis_store.rs` is the store to paste.
 
 mod check;
 mod redis_store;

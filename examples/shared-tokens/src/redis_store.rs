@@ -9,10 +9,12 @@ use redis::{
 use tokio::sync::Mutex;
 use tower_cognito::client::{TokenLock, TokenStore, TokenStoreError};
 
-/// Tokens in one Redis server or in a primary with replicas. Values come encrypted, so Redis need not be trusted to keep them
-/// secret; still, give the user of this connection access to `tower-cognito:*` only.
+/// Tokens in one Redis server or in a primary with replicas. Values come encrypted, so Redis need
+/// not be trusted to keep them secret; still, give the user of this connection access to
+/// `tower-cognito:*` only.
 ///
-/// A primary that fails before a lock has reached its replica gives the lock twice. That costs one token request.
+/// A primary that fails before a lock has reached its replica gives the lock twice. That costs one
+/// token request.
 pub(crate) struct RedisStore {
     client: Client,
     /// Made by the first call, and made again after an error.

@@ -18,7 +18,8 @@ pub(super) struct AttemptHistory {
     last_failure: AttemptNumber,
     back_off: Option<BackOff>,
     last_error: Option<FetchError>,
-    /// Attempts in a row that did not end by themselves, because their runtime stood still or ended.
+    /// Attempts in a row that did not end by themselves, because their runtime stood still or
+    /// ended.
     unfinished: u32,
     /// Delays scheduled refreshes after attempts that went out and were dropped.
     pause: Option<Delay>,
@@ -78,7 +79,8 @@ impl AttemptHistory {
         })
     }
 
-    /// How long until a refresh may start that no request waits for. `time_left` is how long the keys serve yet.
+    /// How long until a refresh may start that no request waits for. `time_left` is how long the
+    /// keys serve yet.
     pub(super) fn scheduled_in(&self, time_left: Duration, now: &Moment) -> Duration {
         let back_off = self.back_off.map_or(Duration::ZERO, |back_off| {
             back_off.scheduled_in(self.unknown_kid_interval, time_left, now)
@@ -89,7 +91,8 @@ impl AttemptHistory {
         back_off.max(pause)
     }
 
-    /// An attempt brought keys: from the first URL, or from the second after this error of the first.
+    /// An attempt brought keys: from the first URL, or from the second after this error of the
+    /// first.
     pub(super) fn succeeded(
         &mut self,
         number: AttemptNumber,
@@ -131,8 +134,9 @@ impl AttemptHistory {
 
     /// The runtime of an attempt ended.
     ///
-    /// The next request starts an attempt at once if it needs one. Refreshes that no request waits for are spaced out if they
-    /// reached the endpoint, because nothing else bounds how often a runtime can end.
+    /// The next request starts an attempt at once if it needs one. Refreshes that no request waits
+    /// for are spaced out if they reached the endpoint, because nothing else bounds how often a
+    /// runtime can end.
     pub(super) fn dropped(&mut self, was_started: bool, now: &Moment) {
         self.given_up();
         self.last_error = Some(FetchError::Aborted);

@@ -1,8 +1,9 @@
 //! The refresh as a state machine without I/O: events go in, an outcome and effects come out.
 //!
-//! [`RefreshState`] holds everything that is known of a key source: its keys, the attempt that has the one slot, how earlier
-//! attempts ended, and what is known of unknown kids. [`policy`] decides on plain data; this file keeps the data.
-//! Nothing in here waits, locks, spawns, logs or reads a clock. [`source`](super::source) does that.
+//! [`RefreshState`] holds everything that is known of a key source: its keys, the attempt that has
+//! the one slot, how earlier attempts ended, and what is known of unknown kids. [`policy`] decides
+//! on plain data; this file keeps the data. Nothing in here waits, locks, spawns, logs or reads a
+//! clock. [`source`](super::source) does that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,8 +27,9 @@ use super::{
 };
 use crate::{clock::Moment, error::AuthError};
 
-/// A request waits for this many attempts at most: one that was older than the request, one that was not, and one in place of
-/// an attempt whose runtime ended. All of them share one `fetch_timeout`.
+/// A request waits for this many attempts at most: one that was older than the request, one that
+/// was not, and one in place of an attempt whose runtime ended. All of them share one
+/// `fetch_timeout`.
 const MAX_WAITS: u8 = 3;
 
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +104,8 @@ impl RefreshState {
         (progress, effects)
     }
 
-    /// A request found its key in a snapshot that is due for a refresh. Says whether it may be served with that; if not, it
-    /// has to wait, which takes a [`lookup`](Self::lookup).
+    /// A request found its key in a snapshot that is due for a refresh. Says whether it may be
+    /// served with that; if not, it has to wait, which takes a [`lookup`](Self::lookup).
     pub(super) fn known_key_is_due(&mut self, has_runtime: bool, now: &Moment) -> (bool, Effects) {
         let view = self.view(None, has_runtime, now);
         let mut effects = self.notice(view.state, now);
@@ -118,7 +120,8 @@ impl RefreshState {
         (may_serve, effects)
     }
 
-    /// `Verifier::warm_up` asks for keys, for the first time or after a wait. `None`: there is nothing to wait for.
+    /// `Verifier::warm_up` asks for keys, for the first time or after a wait. `None`: there is
+    /// nothing to wait for.
     pub(super) fn warm_up(
         &mut self,
         waited: Option<WaitRecord>,
@@ -153,8 +156,9 @@ impl RefreshState {
         (outcome, effects)
     }
 
-    /// An attempt gets to run, which may be long after it took the slot. `None` if it has been given up by then: attempts that
-    /// pile up in a runtime that stands still must not all fetch when it goes on.
+    /// An attempt gets to run, which may be long after it took the slot. `None` if it has been
+    /// given up by then: attempts that pile up in a runtime that stands still must not all fetch
+    /// when it goes on.
     pub(super) fn attempt_started(
         &mut self,
         number: AttemptNumber,
@@ -164,7 +168,8 @@ impl RefreshState {
         if flight.reason == FetchReason::UnknownKid {
             self.unknown_kids.spend(now);
         }
-        // After a failure the next request is unconditional, because some endpoints and proxies mishandle the condition.
+        // After a failure the next request is unconditional, because some endpoints and proxies
+        // mishandle the condition.
         let expire_after = self.settings.expire_after;
         let is_usable = self.state(now).is_ready();
         let condition = self.snapshot.as_ref().filter(|snapshot| {
@@ -179,7 +184,8 @@ impl RefreshState {
         })
     }
 
-    /// An attempt ended, one way or the other. Each ends exactly once. `jitter` is random, in `0.0..=1.0`.
+    /// An attempt ended, one way or the other. Each ends exactly once. `jitter` is random, in
+    /// `0.0..=1.0`.
     pub(super) fn attempt_ended(&mut self, end: AttemptEnd, jitter: f64, now: &Moment) -> Effects {
         let AttemptEnd {
             order,
@@ -236,8 +242,8 @@ impl RefreshState {
         arrived: AttemptNumber,
         waited: Option<WaitRecord>,
     ) -> KeyProgress {
-        // Before there are keys nothing tells a stranger from a good caller, so no request may take a place from another; the
-        // server in front bounds its connections.
+        // Before there are keys nothing tells a stranger from a good caller, so no request may take
+        // a place from another; the server in front bounds its connections.
         let if_full = match kid {
             _ if !state.is_ready() => None,
             Kid::Known => None,
@@ -261,7 +267,8 @@ impl RefreshState {
         }
     }
 
-    /// What is known of a kid that a request names. `arrived` is the latest attempt that had gone out when it came.
+    /// What is known of a kid that a request names. `arrived` is the latest attempt that had gone
+    /// out when it came.
     fn kid(&mut self, kid: &str, arrived: AttemptNumber, now: &Moment) -> Kid {
         let snapshot = self.snapshot.as_ref();
         if snapshot.is_some_and(|snapshot| snapshot.keys.get(kid).is_some()) {
@@ -282,7 +289,8 @@ impl RefreshState {
         Kid::Unknown
     }
 
-    /// Takes the slot for an attempt. The caller has seen that it is free, or that its holder will never end.
+    /// Takes the slot for an attempt. The caller has seen that it is free, or that its holder will
+    /// never end.
     fn claim(
         &mut self,
         reason: FetchReason,

@@ -83,7 +83,8 @@ impl RefreshState {
         now: &Moment,
     ) -> PolicyView {
         let gave_up = waited.is_some_and(|record| record.gave_up);
-        // A look that cannot tell, because the second URL made it, is not repeated for the same request.
+        // A look that cannot tell, because the second URL made it, is not repeated for the same
+        // request.
         let may_wait = waited.is_none_or(|record| {
             record.waits < MAX_WAITS && !gave_up && self.history.last_success() <= record.arrived
         });
@@ -111,12 +112,14 @@ impl RefreshState {
         })
     }
 
-    /// Whether the latest attempt brought nothing. One that went out and was never heard of has not brought anything either.
+    /// Whether the latest attempt brought nothing. One that went out and was never heard of has not
+    /// brought anything either.
     pub(super) fn last_failed(&self, now: &Moment) -> bool {
         self.history.has_failed() || self.slot.is_lost(now)
     }
 
-    /// Whether refreshes were started and did not get to run, until half of the time was over in which they should have.
+    /// Whether refreshes were started and did not get to run, until half of the time was over in
+    /// which they should have.
     fn is_overdue(&self, now: &Moment) -> bool {
         let stalled = self.history.unfinished() > 0 || self.slot.is_void(now);
         let age = self.age(now);

@@ -102,7 +102,8 @@ impl AttemptSlot {
         }
     }
 
-    /// The attempt gets to run, and its time is counted from here on. `None` if it lost the slot by then.
+    /// The attempt gets to run, and its time is counted from here on. `None` if it lost the slot by
+    /// then.
     pub(super) fn start(&mut self, number: AttemptNumber, now: &Moment) -> Option<InFlight> {
         let flight = self
             .in_flight

@@ -112,7 +112,8 @@ fn a_late_success_says_nothing_against_a_newer_failure() {
     assert!(effects.start.is_none(), "it backs off");
 }
 
-/// What an attempt shows is an answer to the requests that came before it went out, and to no others.
+/// What an attempt shows is an answer to the requests that came before it went out, and to no
+/// others.
 #[test]
 fn a_look_answers_the_requests_that_came_before_it() {
     let mut state = empty();

@@ -1,5 +1,5 @@
-//! `GetClientToken` and `GetDerivedToken` of the user pools API, in the form of AWS's service model: JSON 1.1, without a
-//! signature.
+//! `GetClientToken` and `GetDerivedToken` of the user pools API, in the form of AWS's service
+//! model: JSON 1.1, without a signature.
 
 use std::collections::BTreeMap;
 

@@ -91,7 +91,8 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Registers an app client with a secret and the scopes that it may ask for. May be called several times.
+    /// Registers an app client with a secret and the scopes that it may ask for. May be called
+    /// several times.
     pub fn client(
         mut self,
         id: impl Into<String>,
@@ -103,8 +104,8 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// How long tokens live, in whole seconds. The default is 1 hour, as Cognito's; Cognito accepts 5 minutes to 1 day, and
-    /// this any.
+    /// How long tokens live, in whole seconds. The default is 1 hour, as Cognito's; Cognito accepts
+    /// 5 minutes to 1 day, and this any.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -122,44 +123,48 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Signs with keys that are generated at the start, instead of the fixture keys, which everybody has. That takes some
-    /// tenths of a second.
+    /// Signs with keys that are generated at the start, instead of the fixture keys, which
+    /// everybody has. That takes some tenths of a second.
     pub fn fresh_keys(mut self) -> Self {
         self.keys = KeyOrigin::Generated;
         self
     }
 
-    /// Writes `http://127.0.0.1:PORT/{pool}` into `iss`, instead of the pool's URL on AWS: for services whose library looks
-    /// for discovery and keys below the issuer.
+    /// Writes `http://127.0.0.1:PORT/{pool}` into `iss`, instead of the pool's URL on AWS: for
+    /// services whose library looks for discovery and keys below the issuer.
     pub fn issuer_on_loopback(mut self) -> Self {
         self.naming = Naming::Loopback;
         self
     }
 
     /// Writes every `/` in tokens as `\/`, as Cognito also does: see
-    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes). Off by default.
+    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes).
+    /// Off by default.
     pub fn with_escaped_slashes(mut self) -> Self {
         self.behaviour.slashes = Slashes::Escaped;
         self
     }
 
-    /// Binds a client-credentials token to the `resource` of the request (RFC 8707 §2): it becomes `aud`. Other issuers do so, and
-    /// MCP clients send `resource` with every request. By default such a request is refused as `invalid_request`, as by Cognito.
+    /// Binds a client-credentials token to the `resource` of the request (RFC 8707 §2): it becomes
+    /// `aud`. Other issuers do so, and MCP clients send `resource` with every request. By default
+    /// such a request is refused as `invalid_request`, as by Cognito.
     pub fn bind_resource(mut self) -> Self {
         self.behaviour.resource = ResourceParameter::Bound;
         self
     }
 
-    /// Signs this user in: turns the authorization endpoint on, which shows no page and redirects at once to the client with an
-    /// authorization code. The token endpoint gives a token of this user for the code, bound to the `resource` of the request
-    /// (RFC 8707), if there is one.
+    /// Signs this user in: turns the authorization endpoint on, which shows no page and redirects
+    /// at once to the client with an authorization code. The token endpoint gives a token of this
+    /// user for the code, bound to the `resource` of the request (RFC 8707), if there is one.
     ///
-    /// It is for clients that get tokens of users, such as those of the Model Context Protocol. They need an issuer that
-    /// is where its name says ([`issuer_on_loopback`](Self::issuer_on_loopback)), and a client id: give them one with
-    /// [`user_client`](Self::user_client), or let them register themselves ([`open_registration`](Self::open_registration)).
+    /// It is for clients that get tokens of users, such as those of the Model Context Protocol.
+    /// They need an issuer that is where its name says
+    /// ([`issuer_on_loopback`](Self::issuer_on_loopback)), and a client id: give them one with
+    /// [`user_client`](Self::user_client), or let them register themselves
+    /// ([`open_registration`](Self::open_registration)).
     ///
-    /// A code is good once, for 5 minutes. Clients without a secret must use PKCE, and its method must be `S256`. There are no
-    /// refresh tokens and no ID tokens.
+    /// A code is good once, for 5 minutes. Clients without a secret must use PKCE, and its method
+    /// must be `S256`. There are no refresh tokens and no ID tokens.
     ///
     /// # Examples
     ///
@@ -180,8 +185,9 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Registers a public app client, which signs users in: it has no secret, users are sent back to exactly these URIs, and
-    /// it may ask for these scopes. May be called several times. It does nothing without [`sign_in_as`](Self::sign_in_as).
+    /// Registers a public app client, which signs users in: it has no secret, users are sent back
+    /// to exactly these URIs, and it may ask for these scopes. May be called several times. It does
+    /// nothing without [`sign_in_as`](Self::sign_in_as).
     pub fn user_client(
         mut self,
         id: impl Into<String>,
@@ -193,17 +199,18 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Turns dynamic client registration on, for anyone (RFC 7591): a client that registers itself signs users in, and may ask
-    /// for these scopes besides those of OpenID Connect. Discovery names the endpoint. Off by default, as at Cognito.
+    /// Turns dynamic client registration on, for anyone (RFC 7591): a client that registers itself
+    /// signs users in, and may ask for these scopes besides those of OpenID Connect. Discovery
+    /// names the endpoint. Off by default, as at Cognito.
     pub fn open_registration(mut self, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let scopes = scopes.into_iter();
         self.behaviour.registration = Some(scopes.map(|scope| scope.as_ref().to_owned()).collect());
         self
     }
 
-    /// Also serves the discovery document where RFC 8414 has it, and adds what strict OAuth clients demand of it:
-    /// `code_challenge_methods_supported`, `grant_types_supported`, the authentication method `none`, and
-    /// `authorization_response_iss_parameter_supported`.
+    /// Also serves the discovery document where RFC 8414 has it, and adds what strict OAuth clients
+    /// demand of it: `code_challenge_methods_supported`, `grant_types_supported`, the
+    /// authentication method `none`, and `authorization_response_iss_parameter_supported`.
     ///
     /// Off by default: Cognito's document has none of these, and clients have to get on without.
     pub fn with_oauth_metadata(mut self) -> Self {
@@ -211,18 +218,20 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Sends no CORS fields from the token endpoint, and refuses its preflight requests. By default it sends
-    /// `Access-Control-Allow-Origin: *`, as Cognito's does.
+    /// Sends no CORS fields from the token endpoint, and refuses its preflight requests. By default
+    /// it sends `Access-Control-Allow-Origin: *`, as Cognito's does.
     pub fn without_cors(mut self) -> Self {
         self.behaviour.cors = false;
         self
     }
 
-    /// Lets every app client exchange tokens at the token endpoint (RFC 8693), in the form that AWS documents for Cognito: the
-    /// scopes that subject, client and request have in common, at most one `audience` or `resource`, and `act` if an
-    /// `actor_token` was sent. Off by default, as at Cognito: then the client is refused as `unauthorized_client`.
+    /// Lets every app client exchange tokens at the token endpoint (RFC 8693), in the form that AWS
+    /// documents for Cognito: the scopes that subject, client and request have in common, at most
+    /// one `audience` or `resource`, and `act` if an `actor_token` was sent. Off by default, as at
+    /// Cognito: then the client is refused as `unauthorized_client`.
     ///
-    /// **This form is known from documents only.** It has not been compared with a response of Cognito.
+    /// **This form is known from documents only.** It has not been compared with a response of
+    /// Cognito.
     pub fn with_token_exchange(mut self) -> Self {
         self.behaviour.token_exchange = true;
         self

@@ -103,8 +103,8 @@ impl AppClient {
         self.scopes.iter().any(|allowed| allowed == scope)
     }
 
-    /// What is granted for a request of these scopes: all that the client may have if nothing is named, and nothing at all if one
-    /// of the named scopes is not the client's.
+    /// What is granted for a request of these scopes: all that the client may have if nothing is
+    /// named, and nothing at all if one of the named scopes is not the client's.
     pub(super) fn grant(&self, asked: Option<&str>) -> Option<Vec<String>> {
         let mut granted = Vec::new();
         for scope in asked

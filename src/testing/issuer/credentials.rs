@@ -1,5 +1,5 @@
-//! How a client says who it is: `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1), or its id alone where it is
-//! public (RFC 6749 §3.2.1).
+//! How a client says who it is: `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1),
+//! or its id alone where it is public (RFC 6749 §3.2.1).
 
 use std::collections::BTreeMap;
 
@@ -54,8 +54,8 @@ impl Credentials {
 
     /// The client that these belong to, and its id.
     ///
-    /// RFC 6749 has both parts form-encoded before `Basic` encodes them, AWS's documentation has not; the two differ for
-    /// `+` and `%` only, so either is taken.
+    /// RFC 6749 has both parts form-encoded before `Basic` encodes them, AWS's documentation has
+    /// not; the two differ for `+` and `%` only, so either is taken.
     pub(super) fn authenticate<'c>(
         &self,
         clients: &'c BTreeMap<String, AppClient>,

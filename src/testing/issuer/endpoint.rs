@@ -12,7 +12,8 @@ pub enum Endpoint {
     Discovery,
     /// `/{pool}/.well-known/jwks.json`.
     Jwks,
-    /// `/oauth2/register`, if [`open_registration`](super::LocalIssuerBuilder::open_registration) turned it on.
+    /// `/oauth2/register`, if [`open_registration`](super::LocalIssuerBuilder::open_registration)
+    /// turned it on.
     Registration,
     /// `/oauth2/token`.
     Token,

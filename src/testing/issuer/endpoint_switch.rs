@@ -6,7 +6,8 @@ use http::StatusCode;
 
 use super::{endpoint::Endpoint, outage::Outage, state::Shared};
 
-/// The outage switches of one endpoint: each is on until [`recover`](Self::recover), or until another one is.
+/// The outage switches of one endpoint: each is on until [`recover`](Self::recover), or until
+/// another one is.
 pub struct EndpointSwitch<'i> {
     shared: &'i Shared,
     endpoint: Endpoint,

@@ -36,7 +36,8 @@ use self::{client::AppClient, outage::Outage, server::Server, state::Shared};
 use super::token::TokenBuilder;
 use crate::user_pool::UserPool;
 
-/// A user pool on a free port of the loopback interface, with the endpoints that a guarded service and its callers use.
+/// A user pool on a free port of the loopback interface, with the endpoints that a guarded service
+/// and its callers use.
 ///
 /// | endpoint | path |
 /// | --- | --- |
@@ -48,14 +49,15 @@ use crate::user_pool::UserPool;
 /// | registration, if it is [open](LocalIssuerBuilder::open_registration) | `/oauth2/register` |
 /// | metadata of RFC 8414, if it is [turned on](LocalIssuerBuilder::with_oauth_metadata) | `/.well-known/oauth-authorization-server/{pool}` |
 ///
-/// It has its own thread and runtime, so it works in any kind of test and in a program without tokio, and it serves while
-/// the test's tokio time is paused. The test's own time-outs pass at once then, unless it
-/// [holds the time](super::hold_paused_time) while it waits. When the issuer is dropped, its port is closed and its thread has
-/// ended.
+/// It has its own thread and runtime, so it works in any kind of test and in a program without
+/// tokio, and it serves while the test's tokio time is paused. The test's own time-outs pass at
+/// once then, unless it [holds the time](super::hold_paused_time) while it waits. When the issuer
+/// is dropped, its port is closed and its thread has ended.
 ///
-/// Its tokens carry the issuer that the pool would have on AWS, while its keys are on loopback; [`user_pool`](Self::user_pool)
-/// knows both. It signs with the published fixture keys unless it was built with
-/// [`fresh_keys`](LocalIssuerBuilder::fresh_keys), so nothing but tests may trust it.
+/// Its tokens carry the issuer that the pool would have on AWS, while its keys are on loopback;
+/// [`user_pool`](Self::user_pool) knows both. It signs with the published fixture keys unless it
+/// was built with [`fresh_keys`](LocalIssuerBuilder::fresh_keys), so nothing but tests may trust
+/// it.
 ///
 /// # Examples
 ///
@@ -97,7 +99,8 @@ pub struct LocalIssuer {
 }
 
 impl LocalIssuer {
-    /// Starts the pool `eu-west-1_TestOnly1` with fixture keys, the system's clock and no app client.
+    /// Starts the pool `eu-west-1_TestOnly1` with fixture keys, the system's clock and no app
+    /// client.
     ///
     /// # Errors
     ///
@@ -148,9 +151,11 @@ impl LocalIssuer {
         format!("{}{}", self.base_url(), state::TOKEN_PATH)
     }
 
-    /// Where the user pools API is: `GetClientToken`, and `GetDerivedToken` if token exchange is turned on.
+    /// Where the user pools API is: `GetClientToken`, and `GetDerivedToken` if token exchange is
+    /// turned on.
     ///
-    /// **Its form is known from AWS's service model only.** It has not been compared with a response of Cognito.
+    /// **Its form is known from AWS's service model only.** It has not been compared with a
+    /// response of Cognito.
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("{}{}", self.base_url(), state::API_PATH)
@@ -173,8 +178,8 @@ impl LocalIssuer {
         self.shared.state().published_kids()
     }
 
-    /// Signs with two new keys from now on, and publishes them beside the old ones. Gives the `kid` of the one that signs
-    /// access tokens.
+    /// Signs with two new keys from now on, and publishes them beside the old ones. Gives the `kid`
+    /// of the one that signs access tokens.
     ///
     /// The keys are generated on the calling thread, which takes some tenths of a second.
     pub fn rotate(&self) -> String {
@@ -191,7 +196,8 @@ impl LocalIssuer {
         self.shared.state().lifetime = lifetime;
     }
 
-    /// Registers an app client, or replaces the one of this id, with one secret and the scopes that it may ask for.
+    /// Registers an app client, or replaces the one of this id, with one secret and the scopes that
+    /// it may ask for.
     pub fn add_client(
         &self,
         id: impl Into<String>,

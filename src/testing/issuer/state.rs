@@ -147,8 +147,8 @@ impl Shared {
         kid
     }
 
-    /// The members that Cognito's discovery document has, and those that switches add. Of its endpoints those of tokens and
-    /// keys are always served here.
+    /// The members that Cognito's discovery document has, and those that switches add. Of its
+    /// endpoints those of tokens and keys are always served here.
     pub(super) fn discovery(&self) -> String {
         let base = &self.base_url;
         let mut document = json!({

@@ -1,5 +1,5 @@
-//! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and authorization codes and token
-//! exchange where they are turned on.
+//! The token endpoint, with Cognito's statuses and errors: client credentials (RFC 6749 §4.4), and
+//! authorization codes and token exchange where they are turned on.
 
 use http::{
     HeaderValue, Request, StatusCode,

@@ -1,5 +1,5 @@
-//! The error codes of the token endpoint (RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2) and of the authorization endpoint
-//! (RFC 6749 §4.1.2.1).
+//! The error codes of the token endpoint (RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2) and of the
+//! authorization endpoint (RFC 6749 §4.1.2.1).
 
 /// Cognito sends all of them with status 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Token exchange (RFC 8693), as AWS documents it for Cognito: narrower scopes, one audience, `act` under delegation.
+//! Token exchange (RFC 8693), as AWS documents it for Cognito: narrower scopes, one audience, `act`
+//! under delegation.
 
 use std::{
     sync::Arc,
@@ -143,7 +144,8 @@ fn verified(shared: &Shared, token: &str) -> Result<Claims, TokenError> {
         .ok_or(TokenError::InvalidRequest)
 }
 
-/// The scopes asked for that both the subject's token and the client have; without any, those of the subject's token.
+/// The scopes asked for that both the subject's token and the client have; without any, those of
+/// the subject's token.
 fn granted(
     subject: &Claims,
     client: &AppClient,

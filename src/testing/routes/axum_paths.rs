@@ -1,7 +1,8 @@
 //! The paths of an axum router, read from its `Debug` output.
 //!
-//! axum 0.8 writes `Router { path_router: PathRouter { routes: {…}, node: Node { paths: {RouteId(0):
-//! "/profiles"} } }, fallback_router: …`. A test pins it, with the version of axum in `Cargo.lock`.
+//! axum 0.8 writes
+//! `Router { path_router: PathRouter { routes: {…}, node: Node { paths: {RouteId(0): "/profiles"} } }, fallback_router: …`.
+//! A test pins it, with the version of axum in `Cargo.lock`.
 
 pub(super) fn paths(debug: &str) -> Vec<String> {
     // What follows are fallbacks, which have no path.

@@ -21,8 +21,8 @@ use self::{
 use super::{pool::TestPool, token::TokenBuilder};
 use crate::scope::ScopePolicy;
 
-/// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer answers it without a
-/// token.
+/// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer answers it without
+/// a token.
 const METHODS: [Method; 6] = [
     Method::GET,
     Method::HEAD,
@@ -40,10 +40,10 @@ const METHODS: [Method; 6] = [
 /// [`paths_of`](Self::paths_of) other paths. The list is written by hand, or taken from an
 /// [OpenAPI document](Self::openapi).
 ///
-/// It calls the handlers, with an empty body, once or more for each route. A handler that needs a body
-/// answers 400, 415 or 422, which is fine: the request has passed the guard. 404 and 405 mean that
-/// there is no such route, and 500 and above that it could not be seen; for a handler that answers so
-/// on purpose, see [`answers`](Self::answers).
+/// It calls the handlers, with an empty body, once or more for each route. A handler that needs a
+/// body answers 400, 415 or 422, which is fine: the request has passed the guard. 404 and 405 mean
+/// that there is no such route, and 500 and above that it could not be seen; for a handler that
+/// answers so on purpose, see [`answers`](Self::answers).
 ///
 /// # Examples
 ///
@@ -109,8 +109,8 @@ impl RouteMatrix {
     }
 
     /// The service speaks gRPC: paths are `/package.Service/Method`, the method is `POST`, and
-    /// `grpc-status` is the answer. 16 is expected for 401, and 7 for 403; 12 means that there is no
-    /// such method.
+    /// `grpc-status` is the answer. 16 is expected for 401, and 7 for 403; 12 means that there is
+    /// no such method.
     pub fn grpc(mut self) -> Self {
         self.protocol = Protocol::Grpc;
         self
@@ -149,9 +149,10 @@ impl RouteMatrix {
         self.route(method, path, Access::Scopes(policy))
     }
 
-    /// The operations of an OpenAPI 3 document (a JSON value, or the type of a crate that writes one), with what their `security` says: the scopes of all
-    /// requirements of an alternative together. Without `security`, an operation has the document's;
-    /// where neither has any, or one alternative is empty, it is public.
+    /// The operations of an OpenAPI 3 document (a JSON value, or the type of a crate that writes
+    /// one), with what their `security` says: the scopes of all requirements of an alternative
+    /// together. Without `security`, an operation has the document's; where neither has any, or one
+    /// alternative is empty, it is public.
     ///
     /// # Panics
     ///
@@ -168,8 +169,8 @@ impl RouteMatrix {
         self
     }
 
-    /// The handler of the route that was listed last answers an accepted call with this status. Without
-    /// it, every status below 500 that is not a rejection passes, except for 404 and 405.
+    /// The handler of the route that was listed last answers an accepted call with this status.
+    /// Without it, every status below 500 that is not a rejection passes, except for 404 and 405.
     pub fn answers(mut self, status: StatusCode) -> Self {
         if let Some(route) = self.routes.last_mut() {
             route.answers = Some(status);
@@ -203,7 +204,8 @@ impl RouteMatrix {
     ///
     /// # Panics
     ///
-    /// If it finds no path there: the router is empty, or another version of axum writes it otherwise.
+    /// If it finds no path there: the router is empty, or another version of axum writes it
+    /// otherwise.
     #[track_caller]
     pub fn paths_of(self, router: &impl fmt::Debug) -> Self {
         let paths = axum_paths::paths(&format!("{router:?}"));
@@ -266,7 +268,8 @@ impl RouteMatrix {
             if without.is_no_route() {
                 continue;
             }
-            // Where a layer guards unknown paths as well, only a good token sees that nothing is there.
+            // Where a layer guards unknown paths as well, only a good token sees that nothing is
+            // there.
             if without.is_refusal() {
                 let request = self.request(&method, &path, &self.every_scope());
                 if probe.call(request).await.is_no_route() {

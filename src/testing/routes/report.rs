@@ -152,8 +152,8 @@ impl RouteReport {
         Self { routes, rows }
     }
 
-    /// What is not as listed: the route, as `GET /profiles`, and what is wrong with it. A route stands
-    /// there once for each call that went wrong.
+    /// What is not as listed: the route, as `GET /profiles`, and what is wrong with it. A route
+    /// stands there once for each call that went wrong.
     pub fn findings(&self) -> impl Iterator<Item = (String, RouteFinding)> {
         self.rows.iter().filter_map(|row| {
             let route = format!("{} {}", row.method, row.path);

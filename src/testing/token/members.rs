@@ -107,7 +107,8 @@ impl TokenBuilder {
         members
     }
 
-    /// The payload as someone would alter it: with a scope that was not granted. Bytes that may be no JSON get a space.
+    /// The payload as someone would alter it: with a scope that was not granted. Bytes that may be
+    /// no JSON get a space.
     pub(super) fn forged(&self, mut payload: Map<String, Value>) -> Vec<u8> {
         if let Some(raw) = &self.raw_payload {
             return [raw.as_slice(), b" "].concat();
@@ -127,7 +128,8 @@ impl TokenBuilder {
         let text = json!(otherwise).to_string();
         match self.slashes {
             Slashes::Plain => text,
-            // A slash is legal inside a string only, where this escape means the same (RFC 8259 §7).
+            // A slash is legal inside a string only, where this escape means the same (RFC 8259
+            // §7).
             Slashes::Escaped => text.replace('/', r"\/"),
         }
         .into_bytes()

@@ -23,12 +23,13 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Makes a token.
 ///
-/// Unshaped it is what an app client gets by the client-credentials flow: an access token that lives for one hour from the
-/// time that the pool's clock shows when it is built. Each method changes one thing. What [`claim`](Self::claim) and
-/// [`header`](Self::header) set has the last word over everything else.
+/// Unshaped it is what an app client gets by the client-credentials flow: an access token that
+/// lives for one hour from the time that the pool's clock shows when it is built. Each method
+/// changes one thing. What [`claim`](Self::claim) and [`header`](Self::header) set has the last
+/// word over everything else.
 ///
-/// Source of the shapes: AWS, *Amazon Cognito developer guide*, "Understanding the access token" and "Understanding the
-/// identity (ID) token".
+/// Source of the shapes: AWS, *Amazon Cognito developer guide*, "Understanding the access token"
+/// and "Understanding the identity (ID) token".
 ///
 /// # Examples
 ///
@@ -122,25 +123,28 @@ impl TokenBuilder {
         }
     }
 
-    /// The access token of an app client on its own behalf: `sub` is the client, and there is no user name.
+    /// The access token of an app client on its own behalf: `sub` is the client, and there is no
+    /// user name.
     pub fn client_credentials(mut self, client_id: impl Into<String>) -> Self {
         self.shape = Shape::ClientCredentials;
         self.client_id = client_id.into();
         self
     }
 
-    /// The access token of a signed-in user, whose `sub` and `username` are both this name, as in a pool that makes its own
-    /// user names.
+    /// The access token of a signed-in user, whose `sub` and `username` are both this name, as in a
+    /// pool that makes its own user names.
     ///
-    /// Its app client is `test-client` unless [`client_id`](Self::client_id) says otherwise, and its scope that of a sign-in
-    /// through the API, `aws.cognito.signin.user.admin`, unless [`scopes`](Self::scopes) does.
+    /// Its app client is `test-client` unless [`client_id`](Self::client_id) says otherwise, and
+    /// its scope that of a sign-in through the API, `aws.cognito.signin.user.admin`, unless
+    /// [`scopes`](Self::scopes) does.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.shape = Shape::User(user.into());
         self
     }
 
-    /// The ID token of a signed-in user: `aud` is the app client, the user name is in `cognito:username`, there are no
-    /// scopes, and the pool's other key signs. A service must refuse it.
+    /// The ID token of a signed-in user: `aud` is the app client, the user name is in
+    /// `cognito:username`, there are no scopes, and the pool's other key signs. A service must
+    /// refuse it.
     pub fn id_token(mut self, user: impl Into<String>) -> Self {
         self.shape = Shape::IdToken(user.into());
         self
@@ -166,13 +170,15 @@ impl TokenBuilder {
         self
     }
 
-    /// How long the token lives from its time of issue, in whole seconds. The default is 1 hour, as Cognito's.
+    /// How long the token lives from its time of issue, in whole seconds. The default is 1 hour, as
+    /// Cognito's.
     pub fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// When the token was issued. The default is the time that the pool's clock shows in [`build`](Self::build).
+    /// When the token was issued. The default is the time that the pool's clock shows in
+    /// [`build`](Self::build).
     pub fn issued_at(mut self, time: SystemTime) -> Self {
         self.issued_at = Some(time);
         self
@@ -182,7 +188,8 @@ impl TokenBuilder {
     ///
     /// # Panics
     ///
-    /// If the value cannot be written as JSON (a map whose keys are not strings): a mistake of the test.
+    /// If the value cannot be written as JSON (a map whose keys are not strings): a mistake of the
+    /// test.
     #[track_caller]
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.claims.insert(name.into(), Some(json(value)));
@@ -212,13 +219,15 @@ impl TokenBuilder {
         self
     }
 
-    /// These bytes as the header, correctly encoded and signed, instead of what the other methods say.
+    /// These bytes as the header, correctly encoded and signed, instead of what the other methods
+    /// say.
     pub fn raw_header(mut self, header: impl Into<Vec<u8>>) -> Self {
         self.raw_header = Some(header.into());
         self
     }
 
-    /// These bytes as the payload, correctly encoded and signed, instead of what the other methods say.
+    /// These bytes as the payload, correctly encoded and signed, instead of what the other methods
+    /// say.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.raw_payload = Some(payload.into());
         self
@@ -226,8 +235,9 @@ impl TokenBuilder {
 
     /// Writes every `/` in header and payload as `\/`, which means the same in JSON (RFC 8259 §7).
     ///
-    /// Cognito has written both forms, so a service must accept both. Code that reads such a claim as a borrowed `&str` fails
-    /// on this one. [`raw_header`](Self::raw_header) and [`raw_payload`](Self::raw_payload) stay as given.
+    /// Cognito has written both forms, so a service must accept both. Code that reads such a claim
+    /// as a borrowed `&str` fails on this one. [`raw_header`](Self::raw_header) and
+    /// [`raw_payload`](Self::raw_payload) stay as given.
     ///
     /// # Examples
     ///
@@ -258,12 +268,14 @@ impl TokenBuilder {
         self.header("kid", kid.into())
     }
 
-    /// Fault: the token expired an hour ago. Refused with [`AuthError::Expired`](crate::AuthError::Expired).
+    /// Fault: the token expired an hour ago. Refused with
+    /// [`AuthError::Expired`](crate::AuthError::Expired).
     pub fn expired(self) -> Self {
         self.with_fault(Fault::Expired)
     }
 
-    /// Fault: the token's `nbf` is an hour ahead. Refused with [`AuthError::NotYetValid`](crate::AuthError::NotYetValid).
+    /// Fault: the token's `nbf` is an hour ahead. Refused with
+    /// [`AuthError::NotYetValid`](crate::AuthError::NotYetValid).
     pub fn not_yet_valid(self) -> Self {
         self.with_fault(Fault::NotYetValid)
     }
@@ -274,14 +286,14 @@ impl TokenBuilder {
         self.with_fault(Fault::OtherIssuer)
     }
 
-    /// Fault: someone gave themselves the scope `tampered/all` after the token was signed. Refused with
-    /// [`AuthError::InvalidSignature`](crate::AuthError::InvalidSignature).
+    /// Fault: someone gave themselves the scope `tampered/all` after the token was signed. Refused
+    /// with [`AuthError::InvalidSignature`](crate::AuthError::InvalidSignature).
     pub fn tampered(self) -> Self {
         self.with_fault(Fault::Tampered)
     }
 
-    /// Fault: an unsecured JWS, with `alg` `none` and an empty signature (RFC 7519 §6). Refused with
-    /// [`AuthError::MalformedToken`](crate::AuthError::MalformedToken).
+    /// Fault: an unsecured JWS, with `alg` `none` and an empty signature (RFC 7519 §6). Refused
+    /// with [`AuthError::MalformedToken`](crate::AuthError::MalformedToken).
     ///
     /// For `none` with a signature behind it, use `.header("alg", "none")`.
     pub fn unsigned(self) -> Self {
@@ -291,7 +303,8 @@ impl TokenBuilder {
     /// Fault: signed with a key that the pool does not publish. Refused with
     /// [`AuthError::UnknownKey`](crate::AuthError::UnknownKey).
     ///
-    /// For a forger who uses the name of a published key, use `.signed_with(Key::Unpublished).kid("test-only-access")`.
+    /// For a forger who uses the name of a published key, use
+    /// `.signed_with(Key::Unpublished).kid("test-only-access")`.
     pub fn unknown_key(self) -> Self {
         self.signed_with(Key::Unpublished)
     }

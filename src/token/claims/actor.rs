@@ -7,7 +7,8 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// The party that acts on behalf of the token's subject; see [`Claims::actor`](super::Claims::actor).
+/// The party that acts on behalf of the token's subject; see
+/// [`Claims::actor`](super::Claims::actor).
 ///
 /// Its `Debug` shows none of it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -30,8 +31,8 @@ pub(super) struct Delegation {
 }
 
 impl Actor {
-    /// `sub`: the actor within its issuer. For a service that presented its own client-credentials token it is the id of its
-    /// app client.
+    /// `sub`: the actor within its issuer. For a service that presented its own client-credentials
+    /// token it is the id of its app client.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
@@ -49,8 +50,8 @@ impl Actor {
         self.issuer.as_deref()
     }
 
-    /// The actor before this one, in a chain of delegations. It is for logs and audits: RFC 8693 §4.1 forbids to decide about
-    /// access by it.
+    /// The actor before this one, in a chain of delegations. It is for logs and audits: RFC 8693
+    /// §4.1 forbids to decide about access by it.
     #[must_use]
     pub fn prior(&self) -> Option<&Self> {
         self.prior.as_deref()
@@ -63,7 +64,8 @@ impl fmt::Debug for Actor {
     }
 }
 
-/// As [`present`], and a list is an error, too: a derived `Deserialize` would read one as an object.
+/// As [`present`], and a list is an error, too: a derived `Deserialize` would read one as an
+/// object.
 fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

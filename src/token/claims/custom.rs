@@ -25,7 +25,8 @@ pub(super) fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, Custom
 }
 
 impl CustomClaimsError {
-    /// What is missing or of another type. It may quote a value of the token: keep it out of logs that people share.
+    /// What is missing or of another type. It may quote a value of the token: keep it out of logs
+    /// that people share.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail

@@ -26,8 +26,9 @@ use crate::{
 
 /// The claims of a verified token.
 ///
-/// A `Claims` exists only after the token's signature, issuer, times, use and app client were checked; it cannot be
-/// constructed, deserialised or altered by other code. A clone is one reference count.
+/// A `Claims` exists only after the token's signature, issuer, times, use and app client were
+/// checked; it cannot be constructed, deserialised or altered by other code. A clone is one
+/// reference count.
 ///
 /// `BearerAuth` puts it into the request's extensions. In an axum handler it is an argument:
 ///
@@ -71,7 +72,8 @@ struct Verified {
 }
 
 impl Claims {
-    /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where Cognito writes it.
+    /// `client_id`: the app client that the token was issued to. Of an ID token it is `aud`, where
+    /// Cognito writes it.
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.verified
@@ -109,7 +111,8 @@ impl Claims {
         self.verified.token_use
     }
 
-    /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no group.
+    /// `cognito:groups`. A value that is not a list of strings grants nothing and reads as no
+    /// group.
     pub fn groups(&self) -> impl Iterator<Item = &str> + Clone {
         let Verified {
             payload,
@@ -120,8 +123,8 @@ impl Claims {
     }
 
     /// The scopes in `scope`, which are separated by single spaces (RFC 6749 §3.3), less those that
-    /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a string grants nothing and reads
-    /// as no scope.
+    /// [the pool may not grant](crate::UserPool::with_resource_servers). A value that is not a
+    /// string grants nothing and reads as no scope.
     pub fn scopes(&self) -> impl Iterator<Item = &str> + Clone {
         crate::scope::split(self.granted_scope())
     }
@@ -134,8 +137,9 @@ impl Claims {
 
     /// Demands scopes that depend on the object or the method, which a layer does not know.
     ///
-    /// In an axum handler the error becomes the response: the nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside
-    /// forms it, as it does for its own refusals.
+    /// In an axum handler the error becomes the response: the nearest
+    /// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms it, as it does for its own
+    /// refusals.
     ///
     /// # Errors
     ///
@@ -160,8 +164,8 @@ impl Claims {
         })
     }
 
-    /// The same for a layer or a guard, whose policy lives as long as the service: what was met once
-    /// takes a comparison of pointers when the token is seen again.
+    /// The same for a layer or a guard, whose policy lives as long as the service: what was met
+    /// once takes a comparison of pointers when the token is seen again.
     #[inline]
     pub(crate) fn require_again(&self, policy: &ScopePolicy) -> Result<(), AuthError> {
         match self.verified.met.get() {
@@ -192,16 +196,17 @@ impl Claims {
             .map(NumericDate::to_system_time)
     }
 
-    /// `acr`: the class of the authentication (OpenID Connect Core §2), which Cognito writes for users who signed in with
-    /// `acr_values`. It is for step-up rules, and client-credentials tokens have none. A value that is not a string reads as
-    /// none.
+    /// `acr`: the class of the authentication (OpenID Connect Core §2), which Cognito writes for
+    /// users who signed in with `acr_values`. It is for step-up rules, and client-credentials
+    /// tokens have none. A value that is not a string reads as none.
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
         self.text(self.verified.registered.acr)
     }
 
-    /// `auth_time`: when the user signed in, or the app client was authenticated. With `acr` it is what a step-up rule asks for
-    /// (RFC 9470 §3: `max_age`). A value that is not a date reads as none.
+    /// `auth_time`: when the user signed in, or the app client was authenticated. With `acr` it is
+    /// what a step-up rule asks for (RFC 9470 §3: `max_age`). A value that is not a date reads as
+    /// none.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.verified
@@ -210,7 +215,8 @@ impl Claims {
             .map(NumericDate::to_system_time)
     }
 
-    /// Who is calling: an app client on its own behalf, a user through one, or neither that can be told.
+    /// Who is calling: an app client on its own behalf, a user through one, or neither that can be
+    /// told.
     ///
     /// # Examples
     ///
@@ -231,21 +237,24 @@ impl Claims {
         }
     }
 
-    /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC 8693 §4.1).
+    /// `act`: who is acting on behalf of the [subject](Self::subject), if the token says so (RFC
+    /// 8693 §4.1).
     ///
-    /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token endpoint) writes it when the service
-    /// that exchanges a user's token presents its own token as the actor token. `sub` is still the user, and the actor is
-    /// that service. Without an actor token the exchanged token has no `act`, and looks as if the user called directly.
+    /// Cognito's token exchange (`GetDerivedToken`, or the token-exchange grant of the token
+    /// endpoint) writes it when the service that exchanges a user's token presents its own token as
+    /// the actor token. `sub` is still the user, and the actor is that service. Without an actor
+    /// token the exchanged token has no `act`, and looks as if the user called directly.
     ///
-    /// No decision of this crate depends on it. To let some services act for users and no others, compare it in a
-    /// [check](crate::verifier::VerifierBuilder::check) or in the handler. It is read from the payload each time.
+    /// No decision of this crate depends on it. To let some services act for users and no others,
+    /// compare it in a [check](crate::verifier::VerifierBuilder::check) or in the handler. It is
+    /// read from the payload each time.
     ///
     /// Source: AWS, *Amazon Cognito developer guide*, "Exchanging tokens for downstream services".
     ///
     /// # Errors
     ///
-    /// [`CustomClaimsError`] if `act` is there and is not an object, or a member of it that [`Actor`] reads is there twice or is
-    /// not a string.
+    /// [`CustomClaimsError`] if `act` is there and is not an object, or a member of it that
+    /// [`Actor`] reads is there twice or is not a string.
     ///
     /// # Examples
     ///
@@ -278,8 +287,8 @@ impl Claims {
             .map_err(|error| error.naming("Actor"))
     }
 
-    /// The whole verified payload, read as a type of the service's own: for claims that a pre token generation trigger
-    /// adds.
+    /// The whole verified payload, read as a type of the service's own: for claims that a pre token
+    /// generation trigger adds.
     ///
     /// # Errors
     ///
@@ -287,10 +296,11 @@ impl Claims {
     ///
     /// # Examples
     ///
-    /// A string that has escapes in the token cannot be borrowed from it, and Cognito has written `/` as `\/` for years. So borrow
-    /// as a [`Cow`](std::borrow::Cow), which serde does with `#[serde(borrow)]`, or take a `String`; `&str` works until the first
-    /// slash. [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes) writes such tokens in
-    /// tests.
+    /// A string that has escapes in the token cannot be borrowed from it, and Cognito has written
+    /// `/` as `\/` for years. So borrow as a [`Cow`](std::borrow::Cow), which serde does with
+    /// `#[serde(borrow)]`, or take a `String`; `&str` works until the first slash.
+    /// [`TokenBuilder::with_escaped_slashes`](crate::testing::TokenBuilder::with_escaped_slashes)
+    /// writes such tokens in tests.
     ///
     /// ```
     /// use std::borrow::Cow;
@@ -318,7 +328,8 @@ impl Claims {
         custom::read(self.verified.payload.as_str())
     }
 
-    /// The claims as an enforcing `BearerAuth` leaves them in the extensions: see [`are_left_by_layer`](Self::are_left_by_layer).
+    /// The claims as an enforcing `BearerAuth` leaves them in the extensions: see
+    /// [`are_left_by_layer`](Self::are_left_by_layer).
     pub(crate) fn left_by_layer(self) -> Self {
         Self {
             left_by_layer: true,

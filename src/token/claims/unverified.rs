@@ -140,8 +140,8 @@ impl ExpectedClaims<'_, '_> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidSignature`], then [`AuthError::MalformedClaims`]; of a long payload also those of
-    /// [`Expectations::check`].
+    /// [`AuthError::InvalidSignature`], then [`AuthError::MalformedClaims`]; of a long payload also
+    /// those of [`Expectations::check`].
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, AuthError> {
         let mut payload = self.jws.verify(key)?;
         let (members, accepted) = match self.expected {

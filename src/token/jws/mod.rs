@@ -17,7 +17,8 @@ const MAX_HEADER_STEPS: Steps = Steps::AtMost(256);
 
 /// A JWS of the form we accept, whose signature is still to be checked.
 ///
-/// It has exactly three parts, all strictly encoded; its header asks for RS256 and for no extension, and names a key.
+/// It has exactly three parts, all strictly encoded; its header asks for RS256 and for no
+/// extension, and names a key.
 pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
     signature: &'t [u8],
@@ -31,7 +32,8 @@ pub(crate) struct CompactJws<'t> {
 impl<'t> CompactJws<'t> {
     /// # Errors
     ///
-    /// [`AuthError::MalformedToken`] before anything else; then [`MalformedHeader`](AuthError::MalformedHeader),
+    /// [`AuthError::MalformedToken`] before anything else; then
+    /// [`MalformedHeader`](AuthError::MalformedHeader),
     /// [`HeaderNotSupported`](AuthError::HeaderNotSupported) or
     /// [`AlgorithmNotAllowed`](AuthError::AlgorithmNotAllowed).
     pub(crate) fn parse(
@@ -64,7 +66,8 @@ impl<'t> CompactJws<'t> {
         })
     }
 
-    /// The name of the key: an opaque string, compared byte for byte and never decoded or normalised.
+    /// The name of the key: an opaque string, compared byte for byte and never decoded or
+    /// normalised.
     pub(crate) fn kid(&self) -> &str {
         str::from_utf8(self.kid.of(&self.decoded)).unwrap_or_default()
     }
@@ -73,8 +76,8 @@ impl<'t> CompactJws<'t> {
         self.decoded.get(self.payload_at..).unwrap_or_default()
     }
 
-    /// Gives the payload away if `key` signed the bytes that were received. The way to it that skips this is
-    /// [`payload`](Self::payload), whose only caller keeps what it reads to itself.
+    /// Gives the payload away if `key` signed the bytes that were received. The way to it that
+    /// skips this is [`payload`](Self::payload), whose only caller keeps what it reads to itself.
     ///
     /// # Errors
     ///
@@ -93,8 +96,8 @@ impl<'t> CompactJws<'t> {
     }
 }
 
-/// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and their like can neither
-/// become a key nor cause a request (RFC 8725 §3.10).
+/// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and
+/// their like can neither become a key nor cause a request (RFC 8725 §3.10).
 struct Header {
     algorithm: JsonString,
     kid: JsonString,
@@ -232,7 +235,8 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    /// Splits at the first two dots. A third one is refused with everything else that is not base64url.
+    /// Splits at the first two dots. A third one is refused with everything else that is not
+    /// base64url.
     fn split(token: &'t [u8]) -> Option<Self> {
         let (header, rest) = split_once(token)?;
         let (payload, signature) = split_once(rest)?;
@@ -258,8 +262,9 @@ fn decoded_length(part: &[u8]) -> Result<usize, AuthError> {
         .map_err(|_| AuthError::MalformedToken)
 }
 
-/// Base64url without padding; refuses padding, other alphabets, white space and unused bits that are not zero, each of
-/// which would let one token be written in several ways (RFC 7515 §2, RFC 4648 §3.5).
+/// Base64url without padding; refuses padding, other alphabets, white space and unused bits that
+/// are not zero, each of which would let one token be written in several ways (RFC 7515 §2, RFC
+/// 4648 §3.5).
 fn decode_strictly(part: &[u8], into: &mut Vec<u8>) -> Result<(), AuthError> {
     URL_SAFE_NO_PAD
         .decode_append(part, into)
@@ -283,7 +288,8 @@ fn into_texts(decoded: Vec<u8>, payload_at: usize) -> Result<String, AuthError> 
     }
 }
 
-/// Room for a decoded signature. The caller keeps it on its stack, so that a parsed token is small enough to be moved.
+/// Room for a decoded signature. The caller keeps it on its stack, so that a parsed token is small
+/// enough to be moved.
 pub(crate) struct SignatureBuffer([u8; MAX_SIGNATURE_BYTES]);
 
 impl SignatureBuffer {

@@ -48,7 +48,8 @@ fn replay(document: &Value) -> Outcome {
                 Value::String(token) => token.clone(),
                 other => other.to_string(),
             };
-            // Labelled the other way round upstream: two of these HS256 tokens are well-formed, and two are not.
+            // Labelled the other way round upstream: two of these HS256 tokens are well-formed, and
+            // two are not.
             let mislabelled =
                 document["numberOfTests"] == 401 && [367, 370, 372, 373].contains(&number);
             let valid = (test["result"] == "valid") != mislabelled;
@@ -82,7 +83,8 @@ fn of_wycheproofs_tokens_only_good_ones_of_rs256_verify() {
 
 #[test]
 fn wycheproofs_keys_are_used_only_for_what_they_are_for() {
-    // 7 and 46: a key with the weakness of CVE-2017-15361 (ROCA). The keys are the issuer's, and Cognito's are not made so.
+    // 7 and 46: a key with the weakness of CVE-2017-15361 (ROCA). The keys are the issuer's, and
+    // Cognito's are not made so.
     assert_eq!(
         replay(&vectors("wycheproof/json_web_key.json")),
         Outcome {
@@ -188,7 +190,8 @@ fn in_the_signature_buffer(part: &[u8]) -> Option<Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// The decoder is written with SIMD, which is where an odd length or a byte at a border would go wrong.
+    /// The decoder is written with SIMD, which is where an odd length or a byte at a border would
+    /// go wrong.
     #[test]
     fn the_decoder_accepts_exactly_what_the_base64_crate_accepts(
         part in prop_oneof![

@@ -1,4 +1,4 @@
-//! A request whose key has to be fetched takes the service with it, so another one must be left behind.
+//! A request whose key has to be fetched takes the service with it; another must be left behind.
 use std::{
     convert::Infallible,
     future::{Ready, ready},

@@ -1,7 +1,8 @@
 //! The page for operators says what there is: everything that is recorded, and nothing else.
 //!
-//! That nothing else is recorded, each look of each test asserts ([`Recorded::take`]). Here it is shown that everything on the
-//! page can occur, so that what vanishes from the code has to vanish from the page.
+//! That nothing else is recorded, each look of each test asserts ([`Recorded::take`]). Here it is
+//! shown that everything on the page can occur, so that what vanishes from the code has to vanish
+//! from the page.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,8 +25,8 @@ use crate::{
     rig::{HOUR, Rig, SECOND, settle},
 };
 
-/// A label whose values are those of a type, which no scenario reaches in full: the source that names them, what this crate
-/// adds to them, and what cannot occur.
+/// A label whose values are those of a type, which no scenario reaches in full: the source that
+/// names them, what this crate adds to them, and what cannot occur.
 struct OfType {
     label: &'static str,
     metrics: &'static [&'static str],
@@ -210,7 +211,8 @@ async fn key_sets() {
     assert!(rig.verify(&token).await.is_err());
 }
 
-/// A token request that fails; whether that is a response or a time-out depends on the paused clock, and does not matter.
+/// A token request that fails; whether that is a response or a time-out depends on the paused
+/// clock, and does not matter.
 async fn token_requests() {
     let issuer = LocalIssuer::builder()
         .client("caller", "a-secret", ["profiles/get"])

@@ -1,5 +1,5 @@
-//! What is counted: each verdict, each look into the token cache, each fetch and each state of the keys, with labels from lists
-//! that the documentation gives.
+//! What is counted: each verdict, each look into the token cache, each fetch and each state of the
+//! keys, with labels from lists that the documentation gives.
 
 #![allow(
     clippy::expect_used,

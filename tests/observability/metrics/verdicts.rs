@@ -226,7 +226,8 @@ async fn a_guard_counts_what_it_refuses_and_nothing_else() {
     assert_eq!(counted(&recorded), (passed, refused));
 }
 
-/// An extractor under an optional layer, a handler, and a guard whose claims the layer did not make.
+/// An extractor under an optional layer, a handler, and a guard whose claims the layer did not
+/// make.
 #[tokio::test]
 async fn a_refusal_of_a_handler_counts_once_and_without_a_layer_as_a_missing_one() {
     async fn refuse(_: Request<()>) -> Result<Response<String>, Infallible> {

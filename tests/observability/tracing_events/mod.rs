@@ -1,5 +1,5 @@
-//! What goes through `tracing`: one event per verdict, in the words of the counters, and the app client of verified tokens in
-//! the span that declares a field for it.
+//! What goes through `tracing`: one event per verdict, in the words of the counters, and the app
+//! client of verified tokens in the span that declares a field for it.
 
 #![allow(
     clippy::expect_used,

@@ -59,7 +59,8 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
     }
 }
 
-/// A missing layer is an error of the deployment: said once for each place and path, and not by each request.
+/// A missing layer is an error of the deployment: said once for each place and path, and not by
+/// each request.
 #[tokio::test]
 async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
     let (seen, _guard) = Seen::listen();

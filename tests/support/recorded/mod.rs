@@ -17,7 +17,8 @@ use metrics_util::{
 
 pub use self::page::{Values, documented};
 
-/// Each look compares what was recorded with the page for operators, so no test can record anything that is not on it.
+/// Each look compares what was recorded with the page for operators, so no test can record anything
+/// that is not on it.
 pub struct Recorded {
     recorder: DebuggingRecorder,
     snapshotter: Snapshotter,
@@ -115,8 +116,8 @@ impl Recorded {
             .collect()
     }
 
-    /// The counters that were incremented and the histograms that were added to since the last look, as rows of these
-    /// labels' values, sorted.
+    /// The counters that were incremented and the histograms that were added to since the last
+    /// look, as rows of these labels' values, sorted.
     #[track_caller]
     pub fn take_rows(&self, name: &str, keys: &[&str]) -> Vec<String> {
         rows(&self.take(), name, keys)

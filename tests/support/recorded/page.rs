@@ -59,7 +59,8 @@ fn quoted(cell: &str) -> impl Iterator<Item = String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
-/// Asserts that the page has this metric, with this type and unit, these labels, and these values of them.
+/// Asserts that the page has this metric, with this type and unit, these labels, and these values
+/// of them.
 #[track_caller]
 pub fn assert_lists(page: &BTreeMap<String, Documented>, sample: &Sample) {
     let metric = page

@@ -1,4 +1,5 @@
-//! `fixtures/divergences.json`: where another implementation decides otherwise, and why that is right.
+//! `fixtures/divergences.json`: where another implementation decides otherwise, and why that is
+//! right.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -32,7 +32,8 @@ pub(crate) struct RequestLine {
     pub(crate) body: String,
 }
 
-/// The bytes of a field, each as the character of the same number; a list of repetitions where they are many.
+/// The bytes of a field, each as the character of the same number; a list of repetitions where they
+/// are many.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum FieldValue {
@@ -56,7 +57,8 @@ impl FieldValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
-    /// `AuthError::reason`, `accepted`, or `anonymous` where an optional layer lets a request without a token pass.
+    /// `AuthError::reason`, `accepted`, or `anonymous` where an optional layer lets a request
+    /// without a token pass.
     pub(crate) reason: String,
     pub(crate) status: u16,
     pub(crate) www_authenticate: Option<String>,

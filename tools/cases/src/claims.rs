@@ -1,4 +1,5 @@
-//! `token_use`, `client_id`, `aud` and the claims that name someone. RFC 8725 §3.9-3.12, RFC 9068 §4.
+//! `token_use`, `client_id`, `aud` and the claims that name someone. RFC 8725 §3.9-3.12, RFC 9068
+//! §4.
 
 use crate::{
     accepted::id_token,

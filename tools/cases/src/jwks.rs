@@ -95,7 +95,8 @@ pub(crate) fn cases(t: &mut Table) {
     without_keys(t);
 }
 
-/// Without keys no signature can be judged: 503. A token that is wrong in another way is still rejected.
+/// Without keys no signature can be judged: 503. A token that is wrong in another way is still
+/// rejected.
 fn without_keys(t: &mut Table) {
     const RULE: &str = "RFC 9110 §15.6.4: our trouble, not the caller's";
     for set in [

@@ -30,7 +30,8 @@ fn usable() -> Vec<(&'static str, String)> {
     vec![
         ("pool", set(vec![access(), id()])),
         ("id_only", set(vec![id()])),
-        // What a pool of another vendor, or a future Cognito, might publish beside the key that counts.
+        // What a pool of another vendor, or a future Cognito, might publish beside the key that
+        // counts.
         (
             "mixed",
             set(vec![

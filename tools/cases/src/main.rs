@@ -1,7 +1,8 @@
-//! Writes `fixtures/cases/` and `fixtures/jwks/`: the tables that the tests replay, made from the fixture keys.
+//! Writes `fixtures/cases/` and `fixtures/jwks/`: the tables that the tests replay, made from the
+//! fixture keys.
 //!
-//! `cargo run -p cases` writes them, `-- --check` fails if they differ. RS256 has no randomness, so a run on
-//! any machine writes the same bytes.
+//! `cargo run -p cases` writes them, `-- --check` fails if they differ. RS256 has no randomness, so
+//! a run on any machine writes the same bytes.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! What a service configures beyond the pool: its own check, an age, a size, a description of itself.
+//! What a service configures beyond the pool: its own check, an age, a size, a description of
+//! itself.
 
 use crate::{
     accepted::sized,

@@ -67,7 +67,8 @@ fn changed(t: &mut Table) {
         HERE,
         with(vec![1; 1025]),
     );
-    // A signature that begins with a zero byte is a byte shorter as a number, and must not be shortened.
+    // A signature that begins with a zero byte is a byte shorter as a number, and must not be
+    // shortened.
     let (short, bytes) = (0..10_000)
         .map(|n| good().claim("jti", &format!("\"{n}\"")).build())
         .map(|token| (decode(&parts(&token)[2]), token))

@@ -129,7 +129,8 @@ impl Table {
     }
 }
 
-/// The answers of `docs/DESIGN.md`, written down a second time: a change of one must be a change of both.
+/// The answers of `docs/DESIGN.md`, written down a second time: a change of one must be a change of
+/// both.
 fn answer(reason: &str, profile: &Profile) -> Expected {
     const INVALID_REQUEST: &str = r#"error="invalid_request", error_description="the request must carry exactly one well-formed bearer token""#;
     const INVALID_TOKEN: &str =

@@ -1,4 +1,5 @@
-//! Tokens whose JSON is written by hand, member by member, because serde_json would only write well-formed ones.
+//! Tokens whose JSON is written by hand, member by member, because serde_json would only write
+//! well-formed ones.
 
 use std::sync::LazyLock;
 

@@ -5,8 +5,8 @@
 //! explain --pool eu-west-1_AbCdEf123 --fetch --scope profiles/get < token
 //! ```
 //!
-//! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims, which the crate itself
-//! never does: keep the output to yourself.
+//! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims,
+//! which the crate itself never does: keep the output to yourself.
 
 mod explanation;
 #[cfg(test)]

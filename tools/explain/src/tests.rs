@@ -1,4 +1,5 @@
-//! What the program tells a person: the failing step of each refusal, what to do, and never the signature.
+//! What the program tells a person: the failing step of each refusal, what to do, and never the
+//! signature.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

@@ -1,4 +1,5 @@
-//! Writes the seeds of the fuzz targets to where libFuzzer reads them: `cargo run -p fuzz-seeds -- DIRECTORY`, as `just fuzz` does.
+//! Writes the seeds of the fuzz targets to where libFuzzer reads them:
+//! `cargo run -p fuzz-seeds -- DIRECTORY`, as `just fuzz` does.
 
 #![allow(
     clippy::expect_used,

@@ -4,8 +4,8 @@
 //! cargo run -p local-issuer -- --client caller --scope profiles/get --scope profiles/post
 //! ```
 //!
-//! It prints lines for a shell to `eval`, and serves until it is interrupted. Its keys are new at each start unless
-//! `--fixture-keys` asks for those that everybody has. `--help` lists the flags.
+//! It prints lines for a shell to `eval`, and serves until it is interrupted. Its keys are new at
+//! each start unless `--fixture-keys` asks for those that everybody has. `--help` lists the flags.
 
 #![allow(
     clippy::print_stdout,

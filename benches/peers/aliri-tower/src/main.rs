@@ -1,4 +1,5 @@
-//! aliri_tower: its JWT layer. It takes no `aud`-less token, so the claims say the client id there, as its trait allows.
+//! aliri_tower: its JWT layer. It takes no `aud`-less token, so the claims say the client id there,
+//! as its trait allows.
 
 use aliri::{jwa, jwt};
 use aliri_clock::UnixTime;

@@ -1,4 +1,5 @@
-//! What a team writes by hand: `axum::middleware::from_fn` and jsonwebtoken, with the keys parsed once.
+//! What a team writes by hand: `axum::middleware::from_fn` and jsonwebtoken, with the keys parsed
+//! once.
 
 use std::{collections::HashMap, sync::Arc};
 

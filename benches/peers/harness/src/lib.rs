@@ -1,7 +1,9 @@
-//! What every peer's binary does with its guarded service: check that it guards, then answer timing requests or serve.
+//! What every peer's binary does with its guarded service: check that it guards, then answer timing
+//! requests or serve.
 //!
-//! `PEER TOKENS.json check` · `PEER TOKENS.json measure` (one count per line in, nanoseconds of processor time per request out) ·
-//! `PEER TOKENS.json serve PORT SECONDS` (loopback only, ends by itself)
+//! `PEER TOKENS.json check` · `PEER TOKENS.json measure` (one count per line in, nanoseconds of
+//! processor time per request out) · `PEER TOKENS.json serve PORT SECONDS` (loopback only, ends by
+//! itself)
 
 use std::{
     convert::Infallible,

@@ -1,5 +1,5 @@
-//! jwt-verify, called the way its own axum examples do. Its Cognito half can fetch keys only from AWS, so this is the OIDC
-//! half, which does the same with keys from anywhere.
+//! jwt-verify, called the way its own axum examples do. Its Cognito half can fetch keys only from
+//! AWS, so this is the OIDC half, which does the same with keys from anywhere.
 
 use std::sync::Arc;
 

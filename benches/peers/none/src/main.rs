@@ -1,4 +1,5 @@
-//! No authentication at all, or with `PEER_VARIANT=arc` the least that a layer which hands something on can do.
+//! No authentication at all, or with `PEER_VARIANT=arc` the least that a layer which hands
+//! something on can do.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,5 @@
-//! `peer-tokens COUNT` prints what [`Fixture`] holds: tokens of the shape and length of Cognito's client-credentials tokens.
+//! `peer-tokens COUNT` prints what [`Fixture`] holds: tokens of the shape and length of Cognito's
+//! client-credentials tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use harness::Fixture;

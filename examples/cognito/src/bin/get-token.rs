@@ -1,8 +1,9 @@
-//! `examples/cognito/get-token.sh` in Rust: prints a client-credentials token, which is its purpose.
+//! `examples/cognito/get-token.sh` in Rust: prints a client-credentials token, which is its
+//! purpose.
 //!
-//! `cargo run -p example-cognito --bin get-token -- [SCOPE…]`, with `TOKEN_URL`, `CLIENT_ID` and `CLIENT_SECRET_FILE` as
-//! `provision.sh` prints them. A service does not print its token: it hands `credentials.layer(…)` or
-//! `token.header_value()` to its HTTP client.
+//! `cargo run -p example-cognito --bin get-token -- [SCOPE…]`, with `TOKEN_URL`, `CLIENT_ID` and
+//! `CLIENT_SECRET_FILE` as `provision.sh` prints them. A service does not print its token: it hands
+//! `credentials.layer(…)` or `token.header_value()` to its HTTP client.
 
 use std::{env, error::Error, fs};
 

@@ -33,7 +33,8 @@ pub(super) struct Found {
     pub(super) bytes: usize,
     pub(super) parts: usize,
     pub(super) has_white_space: bool,
-    /// Whether the payload decodes to text. The crate decodes both parts before it looks at the header.
+    /// Whether the payload decodes to text. The crate decodes both parts before it looks at the
+    /// header.
     pub(super) payload_is_text: bool,
     header: Option<Map<String, Value>>,
     payload: Option<Map<String, Value>>,

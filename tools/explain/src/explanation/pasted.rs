@@ -36,7 +36,8 @@ impl Pasted {
     }
 }
 
-/// The value of an `Authorization` field somewhere in the text, such as a curl command or the head of a request.
+/// The value of an `Authorization` field somewhere in the text, such as a curl command or the head
+/// of a request.
 fn field(text: &str) -> Option<&str> {
     const NAME: &str = "authorization:";
     let at = text.to_ascii_lowercase().find(NAME)?;

@@ -60,7 +60,8 @@ impl Step {
         Self::Scopes,
     ];
 
-    /// The step that ends with this refusal. A reason that a later version of the crate adds has none here yet.
+    /// The step that ends with this refusal. A reason that a later version of the crate adds has
+    /// none here yet.
     fn of(refused: &AuthError) -> Option<Self> {
         Some(match refused {
             AuthError::MissingToken

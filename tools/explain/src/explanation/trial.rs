@@ -1,5 +1,6 @@
-//! How far a token gets. The crate's own verifier decides every step: where it refuses for a setting, the refusal is noted, the
-//! setting is changed to what the token says, and the verifier is asked again.
+//! How far a token gets. The crate's own verifier decides every step: where it refuses for a
+//! setting, the refusal is noted, the setting is changed to what the token says, and the verifier
+//! is asked again.
 
 use std::time::{Duration, SystemTime};
 
@@ -137,7 +138,8 @@ impl Settings {
         builder.build()
     }
 
-    /// Accepts what was refused, if it is a setting's business. Keys are never fetched from where the token says.
+    /// Accepts what was refused, if it is a setting's business. Keys are never fetched from where
+    /// the token says.
     fn accept(&mut self, refused: &AuthError, found: &Found) -> Option<()> {
         let text = |name| found.claim(name).and_then(Value::as_str);
         match refused {

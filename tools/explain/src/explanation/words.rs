@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 /// The last second that has four digits for its year.
 pub(super) const LAST_WRITABLE: f64 = 253_402_300_799.0;
 
-/// Breaks a text between words, so that lines fit a terminal of 80 columns. Further lines are indented.
+/// Breaks a text between words, so that lines fit a terminal of 80 columns. Further lines are
+/// indented.
 pub(super) fn wrap(text: &str, indent: usize) -> String {
     const WIDTH: usize = 80;
     let mut wrapped = String::new();
