@@ -69,8 +69,8 @@ impl ClientCredentials {
     ///
     /// For a region of another partition (China, `eusc-…`, isolated regions)
     /// [`build`](ClientCredentialsBuilder::build) returns
-    /// [`ConfigError::UnsupportedPartition`]: copy the domain from the console and give its token URL
-    /// to [`builder`](Self::builder).
+    /// [`ConfigError::UnsupportedPartition`]: copy the domain from the console, and give its
+    /// token URL to [`builder`](Self::builder).
     ///
     /// # Examples
     ///

@@ -10,8 +10,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Principal<'a> {
-    /// An app client on its own behalf, by the client-credentials flow: `sub` is its id and there
-    /// is not a user name.
+    /// An app client on its own behalf, by the client-credentials flow: `sub` is its id, and the
+    /// user name is absent.
     Client(&'a str),
     /// The token names a subject that is not its app client, and no user. A service whose token
     /// another service [exchanged](super::Claims::actor) may be such a subject, and so may a user
