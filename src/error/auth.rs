@@ -7,11 +7,11 @@ use http::StatusCode;
 use super::{RejectionKind, StepUp};
 use crate::{error_debug::debug_as_display, scope::ScopePolicy};
 
-/// Why a request is refused.
+/// Why a request is rejected.
 ///
-/// The variant decides the answer, see [`status`](Self::status). It is put into the extensions of
-/// the response that refuses, where an outer layer or a test finds it. No variant holds a byte of
-/// the request.
+/// The variant decides the response, see [`status`](Self::status). The layer puts it into the
+/// response's extensions, where an outer layer or a test finds it. No variant holds a byte of the
+/// request. [Troubleshooting](crate::guide::troubleshooting) says what to do about each.
 ///
 /// # Examples
 ///
