@@ -23,7 +23,7 @@ use std::{
     convert::Infallible,
     future::Future,
     io::{Read, Write},
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     pin::pin,
     sync::{Arc, LazyLock, Mutex},
     task::{Context, Poll, Waker},
@@ -309,9 +309,11 @@ pub(crate) fn resource_metadata(data: &[u8]) {
     // the origin.
     let back = metadata.url().replacen(well_known, "", 1);
     assert!(back == resource || format!("{back}/") == resource, "{back}");
-    let is_loopback = ["127.", "localhost", "[::1]"]
-        .iter()
-        .any(|host| url.host().unwrap().to_lowercase().starts_with(host));
+    let host = url.host().unwrap().trim_matches(['[', ']']);
+    let is_loopback = match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    };
     assert!(url.scheme_str() == Some("https") || is_loopback);
 
     let document = serde_json::from_str::<Value>(&metadata.document()).unwrap();
