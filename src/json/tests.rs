@@ -1,4 +1,4 @@
-//! The reader against serde_json, which everybody uses, and the rules that are its own.
+//! The reader against serde_json, and the rules that only the reader has.
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -289,7 +289,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn the_reader_accepts_what_serde_json_accepts(text in texts()) {
