@@ -47,10 +47,6 @@ pub(super) enum Caller {
 impl<R> Rules<R> {
     /// Everything that can be done without waiting. Marks the `Authorization` values sensitive
     /// before anything else.
-    #[allow(
-        clippy::result_large_err,
-        reason = "only a request that waits has it, and a box would be one more allocation"
-    )]
     #[inline]
     pub(super) fn judge<Q, B>(
         self: &Arc<Self>,
@@ -105,35 +101,33 @@ impl<R> Rules<R> {
     where
         R: RejectionResponse<B>,
     {
-        match authenticated {
-            // Most requests. They need nothing of what the other cases have in common.
-            Ok(Caller::Verified(claims)) if self.enforces() && self.authorize(&claims).is_ok() => {
-                self.report(Finding::Accepted, Enforcement::Enforce, Some(&claims));
-                let kept = self.keep(Some(&claims));
-                pass_verified(request.extensions_mut(), claims);
-                Ok(self.completion(request, kept, None, true))
-            }
-            authenticated => self.finish_otherwise(request, authenticated),
-        }
+        let (claims, unmet) = match authenticated {
+            Ok(Caller::Verified(claims)) => match self.authorize(&claims) {
+                // Most requests. They need nothing of what the other cases have in common.
+                Ok(()) if self.enforces() => {
+                    self.report(Finding::Accepted, Enforcement::Enforce, Some(&claims));
+                    let kept = self.keep(Some(&claims));
+                    pass_verified(request.extensions_mut(), claims);
+                    return Ok(self.completion(request, kept, None, true));
+                }
+                authorized => (Some(claims), authorized.err()),
+            },
+            Ok(Caller::Anonymous) => (None, None),
+            Err(refused) => (None, Some(refused)),
+        };
+        self.finish_otherwise(request, claims, unmet)
     }
 
     #[inline(never)]
     fn finish_otherwise<Q, B>(
         self: &Arc<Self>,
         request: &mut Request<Q>,
-        authenticated: Result<Caller, AuthError>,
+        claims: Option<Claims>,
+        unmet: Option<AuthError>,
     ) -> Result<Completion<R>, AuthError>
     where
         R: RejectionResponse<B>,
     {
-        let (claims, unmet) = match authenticated {
-            Ok(Caller::Verified(claims)) => {
-                let unmet = self.authorize(&claims).err();
-                (Some(claims), unmet)
-            }
-            Ok(Caller::Anonymous) => (None, None),
-            Err(refused) => (None, Some(refused)),
-        };
         let finding = match (&unmet, &claims) {
             (Some(refused), _) => Finding::Refused(refused),
             (None, None) => Finding::Anonymous,

@@ -95,7 +95,7 @@ fn permits_7(answer: &Value) -> bool {
 }
 
 #[test]
-fn the_recorded_events_are_those_of_the_published_types() {
+fn the_events_are_those_of_the_published_types() {
     let _: ApiGatewayCustomAuthorizerRequest = serde_json::from_str(REST_TOKEN).unwrap();
     let request: ApiGatewayCustomAuthorizerRequestTypeRequest =
         serde_json::from_str(REST_REQUEST).unwrap();
