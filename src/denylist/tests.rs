@@ -361,7 +361,8 @@ fn a_list_whose_runtime_has_ended_expires() {
     assert!(matches!(error, LoadError::Stopped), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// More threads than loads could block.
+#[tokio::test(flavor = "multi_thread", worker_threads = 5)]
 async fn a_load_that_blocks_its_thread_is_not_started_a_second_time() {
     let started = Arc::new(AtomicUsize::new(0));
     let (release, released) = std::sync::mpsc::channel::<()>();
@@ -457,6 +458,12 @@ fn a_caller_is_denied_by_each_kind_of_entry_and_by_no_other() {
             none()
                 .revoke_client_tokens("client-1", after)
                 .revoke_client_tokens("client-1", issued),
+            Err(Denied::revoked()),
+        ),
+        (
+            none()
+                .revoke_client_tokens("client-1", issued)
+                .revoke_client_tokens("client-1", after),
             Err(Denied::revoked()),
         ),
         // A new token does not help, and the response says so.
