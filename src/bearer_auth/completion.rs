@@ -76,6 +76,12 @@ impl<R> Completion<R> {
     }
 
     fn report(&self, refused: &AuthError, enforcement: Enforcement) {
+        if let (Some(published), AuthError::InsufficientScope { required }) =
+            (&self.rules.published, refused)
+        {
+            let metadata = self.rules.challenges.resource_metadata();
+            published.warn_of_unlisted(required, metadata);
+        }
         let verdict = Verdict {
             finding: Finding::Refused(refused),
             enforcement,

@@ -102,7 +102,11 @@ fn app(resource: &ResourceMetadata) -> Result<Router, ConfigError> {
     Ok(Router::new()
         .route_service("/mcp", tools)
         .route_layer(LateRefusalLayer)
-        .route_layer(resource.layer().require(scope("notes/use")?))
+        .route_layer(
+            resource
+                .layer()
+                .require(ScopePolicy::all_of(["notes/use"])?),
+        )
         .layer(resource.well_known_layer()))
 }
 
