@@ -8,6 +8,13 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "$here/../../.."
 
+for program in cargo node npm python3; do
+    if ! command -v "$program" >/dev/null; then
+        echo "the MCP interoperability test needs $program, which is not installed" >&2
+        exit 1
+    fi
+done
+
 scratch="$(mktemp -d)"
 started=()
 finish() {
