@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The MCP server of examples/mcp, and the clients of the MCP project: the SDKs of npm, PyPI and crates.io are challenged, discover the
-# issuer, register, sign in, call a tool, are refused another, step up, and call it. Then the project's conformance suite.
+# issuer, register, sign in, call a tool, are rejected another, step up, and call it. Then the project's conformance suite.
 #
 # Needs cargo, node with npm, and python3 with venv. What it installs goes into a temporary directory that it removes, also a Node of
 # version 22 where the one at hand is older, for the suite. Everything it starts listens on 127.0.0.1, and ends with it.

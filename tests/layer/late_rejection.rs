@@ -1,4 +1,4 @@
-//! Refusals by code that responds in its own protocol.
+//! Rejections by code that responds in its own protocol.
 
 use std::convert::Infallible;
 
@@ -9,14 +9,14 @@ use http::{
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, RequireScopesLayer, ResourceMetadata, ScopePolicy,
-    late_refusal::{LateRefusal, LateRefusalLayer},
+    late_rejection::{LateRejection, LateRejectionLayer},
     testing::TestPool,
 };
 
 /// A JSON-RPC method that needs `notes/delete`, in a framework that responds 200 to everything.
 async fn framework(request: Request<()>) -> Result<Response<String>, Infallible> {
     let delete = ScopePolicy::all_of(["notes/delete"]).unwrap();
-    let outcome = LateRefusal::authorize(request.extensions(), |claims| claims.require(&delete));
+    let outcome = LateRejection::authorize(request.extensions(), |claims| claims.require(&delete));
     let body = match outcome {
         Ok(claims) => claims.client_id().to_owned(),
         Err(error) => format!("-32600 {error}"),
@@ -42,14 +42,14 @@ where
 /// With the scopes of the layer and of a guard between the two, so that a client that asks for them
 /// gets through.
 #[tokio::test]
-async fn the_refusal_is_formed_as_if_a_handler_had_returned_it() {
+async fn the_rejection_is_formed_as_if_a_handler_had_returned_it() {
     let pool = TestPool::new();
     let metadata = ResourceMetadata::new("https://example.com/rpc", &pool.verifier()).unwrap();
     let layer = metadata
         .layer()
         .require(ScopePolicy::all_of(["notes/use"]).unwrap());
     let guard = RequireScopesLayer::all_of(["notes/change"]).unwrap();
-    let service = layer.layer(guard.layer(LateRefusalLayer.layer(service_fn(framework))));
+    let service = layer.layer(guard.layer(LateRejectionLayer.layer(service_fn(framework))));
 
     let outside = ["notes/use", "notes/change"];
     let token = pool.token().scopes(outside).authorization();
@@ -76,9 +76,9 @@ async fn the_refusal_is_formed_as_if_a_handler_had_returned_it() {
 }
 
 #[tokio::test]
-async fn a_request_without_claims_is_refused_as_by_an_extractor() {
+async fn a_request_without_claims_is_rejected_as_by_an_extractor() {
     let pool = TestPool::new();
-    let inner = LateRefusalLayer.layer(service_fn(framework));
+    let inner = LateRejectionLayer.layer(service_fn(framework));
     let optional = pool.verifier().layer().optional().layer(inner.clone());
     let (status, headers, _) = call(optional.clone(), None).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
@@ -91,15 +91,15 @@ async fn a_request_without_claims_is_refused_as_by_an_extractor() {
 }
 
 #[tokio::test]
-async fn the_first_of_several_refusals_decides() {
+async fn the_first_of_several_rejections_decides() {
     let pool = TestPool::new();
-    let refusing = service_fn(|request: Request<()>| async move {
-        let refusal = request.extensions().get::<LateRefusal>().unwrap();
-        refusal.refuse(AuthError::Forbidden);
-        refusal.refuse(AuthError::MissingToken);
+    let rejecting = service_fn(|request: Request<()>| async move {
+        let rejection = request.extensions().get::<LateRejection>().unwrap();
+        rejection.reject(AuthError::Forbidden);
+        rejection.reject(AuthError::MissingToken);
         Ok(Response::new(String::new()))
     });
-    let service = LateRefusalLayer.layer(refusing);
+    let service = LateRejectionLayer.layer(rejecting);
     let service = pool.verifier().layer().layer(service);
     let token = pool.token().authorization();
     let (status, headers, _) = call(service, Some(token)).await;
