@@ -29,7 +29,7 @@ pub enum ConfigError {
         longer_value: Duration,
     },
     /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any",
-    /// so it is refused.
+    /// so it is rejected.
     #[error("the list of {what} is empty; {instead}")]
     EmptyList {
         /// What was listed.

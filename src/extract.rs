@@ -80,7 +80,7 @@ impl<T> std::fmt::Debug for CustomClaims<T> {
 
 /// For an extractor that fails, and for a handler that returns `Err(AuthError::Forbidden)`: the
 /// nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response, as it does for
-/// its own refusals. Without a layer outside, the response is 500.
+/// its own rejections. Without a layer outside, the response is 500.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         self.into()

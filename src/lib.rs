@@ -168,7 +168,7 @@ pub mod guide;
 mod http_client;
 mod json;
 pub mod keys;
-pub mod late_refusal;
+pub mod late_rejection;
 mod metrics;
 mod protected_url;
 pub mod rejection;

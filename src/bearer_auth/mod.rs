@@ -35,10 +35,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Who responds to a refused request
+//! # Who responds to a rejected request
 //!
 //! This layer, also where a guard ([`RequireScopesLayer`](crate::RequireScopesLayer),
-//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside refuses.
+//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside rejects.
 //! They only say why, by an [`AuthError`](crate::AuthError), and return a response with status 500.
 //! The nearest layer outside replaces it: with its own [form](crate::rejection::RejectionResponse),
 //! realm and metadata URL, the mandatory header fields, and one count. Header fields that a service

@@ -78,8 +78,8 @@ impl TokenSource {
         Self {
             slots: Cache::builder()
                 .max_capacity(settings.capacity)
-                // The default policy may refuse a newcomer, which then would cost a token request
-                // per call.
+                // The default policy may not admit a new entry, which then would cost a token
+                // request per call.
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(settings.dropped_when_unused_for)
                 .build(),
@@ -142,7 +142,7 @@ impl TokenSource {
             (RenewalDecision::Join(_) | RenewalDecision::Request, Err(_)) => {
                 (Lookup::Done(Err(TokenError::NoRuntime)), None)
             }
-            (RenewalDecision::Refuse(error), _) => (Lookup::Done(Err(error)), None),
+            (RenewalDecision::Fail(error), _) => (Lookup::Done(Err(error)), None),
         };
         drop(state);
         if let Some(overdue) = overdue {

@@ -1,4 +1,4 @@
-//! Refusals that no layer formed: logged once for each path.
+//! Rejections that no layer formed: logged once for each path.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -23,13 +23,13 @@ pub(crate) fn report(place: &'static str, path: Option<&str>) {
     }
 }
 
-/// Logs, once for each path, a refusal that did not reach the layer outside it.
+/// Logs, once for each path, a rejection that did not reach the layer outside it.
 pub(crate) fn report_lost(path: Option<&str>) {
     let path = path.unwrap_or("unknown");
     if is_first(&format!("lost {path}")) {
         tracing::warn!(
             path = ?path,
-            "refusal replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
+            "rejection replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
         );
     }
 }

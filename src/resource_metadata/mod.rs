@@ -27,7 +27,7 @@ use crate::{
 /// layers of the service come from here, and whatever scopes they demand are in the document.
 ///
 /// A client that knows nothing but the service's URL (as those of the Model Context Protocol) sends
-/// a request, is refused with a challenge that names the document's URL, and finds the issuer and
+/// a request, is rejected with a challenge that names the document's URL, and finds the issuer and
 /// the scopes there.
 ///
 /// ```json

@@ -50,8 +50,8 @@ enum Setting {
 }
 
 impl Setting {
-    const fn behind(refused: &AuthError) -> Option<Self> {
-        match refused {
+    const fn behind(rejected: &AuthError) -> Option<Self> {
+        match rejected {
             AuthError::AudienceNotAllowed => Some(Self::Audience),
             AuthError::ClientNotAllowed => Some(Self::Clients),
             AuthError::IssuedInFuture | AuthError::NotYetValid => Some(Self::Clock),
@@ -114,19 +114,19 @@ impl SetupWarnings {
     #[cold]
     pub(super) fn token_rejected(
         &self,
-        refused: &AuthError,
+        error: &AuthError,
         token: &[u8],
         expected: &Expectations,
         now: impl FnOnce() -> Moment,
     ) {
-        let Some(setting) = Setting::behind(refused) else {
+        let Some(setting) = Setting::behind(error) else {
             return;
         };
         let Some(rejected) = self.count(setting, &now()) else {
             return;
         };
         tracing::warn!(
-            reason = refused.reason(),
+            reason = error.reason(),
             came = Came::read(token).describe(),
             accepted = setting.accepted(expected),
             rejected,

@@ -1,5 +1,5 @@
 //! What is logged: one event per fetch, one per change of state, and nothing above debug for a
-//! refused request.
+//! rejected request.
 
 use std::{
     collections::BTreeMap,
@@ -204,7 +204,7 @@ async fn keys_that_were_handed_in_are_not_a_change_of_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
+async fn rejected_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
     let rig = Rig::warm().await;
     rig.fetcher.always_respond(rig.keys());
     let service = ServiceBuilder::new()
@@ -227,8 +227,8 @@ async fn refused_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
             .body(())
             .unwrap();
         let mut service = service.clone();
-        let refused = service.ready().await.unwrap().call(request).await.unwrap();
-        assert!(matches!(refused.status().as_u16(), 401 | 503));
+        let rejected = service.ready().await.unwrap().call(request).await.unwrap();
+        assert!(matches!(rejected.status().as_u16(), 401 | 503));
     }
     let logged = log.take();
     assert!(logged.len() >= tokens.len(), "each is logged at debug");

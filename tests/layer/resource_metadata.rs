@@ -96,7 +96,7 @@ fn the_issuer_of_each_pool_that_can_be_discovered_is_an_authorization_server() {
 }
 
 #[test]
-fn a_resource_that_nothing_could_be_found_under_is_refused_and_quoted() {
+fn a_resource_that_nothing_could_be_found_under_is_rejected_and_quoted() {
     let verifier = TestPool::new().verifier();
     for resource in [
         "",
@@ -320,10 +320,10 @@ async fn nested_resources_are_found_each_at_its_own_well_known_path() {
         assert_eq!(document["resource"], metadata.identifier());
         assert_eq!(document["scopes_supported"], json!([scope]));
 
-        let refused = call(&app, Method::GET, path).await;
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = call(&app, Method::GET, path).await;
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(
-            parameter(refused.headers(), "resource_metadata"),
+            parameter(rejected.headers(), "resource_metadata"),
             Some(metadata.url())
         );
         for (aud, status) in [
@@ -487,7 +487,7 @@ async fn challenges_of_layer_and_guard_name_the_document() {
 /// What a client that steps up asks for: the scopes of this operation, those of the layer included,
 /// and none of other operations.
 #[tokio::test]
-async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
+async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_rejected() {
     let pool = TestPool::new();
     let metadata = metadata(&pool);
     let delete = metadata.enforce(all_of(["orders/delete"]));
@@ -553,7 +553,7 @@ async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
     assert_eq!(parameter(without.headers(), "scope"), Some("orders/use"));
 }
 
-/// As a client of the Model Context Protocol does: from a refused request to the metadata, to the
+/// As a client of the Model Context Protocol does: from a rejected request to the metadata, to the
 /// issuer, to a token, to an answer. It knows one URL and its own credentials.
 #[tokio::test]
 async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
@@ -582,10 +582,10 @@ async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
             assert_eq!(response.status(), StatusCode::OK, "{url}");
             serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
         };
-        let refused = http.get(&url).send().await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = http.get(&url).send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
 
-        let metadata = json_at(parameter(refused.headers(), "resource_metadata").unwrap()).await;
+        let metadata = json_at(parameter(rejected.headers(), "resource_metadata").unwrap()).await;
         assert_eq!(metadata["resource"], url, "RFC 9728 §3.3");
         let issuer = metadata["authorization_servers"][0].as_str().unwrap();
         let discovery = json_at(&format!("{issuer}/.well-known/openid-configuration")).await;

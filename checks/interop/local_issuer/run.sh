@@ -26,12 +26,8 @@ python3 -m venv "$scratch/oauth"
 python3 -m venv "$scratch/mcp"
 "$scratch/mcp/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/mcp.txt"
 
-build() {
-    cargo build --quiet -p "$1" --message-format=json |
-        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
-}
-program="$(build local-issuer)"
-oauth2_client="$(build oauth2-client)"
+programs="$("$here/../programs.sh" local-issuer oauth2-client)"
+{ read -r program; read -r oauth2_client; } <<<"$programs"
 
 # Once as a pool on AWS names itself, once under its own URL.
 run_with() {
