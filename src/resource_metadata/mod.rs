@@ -188,7 +188,7 @@ impl ResourceMetadata {
     }
 
     /// The verifier's layer, whose challenges name the document. The document lists the scopes that
-    /// the layer is told to [`require`](BearerAuthLayer::require).
+    /// the layer demands by [`require`](BearerAuthLayer::require).
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared.verifier.warn_of_open_clients();
         let url = self.shared.identifier.url.clone();
