@@ -66,7 +66,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for CustomClaims<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let claims = <Claims as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         claims.custom().map(Self).map_err(|error| {
-            tracing::debug!(%error, "custom claims");
+            tracing::debug!(%error, "custom claims unreadable");
             AuthError::Forbidden
         })
     }

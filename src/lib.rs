@@ -181,6 +181,7 @@ mod test_keys;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod token;
+mod troubleshooting;
 mod user_pool;
 pub mod verifier;
 

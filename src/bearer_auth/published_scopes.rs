@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::scope::ScopePolicy;
+use crate::{scope::ScopePolicy, troubleshooting};
 
 /// A handler can make a policy of what a request contains, so the warnings have a bound.
 const MAX_WARNINGS: usize = 32;
@@ -48,7 +48,8 @@ impl PublishedScopes {
                     scope,
                     metadata,
                     advice = "make the guard with `ResourceMetadata::guard`, or list the policy with `ResourceMetadata::enforce`",
-                    "a scope is demanded that the published metadata does not list"
+                    help = troubleshooting::MISSING_SCOPE,
+                    "scope demanded that the published metadata does not list"
                 );
             }
         }

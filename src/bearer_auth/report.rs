@@ -17,7 +17,7 @@ pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
             reason = labels().reason,
             verified = labels().verified,
             enforcement = labels().enforcement,
-            "rejected inside the layer"
+            "request rejected inside the layer"
         );
         metrics::rejected_inside(labels());
     } else {

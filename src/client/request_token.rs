@@ -109,7 +109,7 @@ impl AppClient {
         if new.is_empty() {
             return outcome;
         }
-        tracing::info!("the app client is rejected, and it has a new secret");
+        tracing::info!("app client rejected, new secret found");
         self.try_each(request, &new).await
     }
 
@@ -123,9 +123,7 @@ impl AppClient {
             if outcome.is_ok() {
                 self.secrets.remember(secret);
                 if rejected_before > 0 {
-                    tracing::info!(
-                        "one of the app client's secrets is rejected, another one works"
-                    );
+                    tracing::info!("client secret rejected, another one accepted");
                 }
             }
             if !matches!(outcome, Err(TokenError::InvalidClient)) {

@@ -78,7 +78,7 @@ impl Secrets {
                 .filter(|secret| !rejected.0.contains(secret))
                 .collect(),
             Err(error) => {
-                tracing::warn!(%error, "the client secret cannot be read again");
+                tracing::warn!(%error, "client secret reload failed");
                 Vec::new()
             }
         }

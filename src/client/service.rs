@@ -109,7 +109,7 @@ where
             let copy = replay(&request, &self.bodies);
             Box::pin(send(ready, self.credentials.clone(), request, copy))
         } else {
-            tracing::debug!("a request for another origin is sent without a token");
+            tracing::debug!("request for another origin sent without a token");
             Box::pin(send_as_it_is(ready, request))
         })
     }
@@ -153,7 +153,7 @@ where
     };
     // Gives its connection back before it requests the next one.
     drop(response);
-    tracing::debug!("a callee rejected the token; sending the request once more with another");
+    tracing::debug!("token rejected by the callee; request retried with another");
     poll_fn(|cx| ready.poll_ready(cx))
         .await
         .map_err(SendBearerError::Inner)?;

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Moment},
-    metrics,
+    metrics, troubleshooting,
 };
 
 /// The tokens of one app client, shared by every clone, scope set and layer.
@@ -225,6 +225,7 @@ impl TokenSource {
                 cause = error.cause(),
                 %error,
                 ?duration,
+                help = troubleshooting::NO_TOKEN,
                 "token request failed"
             ),
         }
@@ -305,7 +306,7 @@ impl RenewalPermit {
                 scopes = self.request.scopes().as_str(),
                 ?ended,
                 ?duration,
-                "a token request ended that had been given up"
+                "late token request ended"
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::metrics;
+use crate::{metrics, troubleshooting};
 
 /// Paths that can come from requests must not fill the memory or the log.
 const MOST_PATHS: usize = 32;
@@ -18,7 +18,8 @@ pub(crate) fn report(place: &'static str, path: Option<&str>) {
         tracing::error!(
             place,
             path = ?path,
-            "no BearerAuthLayer outside this route: add `verifier.layer()`, or move the guard inside it"
+            help = troubleshooting::MISSING_LAYER,
+            "BearerAuthLayer missing around this route: add `verifier.layer()`, or move the guard inside it"
         );
     }
 }
@@ -29,6 +30,7 @@ pub(crate) fn report_lost(path: Option<&str>) {
     if is_first(&format!("lost {path}")) {
         tracing::warn!(
             path = ?path,
+            help = troubleshooting::MISSING_LAYER,
             "rejection replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
         );
     }

@@ -285,6 +285,7 @@ async fn a_scope_that_the_metadata_lacks_is_warned_of_when_it_is_first_missing()
     for fields in &warned {
         assert_eq!(fields["metadata"], resource.url());
         assert!(fields["advice"].contains("`ResourceMetadata::guard`"));
+        assert!(fields["help"].ends_with("#403-although-the-token-has-the-scope"));
     }
     // Once, wherever it is demanded.
     assert_eq!(send_without_scopes(&layer, guarded.clone()).await, 403);

@@ -46,7 +46,9 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
                 let row: Vec<_> = labels.iter().map(|label| fields[label].clone()).collect();
                 match fields["message"].as_str() {
                     "authentication decided" => logged.0.push(format!("{} 1", row.join(" "))),
-                    "rejected inside the layer" => logged.1.push(format!("{} 1", row.join(" "))),
+                    "request rejected inside the layer" => {
+                        logged.1.push(format!("{} 1", row.join(" ")))
+                    }
                     other => panic!("another event: {other}"),
                 }
             }
