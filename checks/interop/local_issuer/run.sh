@@ -31,10 +31,12 @@ programs="$("$here/../programs.sh" local-issuer oauth2-client)"
 
 # Once as a pool on AWS names itself, once under its own URL.
 run_with() {
+    # What the issuer before this one printed would be taken for its own until its shell has emptied the file.
+    rm -f "$scratch/exports"
     "$program" --client caller --scope profiles/get --scope profiles/post "$@" >"$scratch/exports" &
     issuer=$!
     for _ in $(seq 100); do
-        grep --quiet COGNITO_SCOPES "$scratch/exports" && break
+        grep --quiet --no-messages COGNITO_SCOPES "$scratch/exports" && break
         kill -0 "$issuer"
         sleep 0.1
     done

@@ -48,7 +48,7 @@ start() {
     "$@" >"$printed" &
     started+=($!)
     for _ in $(seq 200); do
-        grep --quiet "$wanted" "$printed" && return
+        grep --quiet --no-messages "$wanted" "$printed" && return
         kill -0 "${started[-1]}"
         sleep 0.1
     done
