@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(reason(&response), Some(&AuthError::MissingToken));
     }
 
-    /// Why a request was refused: more exact than the status, and never sent to the client.
+    /// Why a request was rejected: more exact than the status, and never sent to the client.
     fn reason(response: &Response) -> Option<&AuthError> {
         response.extensions().get()
     }

@@ -168,7 +168,7 @@ pub mod guide;
 mod http_client;
 mod json;
 pub mod keys;
-pub mod late_refusal;
+pub mod late_rejection;
 mod metrics;
 mod protected_url;
 pub mod rejection;
@@ -181,6 +181,7 @@ mod test_keys;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod token;
+mod troubleshooting;
 mod user_pool;
 pub mod verifier;
 

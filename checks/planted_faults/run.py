@@ -110,7 +110,7 @@ def switches(faults):
     """What takes the place of a text at which these faults are planted."""
     text = faults[0]["find"]
     for fault in faults:
-        # Without a helper: some test programs have a file of `src/` as a module of their own.
+        # Without a helper: some test programs include a file of `src/` as a module.
         is_on = f'std::env::var_os("{CHOICE}").is_some_and(|fault| fault == {json.dumps(fault["name"], ensure_ascii=False)})'
         if "PLANTED" in fault["replace"]:
             if len(faults) > 1:

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::AuthError,
     rejection::{
-        PendingRefusal, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
+        PendingRejection, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
     },
     token::claims::Claims,
 };
@@ -32,7 +32,7 @@ pub(super) struct Rare {
     /// What this layer found, if it only reports.
     verdict: Option<ReportOnlyVerdict>,
     /// Not a report-only layer inside an enforcing one: it must not change anything.
-    forms_refusals: bool,
+    forms_rejections: bool,
 }
 
 impl Rare {
@@ -40,13 +40,13 @@ impl Rare {
     pub(super) fn of(
         fields: Option<RequestFields>,
         verdict: Option<ReportOnlyVerdict>,
-        forms_refusals: bool,
+        forms_rejections: bool,
     ) -> Option<Box<Self>> {
-        (fields.is_some() || verdict.is_some() || !forms_refusals).then(|| {
+        (fields.is_some() || verdict.is_some() || !forms_rejections).then(|| {
             Box::new(Self {
                 fields,
                 verdict,
-                forms_refusals,
+                forms_rejections,
             })
         })
     }
@@ -58,15 +58,15 @@ impl<R> Completion<R> {
     where
         R: RejectionResponse<B>,
     {
-        let forms_refusals = self.rare.as_ref().is_none_or(|rare| rare.forms_refusals);
-        if forms_refusals && PendingRefusal::is_in(response) {
+        let forms_rejections = self.rare.as_ref().is_none_or(|rare| rare.forms_rejections);
+        if forms_rejections && PendingRejection::is_in(response) {
             self.form(response);
         }
         let verdict = self.rare.as_mut().and_then(|rare| rare.verdict.take());
         if let Some(verdict) = verdict
-            && let Some(refused) = verdict.record(response)
+            && let Some(rejected) = verdict.record(response)
         {
-            self.report(&refused, Enforcement::ReportOnly);
+            self.report(&rejected, Enforcement::ReportOnly);
         }
         if let Some(claims) = self.claims.take()
             && self.rules.claims_in_response
@@ -75,9 +75,15 @@ impl<R> Completion<R> {
         }
     }
 
-    fn report(&self, refused: &AuthError, enforcement: Enforcement) {
+    fn report(&self, rejected: &AuthError, enforcement: Enforcement) {
+        if let (Some(published), AuthError::InsufficientScope { required }) =
+            (&self.rules.published, rejected)
+        {
+            let metadata = self.rules.challenges.resource_metadata();
+            published.warn_of_unlisted(required, metadata);
+        }
         let verdict = Verdict {
-            finding: Finding::Refused(refused),
+            finding: Finding::Rejected(rejected),
             enforcement,
             claims: self.claims.as_ref(),
             inside: true,
@@ -85,13 +91,13 @@ impl<R> Completion<R> {
         report(&verdict, &self.rules.observers);
     }
 
-    /// Forms a refusal from inside as one of the layer's own.
+    /// Forms a rejection from inside as one of the layer's own.
     #[cold]
     fn form<B>(&self, response: &mut Response<B>)
     where
         R: RejectionResponse<B>,
     {
-        let Some(pending) = PendingRefusal::take(response) else {
+        let Some(pending) = PendingRejection::take(response) else {
             return;
         };
         let challenges = &self.rules.challenges;

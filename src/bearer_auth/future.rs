@@ -35,7 +35,7 @@ pin_project! {
 enum Step<S, R, ReqBody, ResBody> {
     /// The inner service is called.
     Complete(Completion<R>),
-    Refused(Option<Box<Response<ResBody>>>),
+    Rejected(Option<Box<Response<ResBody>>>),
     Authenticate {
         authentication: Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
         parked: Option<Box<Parked<S, R, ReqBody>>>,
@@ -69,10 +69,10 @@ where
         }
     }
 
-    pub(super) fn refused(response: Response<ResBody>) -> Self {
+    pub(super) fn rejected(response: Response<ResBody>) -> Self {
         Self {
             inner: None,
-            step: Step::refused(response),
+            step: Step::rejected(response),
         }
     }
 
@@ -122,7 +122,7 @@ where
                     }
                     return polled;
                 }
-                Step::Refused(response) => {
+                Step::Rejected(response) => {
                     return response
                         .take()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
@@ -159,8 +159,8 @@ where
 }
 
 impl<S, R, ReqBody, ResBody> Step<S, R, ReqBody, ResBody> {
-    fn refused(response: Response<ResBody>) -> Self {
-        Self::Refused(Some(Box::new(response)))
+    fn rejected(response: Response<ResBody>) -> Self {
+        Self::Rejected(Some(Box::new(response)))
     }
 }
 
@@ -178,7 +178,7 @@ impl<S, R, ReqBody> Parked<S, R, ReqBody> {
                 service: self.service,
                 request: self.request,
             }))),
-            Err(refused) => Step::refused(self.rules.refuse(&self.request, refused)),
+            Err(rejected) => Step::rejected(self.rules.reject(&self.request, rejected)),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 
 /// Why a request does not pass at once.
 pub(super) enum Stopped {
-    Refused(AuthError),
+    Rejected(AuthError),
     /// Its key has to be fetched.
     Wait(Box<KeyWait>),
 }
@@ -71,13 +71,13 @@ impl<R> Rules<R> {
                         retry_after: Duration::from_secs(1),
                     }),
                 },
-                Err(refused) => Err(refused),
+                Err(rejected) => Err(rejected),
             },
             Ok(None) => self.without_token(request),
-            Err(refused) => Err(refused),
+            Err(rejected) => Err(rejected),
         };
         self.finish(request, authenticated)
-            .map_err(Stopped::Refused)
+            .map_err(Stopped::Rejected)
     }
 
     fn without_token<B>(&self, request: &Request<B>) -> Result<Caller, AuthError> {
@@ -113,7 +113,7 @@ impl<R> Rules<R> {
                 authorized => (Some(claims), authorized.err()),
             },
             Ok(Caller::Anonymous) => (None, None),
-            Err(refused) => (None, Some(refused)),
+            Err(rejected) => (None, Some(rejected)),
         };
         self.finish_otherwise(request, claims, unmet)
     }
@@ -129,7 +129,7 @@ impl<R> Rules<R> {
         R: RejectionResponse<B>,
     {
         let finding = match (&unmet, &claims) {
-            (Some(refused), _) => Finding::Refused(refused),
+            (Some(rejected), _) => Finding::Rejected(rejected),
             (None, None) => Finding::Anonymous,
             (None, Some(_)) => Finding::Accepted,
         };
@@ -138,7 +138,7 @@ impl<R> Rules<R> {
         let extensions = request.extensions_mut();
         if self.enforces() {
             match (unmet, claims) {
-                (Some(refused), _) => return Err(refused),
+                (Some(rejected), _) => return Err(rejected),
                 (None, Some(claims)) => pass_verified(extensions, claims),
                 (None, None) => pass_anonymous(extensions),
             }
@@ -146,7 +146,7 @@ impl<R> Rules<R> {
         }
         let outer_enforces = OuterLayer::enforces(extensions);
         let verdict = pass_reported(extensions, claims, unmet, outer_enforces);
-        // Inside an enforcing layer, refusals from inside are that layer's.
+        // Inside an enforcing layer, rejections from inside are that layer's.
         Ok(self.completion(request, kept, Some(verdict), !outer_enforces))
     }
 
@@ -186,7 +186,7 @@ impl<R> Rules<R> {
         request: &Request<Q>,
         claims: Option<Claims>,
         verdict: Option<ReportOnlyVerdict>,
-        forms_refusals: bool,
+        forms_rejections: bool,
     ) -> Completion<R>
     where
         R: RejectionResponse<B>,
@@ -196,12 +196,12 @@ impl<R> Rules<R> {
             rules: Arc::clone(self),
             method: request.method().clone(),
             claims,
-            rare: Rare::of(fields, verdict, forms_refusals),
+            rare: Rare::of(fields, verdict, forms_rejections),
         }
     }
 
-    /// Forms one of the layer's own refusals.
-    pub(super) fn refuse<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
+    /// Forms one of the layer's own rejections.
+    pub(super) fn reject<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
     where
         R: RejectionResponse<B>,
     {
@@ -258,7 +258,7 @@ fn pass_anonymous(extensions: &mut Extensions) {
 fn pass_reported(
     extensions: &mut Extensions,
     claims: Option<Claims>,
-    refused: Option<AuthError>,
+    rejected: Option<AuthError>,
     outer_enforces: bool,
 ) -> ReportOnlyVerdict {
     if !outer_enforces {
@@ -267,11 +267,11 @@ fn pass_reported(
             extensions.insert(claims);
         }
         extensions.insert(OuterLayer {
-            why_no_claims: refused.clone().unwrap_or(AuthError::MissingToken),
+            why_no_claims: rejected.clone().unwrap_or(AuthError::MissingToken),
             enforcement: Enforcement::ReportOnly,
         });
     }
-    let verdict = ReportOnlyVerdict::new(refused);
+    let verdict = ReportOnlyVerdict::new(rejected);
     extensions.insert(verdict.clone());
     verdict
 }

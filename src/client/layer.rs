@@ -107,7 +107,7 @@ impl<R> SendBearerLayer<R> {
     /// default.
     ///
     /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned
-    /// for every request. A callee that refuses a token has not acted on the request, so this is
+    /// for every request. A callee that rejects a token has not acted on the request, so this is
     /// for every method.
     pub fn retry_cloned(self) -> SendBearerLayer<CloneBody> {
         self.retry_with(CloneBody)

@@ -96,7 +96,7 @@ impl TokenExchange {
             .await
     }
 
-    /// Notes that a callee refused this token, as [`ClientCredentials::invalidate`] does.
+    /// Notes that a callee rejected this token, as [`ClientCredentials::invalidate`] does.
     pub fn invalidate(&self, token: &AccessToken) {
         token.reject();
     }

@@ -392,7 +392,7 @@ async fn a_load_that_blocks_its_thread_is_not_started_a_second_time() {
 }
 
 #[tokio::test]
-async fn settings_outside_their_bounds_are_refused() {
+async fn settings_outside_their_bounds_are_rejected() {
     let builder =
         |max_age| Denylist::builder(max_age, async |_| Ok::<_, io::Error>(DeniedCallers::new()));
     assert!(builder(6 * SECOND).spawn().is_ok());

@@ -11,7 +11,7 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 ///
 /// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there.
 /// The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request
-/// that it refuses. The [module](super) says what happens without one, and what two guards say
+/// that it rejects. The [module](super) says what happens without one, and what two guards say
 /// together: the challenge of an outer one cannot name the scopes of an inner one.
 ///
 /// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the
@@ -88,7 +88,7 @@ impl<S> Layer<S> for RequireScopesLayer {
 
 /// The service of a [`RequireScopesLayer`].
 ///
-/// The body of its responses must be `Default`: a refusal leaves it with an empty one, and the
+/// The body of its responses must be `Default`: a rejection leaves it with an empty one, and the
 /// layer outside gives it the body that its form makes.
 #[derive(Clone, Debug)]
 pub struct RequireScopes<S> {

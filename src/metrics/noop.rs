@@ -8,7 +8,7 @@ pub(crate) const fn describe() {}
 
 pub(crate) const fn request_judged(_: VerdictLabels) {}
 
-pub(crate) const fn refused_inside(_: VerdictLabels) {}
+pub(crate) const fn rejected_inside(_: VerdictLabels) {}
 
 pub(crate) const fn missing_layer() {}
 

@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_no_token_could_carry_is_refused() {
+    fn a_scope_that_no_token_could_carry_is_rejected() {
         for scope in [
             "",
             "a b",
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_policy_is_refused() {
+    fn an_empty_policy_is_rejected() {
         let none: [&str; 0] = [];
         assert!(matches!(
             ScopePolicy::all_of(none),

@@ -153,7 +153,7 @@ impl TestPool {
     ///
     /// # Panics
     ///
-    /// If the token is refused: it is of another pool, or has a fault.
+    /// If the token is rejected: it is of another pool, or has a fault.
     #[must_use]
     #[track_caller]
     pub fn claims(&self, token: &TokenBuilder) -> Claims {
@@ -167,7 +167,7 @@ impl TestPool {
             .expect("pinned keys are never fetched");
         match verdict {
             Ok(claims) => claims,
-            Err(refused) => panic!("a token that is refused has no claims: {refused}"),
+            Err(rejected) => panic!("a token that is rejected has no claims: {rejected}"),
         }
     }
 }

@@ -270,7 +270,7 @@ impl RouteMatrix {
             }
             // Where a layer guards unknown paths as well, only a good token sees that nothing is
             // there.
-            if without.is_refusal() {
+            if without.is_rejection() {
                 let request = self.request(&method, &path, &self.every_scope());
                 if probe.call(request).await.is_no_route() {
                     continue;

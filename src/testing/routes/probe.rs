@@ -46,7 +46,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn is_refusal(self) -> bool {
+    pub(super) fn is_rejection(self) -> bool {
         self.is(Expected::Unauthenticated) || self.is(Expected::Forbidden)
     }
 
@@ -58,10 +58,10 @@ impl Seen {
             (Expected::Forbidden, Self::Grpc(code)) => code == PERMISSION_DENIED,
             (Expected::Exactly(expected), Self::Status(status)) => status == expected,
             (Expected::Passed, Self::Status(status)) => {
-                !self.is_refusal() && !self.is_no_route() && !status.is_server_error()
+                !self.is_rejection() && !self.is_no_route() && !status.is_server_error()
             }
             (Expected::Passed | Expected::Exactly(_), Self::Grpc(_)) => {
-                !self.is_refusal() && !self.is_no_route()
+                !self.is_rejection() && !self.is_no_route()
             }
             (_, Self::MissingLayer) => false,
         }

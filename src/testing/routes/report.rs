@@ -24,7 +24,7 @@ pub enum RouteFinding {
     NotPublic,
     /// A scope that the list names is not required.
     ScopeNotRequired,
-    /// It refuses a token with every listed scope.
+    /// It rejects a token with every listed scope.
     TooStrict,
     /// It passes a request without a token, or with a bad one.
     Unguarded,
@@ -81,7 +81,7 @@ impl Row {
 
     fn finding(&self) -> Option<RouteFinding> {
         let Some(expected) = self.expected else {
-            return Some(if self.seen.is_refusal() {
+            return Some(if self.seen.is_rejection() {
                 RouteFinding::NotListed
             } else {
                 RouteFinding::Unguarded
@@ -93,10 +93,10 @@ impl Row {
         Some(match (self.seen, expected, &self.token) {
             (Seen::MissingLayer, ..) => RouteFinding::MissingLayer,
             (seen, ..) if seen.is_no_route() => RouteFinding::NoSuchRoute,
-            (seen, Expected::Passed | Expected::Exactly(_), Token::None) if seen.is_refusal() => {
+            (seen, Expected::Passed | Expected::Exactly(_), Token::None) if seen.is_rejection() => {
                 RouteFinding::NotPublic
             }
-            (seen, Expected::Passed | Expected::Exactly(_), _) if seen.is_refusal() => {
+            (seen, Expected::Passed | Expected::Exactly(_), _) if seen.is_rejection() => {
                 RouteFinding::TooStrict
             }
             (seen, Expected::Unauthenticated, _) if seen.is(Expected::Passed) => {
