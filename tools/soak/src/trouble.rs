@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// A cycle takes a minute, and less in a short run.
     pub(crate) fn new(total: Duration) -> Self {
-        let cycle = Duration::from_secs((total.as_secs() / 30).clamp(15, 60));
+        let cycle = Duration::from_secs((total.as_secs() / 30).clamp(12, 60));
         Self {
             cycles: u32::try_from(total.as_secs() / cycle.as_secs())
                 .unwrap_or(1)
