@@ -64,6 +64,14 @@ fuzz SECONDS="12":
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
 
+# Every set of features compiles. Not in CI: two minutes, for what `just features` shows of most.
+feature-powerset:
+    cargo hack check --quiet --lib --feature-powerset --exclude-features default --no-dev-deps
+
+# The lowest versions that Cargo.toml permits are enough. Not in CI: a release of another crate can break it on any day.
+minimal-versions:
+    checks/minimal_versions.sh
+
 # What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
 other-features:
     cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
@@ -203,8 +211,7 @@ supply-chain *ARGS:
 advisories:
     cargo deny check advisories
 
-# Load, rotations, outages and forged tokens, with every response checked: each trouble once, in a build without optimizations,
-# which `just examples` has compiled all but for the soak itself.
+# Load, rotations, outages and forged tokens for a minute and a half, with every response checked.
 soak-short:
     cargo run --quiet -p soak -- 96
 
