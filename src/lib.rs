@@ -176,6 +176,7 @@ pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
 mod scope;
+mod string_list;
 mod test_keys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -193,6 +194,7 @@ pub use self::{
     config_error::ConfigError,
     error::{AuthError, Denied, StepUp},
     scope::ScopePolicy,
+    string_list::StringList,
     user_pool::UserPool,
 };
 #[doc(inline)]

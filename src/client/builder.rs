@@ -23,6 +23,7 @@ use crate::{
     crypto::sealing::{SealingKey, digest_of},
     metrics,
     protected_url::Unencrypted,
+    string_list::StringList,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises
@@ -90,11 +91,7 @@ impl ClientCredentialsBuilder {
     /// By default none are named, and Cognito then grants all that the app client may have: a token
     /// with more rights than the calls need. An empty list is an error, since it could be read
     /// either way.
-    pub fn scopes<I>(mut self, scopes: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn scopes(mut self, scopes: impl StringList) -> Self {
         self.scopes = Scopes::new(scopes);
         self
     }
