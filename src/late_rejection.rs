@@ -111,6 +111,9 @@ impl LateRejection {
 ///
 /// It works for rejections that come before the response begins. Configure a framework that
 /// responds first and computes later, as with server-sent events, to wait.
+///
+/// A rejection replaces the whole response. If one request calls several methods, as a JSON-RPC
+/// batch does, those that were accepted have run all the same.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct LateRejectionLayer;

@@ -22,6 +22,7 @@ sections! {
     EVERY_REQUEST_401 = "every-request-gets-401";
     KEYS_UNAVAILABLE = "503-after-a-deployment";
     MISSING_LAYER = "500-on-one-route";
+    MISSING_SCOPE = "403-although-the-token-has-the-scope";
     #[cfg(feature = "client")]
     NO_TOKEN = "a-client-gets-no-token";
     STARTUP_WARNING = "a-warning-at-startup";

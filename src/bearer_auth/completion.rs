@@ -76,6 +76,12 @@ impl<R> Completion<R> {
     }
 
     fn report(&self, rejected: &AuthError, enforcement: Enforcement) {
+        if let (Some(published), AuthError::InsufficientScope { required }) =
+            (&self.rules.published, rejected)
+        {
+            let metadata = self.rules.challenges.resource_metadata();
+            published.warn_of_unlisted(required, metadata);
+        }
         let verdict = Verdict {
             finding: Finding::Rejected(rejected),
             enforcement,

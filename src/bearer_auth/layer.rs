@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{BearerAuth, Verdict, configuration::Rules, outer_layer::Enforcement};
+use super::{
+    BearerAuth, Verdict, configuration::Rules, outer_layer::Enforcement,
+    published_scopes::PublishedScopes,
+};
 use crate::{
     config_error::ConfigError,
     rejection::{
@@ -69,9 +72,15 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// Demands scopes of every request, beside those that are demanded already. For scopes that
     /// differ by route use [`RequireScopesLayer`](crate::RequireScopesLayer).
     ///
-    /// An [`optional`](Self::optional) layer demands them, too, and so a token.
+    /// An [`optional`](Self::optional) layer demands them, too, and so a token. A layer of a
+    /// [`ResourceMetadata`](crate::ResourceMetadata) lists them in its document.
     pub fn require(self, policy: ScopePolicy) -> Self {
-        self.change(|rules| rules.challenges.require(policy))
+        self.change(|rules| {
+            if let Some(published) = &rules.published {
+                published.list(&policy);
+            }
+            rules.challenges.require(policy);
+        })
     }
 
     /// Lets a request *without* a token pass, without claims. A request with a token that is not
@@ -185,7 +194,13 @@ impl<R: Clone> BearerAuthLayer<R> {
         QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
     }
 
-    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
+    /// A layer of a resource whose metadata at this URL lists these scopes.
+    pub(crate) fn of_resource(self, url: QuotableText, published: PublishedScopes) -> Self {
+        self.change(|rules| rules.published = Some(published))
+            .with_resource_metadata(url)
+    }
+
+    fn with_resource_metadata(self, url: QuotableText) -> Self {
         self.describe(|parameters| parameters.resource_metadata = Some(url))
     }
 

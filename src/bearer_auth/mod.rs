@@ -60,14 +60,18 @@ mod future;
 mod layer;
 mod outer_layer;
 mod preflight;
+mod published_scopes;
 mod report;
 mod report_only;
 mod rules;
 mod service;
 mod verdict;
 
-pub(crate) use self::outer_layer::{Enforcement, OuterLayer, claims_of};
 pub use self::{
     future::ResponseFuture, layer::BearerAuthLayer, report_only::ReportOnlyVerdict,
     service::BearerAuth, verdict::Verdict,
+};
+pub(crate) use self::{
+    outer_layer::{Enforcement, OuterLayer, claims_of},
+    published_scopes::PublishedScopes,
 };

@@ -93,6 +93,12 @@ impl Challenges {
         self.written = Written::new(&self.parameters, self.required.as_ref());
     }
 
+    /// The URL of the resource's metadata.
+    pub(crate) fn resource_metadata(&self) -> Option<&str> {
+        let url = self.parameters.resource_metadata.as_ref();
+        url.map(QuotableText::as_str)
+    }
+
     /// The scopes that the layer demands.
     pub(crate) const fn required(&self) -> Option<&ScopePolicy> {
         self.required.as_ref()

@@ -1,6 +1,9 @@
 //! Rejections by code that responds in its own protocol.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    task::{Context, Waker},
+};
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
@@ -117,4 +120,73 @@ async fn without_its_layer_the_error_of_the_framework_remains() {
     let (status, _, body) = call(service, Some(token)).await;
     assert_eq!(status, StatusCode::OK);
     assert!(body.starts_with("-32600"), "{body}");
+}
+
+/// It knows more of what it demands.
+#[tokio::test]
+async fn a_rejection_that_the_response_already_has_is_kept() {
+    let pool = TestPool::new();
+    let required = ScopePolicy::all_of(["notes/delete"]).unwrap();
+    for (responds, named) in [
+        (
+            Response::from(AuthError::InsufficientScope { required }),
+            Some("notes/delete"),
+        ),
+        (Response::new(String::new()), None),
+    ] {
+        let rejecting = service_fn(move |request: Request<()>| {
+            let rejection = request.extensions().get::<LateRejection>().unwrap();
+            rejection.reject(AuthError::Forbidden);
+            std::future::ready(Ok(responds.clone()))
+        });
+        let service = pool
+            .verifier()
+            .layer()
+            .layer(LateRejectionLayer.layer(rejecting));
+        let token = pool.token().scopes(["notes/read"]).authorization();
+        let (status, headers, _) = call(service, Some(token)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let challenge = headers[WWW_AUTHENTICATE].to_str().unwrap();
+        assert_eq!(
+            challenge.contains("scope=\"notes/delete\""),
+            named.is_some(),
+            "{challenge}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_inner_service_is_passed_on_although_it_rejected() {
+    let failing = service_fn(|request: Request<()>| {
+        let rejection = request.extensions().get::<LateRejection>().unwrap();
+        rejection.reject(AuthError::Forbidden);
+        std::future::ready(Err::<Response<String>, _>("connection lost"))
+    });
+    let outcome = LateRejectionLayer
+        .layer(failing)
+        .oneshot(Request::new(()))
+        .await;
+    assert_eq!(outcome.unwrap_err(), "connection lost");
+}
+
+#[tokio::test]
+async fn the_inner_service_can_be_reached_and_its_readiness_is_passed_on() {
+    let mut service = LateRejectionLayer.layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
+
+    let ready = LateRejectionLayer.layer(service_fn(framework));
+    let future = ready.clone().call(Request::new(()));
+    assert_eq!(format!("{future:?}"), "LateRejectionFuture { .. }");
+    let limit = tower::limit::ConcurrencyLimit::new(service_fn(framework), 1);
+    let mut first = LateRejectionLayer.layer(limit);
+    let mut second = first.clone();
+    first.ready().await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(
+        second.poll_ready(&mut context).is_pending(),
+        "no capacity inside"
+    );
+    drop(first);
+    assert!(second.poll_ready(&mut context).is_ready());
 }

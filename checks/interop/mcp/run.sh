@@ -8,6 +8,13 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "$here/../../.."
 
+for program in cargo node npm python3; do
+    if ! command -v "$program" >/dev/null; then
+        echo "the MCP interoperability test needs $program, which is not installed" >&2
+        exit 1
+    fi
+done
+
 scratch="$(mktemp -d)"
 started=()
 finish() {
@@ -31,13 +38,8 @@ if [ "$(node -p 'process.versions.node.split(".")[0] >= 22')" = false ]; then
     node22="$scratch/node22/node_modules/$package/bin/node"
 fi
 
-build() {
-    cargo build --quiet -p "$1" --message-format=json |
-        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
-}
-server="$(build example-mcp)"
-issuer="$(build local-issuer)"
-rmcp_client="$(build rmcp-client)"
+programs="$("$here/../programs.sh" example-mcp local-issuer rmcp-client)"
+{ read -r server; read -r issuer; read -r rmcp_client; } <<<"$programs"
 
 # Starts a program, and waits until what it prints has this in it.
 start() {
@@ -46,7 +48,7 @@ start() {
     "$@" >"$printed" &
     started+=($!)
     for _ in $(seq 200); do
-        grep --quiet "$wanted" "$printed" && return
+        grep --quiet --no-messages "$wanted" "$printed" && return
         kill -0 "${started[-1]}"
         sleep 0.1
     done
