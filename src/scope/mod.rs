@@ -290,6 +290,24 @@ mod tests {
     }
 
     #[test]
+    fn two_policies_together_demand_both_in_either_order() {
+        let one = || ScopePolicy::any_of(["a", "b"]).unwrap();
+        let other = || ScopePolicy::all_of(["b", "c"]).unwrap();
+        for both in [one().and(other()), other().and(one())] {
+            for (claim, met) in [
+                ("a b c", true),
+                ("b c", true),
+                ("a b", false),
+                ("a c", false),
+                ("b", false),
+                ("c", false),
+            ] {
+                assert_eq!(both.is_met_by(split(claim)), met, "{both} by {claim:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_policy_is_met_by_what_a_short_one_is_met_by() {
         let filler = ["x1", "x2", "x3", "x4"];
         for count in [4, 200, 300] {

@@ -213,7 +213,15 @@ async fn a_rejected_token_is_replaced_and_the_request_sent_once_more() {
     let old = token(&world.caller).await.unwrap();
     let layer = world.caller.layer(ORIGIN).unwrap().retry_cloned();
     let service = layer.layer(world.callee.service());
-    let response = service.oneshot(request(ORIGIN)).await.unwrap();
+    let mut request = request(ORIGIN);
+    request
+        .headers_mut()
+        .append("x-tenant", "a".parse().unwrap());
+    request
+        .headers_mut()
+        .append("x-tenant", "b".parse().unwrap());
+    request.extensions_mut().insert(7_u8);
+    let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
 
     let new = token(&world.caller).await.unwrap();
@@ -226,6 +234,11 @@ async fn a_rejected_token_is_replaced_and_the_request_sent_once_more() {
     assert_eq!(state.seen[0].body(), state.seen[1].body());
     assert_eq!(state.seen[0].method(), state.seen[1].method());
     assert_eq!(state.seen[0].uri(), state.seen[1].uri());
+    for sent in &state.seen {
+        let tenants = sent.headers().get_all("x-tenant").iter();
+        assert_eq!(tenants.collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(sent.extensions().get::<u8>(), Some(&7));
+    }
     drop(state);
     assert_eq!(world.token_requests(), 2);
 }

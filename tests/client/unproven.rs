@@ -228,6 +228,22 @@ async fn each_subject_is_exchanged_once_and_renewed_by_itself() {
     assert_eq!(world.requests(), 3);
 }
 
+/// The kind is part of what is asked, so an issuer may answer otherwise.
+#[tokio::test]
+async fn one_text_as_two_kinds_of_subject_is_exchanged_twice() {
+    let world = World::new();
+    let exchange = TokenExchange::builder(&world.credentials).build().unwrap();
+    let text = world.issuer.token().user("user-1").build();
+    for (subject, requests) in [
+        (SubjectToken::access_token(text.clone()), 1),
+        (SubjectToken::id_token(text.clone()), 2),
+        (SubjectToken::access_token(text), 2),
+    ] {
+        let _ = exchange.token(&subject).await;
+        assert_eq!(world.requests(), requests, "{subject:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_subject_that_is_rejected_backs_off_by_itself() {
     let world = World::new();

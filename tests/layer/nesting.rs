@@ -7,8 +7,8 @@ use http::{
 };
 use tower::ServiceExt;
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
-    bearer_auth::ReportOnlyVerdict, testing::TestPool,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
+    Verifier, bearer_auth::ReportOnlyVerdict, testing::TestPool,
 };
 
 fn policy(scope: &str) -> ScopePolicy {
@@ -110,6 +110,30 @@ async fn inside_report_only_layers_alone_nothing_enforces() {
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
         assert_eq!(verdict.error().unwrap().reason(), rejected);
+    }
+}
+
+/// A handler has the claims that the nearest layer found, and none if that found none.
+#[tokio::test]
+async fn of_two_report_only_layers_the_inner_one_says_whether_there_are_claims() {
+    let pool = TestPool::new();
+    let of_clients = |clients| {
+        let verifier = Verifier::builder(pool.pinned_user_pool(), clients)
+            .clock(pool.clock())
+            .build()
+            .unwrap();
+        verifier.layer().report_only()
+    };
+    let accepts = || of_clients(AllowedClients::only(["test-client"]).unwrap());
+    let refuses = || of_clients(AllowedClients::only(["another-client"]).unwrap());
+    let good = [pool.token().authorization()];
+    for (layers, status) in [
+        ([accepts(), accepts()], 200),
+        ([accepts(), refuses()], 200),
+        ([refuses(), accepts()], 401),
+        ([refuses(), refuses()], 401),
+    ] {
+        assert_eq!(send(layers, "/claims", &good).await.status(), status);
     }
 }
 

@@ -16,7 +16,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
     header::{
         ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH,
-        CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+        CONTENT_TYPE, ORIGIN, RETRY_AFTER, SERVER, SET_COOKIE, WWW_AUTHENTICATE,
     },
 };
 use http_body_util::BodyExt;
@@ -297,6 +297,48 @@ async fn fields_that_a_service_in_between_adds_are_kept() {
     assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
     assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
     assert_ne!(headers[CONTENT_LENGTH], "0");
+}
+
+/// Of a list every element is kept, also when the form has written one; of anything else the form's
+/// word counts.
+#[tokio::test]
+async fn every_element_of_a_list_that_a_service_in_between_adds_is_kept() {
+    let pool = TestPool::new();
+    let form = |rejection: Rejection<'_>| {
+        let mut response = rejection.into_response(Body::empty());
+        let headers = response.headers_mut();
+        headers.append(SET_COOKIE, HeaderValue::from_static("a=form"));
+        headers.append(SERVER, HeaderValue::from_static("form"));
+        response
+    };
+    let between = MapResponseLayer::new(|mut response: Response| {
+        let headers = response.headers_mut();
+        for cookie in ["b=1", "c=2"] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        headers.append(SERVER, HeaderValue::from_static("between"));
+        response
+    });
+    let app = Router::new()
+        .route(
+            "/",
+            get(|| async {}).route_layer(RequireScopesLayer::new(policy("fit"))),
+        )
+        .route_layer(between)
+        .route_layer(pool.verifier().layer().rejection(form));
+    let refused = app
+        .oneshot(request(Method::GET, "/", Some(pool.token())))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let all = |name| {
+        let values = refused.headers().get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(all(SET_COOKIE), ["a=form", "b=1", "c=2"]);
+    assert_eq!(all(SERVER), ["form"]);
 }
 
 /// A whole router inside the layer writes the length of the placeholder, which must not become that

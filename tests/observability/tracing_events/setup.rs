@@ -289,7 +289,7 @@ async fn a_scope_that_the_metadata_lacks_is_warned_of_when_it_is_first_missing()
     }
     // Once, wherever it is demanded.
     assert_eq!(send_without_scopes(&layer, guarded.clone()).await, 403);
-    assert_eq!(send_without_scopes(&layer, in_handler.clone()).await, 403);
+    assert_eq!(send_without_scopes(&layer, in_handler).await, 403);
     assert_eq!(
         send_without_scopes(&report_only, guarded.clone()).await,
         200
@@ -305,7 +305,7 @@ async fn a_scope_that_the_metadata_lacks_is_warned_of_when_it_is_first_missing()
             }
             let layer = resource.layer();
             let status = match place {
-                "handler" => send_without_scopes(&layer, in_handler.clone()).await,
+                "handler" => send_without_scopes(&layer, in_handler).await,
                 _ => send_without_scopes(&layer.report_only(), guarded.clone()).await,
             };
             assert_eq!(status, if place == "handler" { 403 } else { 200 });
