@@ -156,6 +156,7 @@ pub mod clock;
 mod config_error;
 mod crypto;
 pub mod denylist;
+mod environment;
 mod error;
 mod error_debug;
 #[cfg(feature = "axum")]
