@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn every_error_names_its_variable_and_none_shows_a_secret() {
-        let twins: &[(&[(&str, &str)], &str, &str)] = &[
+        type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+        let cases: &[Case<'_>] = &[
             (&[CLIENT, SECRET], TOKEN_URL, "is not set"),
             (
                 &[(TOKEN_URL, "http://a.example.com/t"), CLIENT, SECRET],
@@ -205,7 +206,7 @@ mod tests {
                 "is not a scope",
             ),
         ];
-        for (variables, named, says) in twins {
+        for (variables, named, says) in cases {
             let error = client(variables).unwrap_err().to_string();
             assert!(error.contains(&format!("`{named}`")), "{error}");
             assert!(error.contains(says), "{error}");

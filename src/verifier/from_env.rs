@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn every_error_names_its_variable_and_quotes_the_value() {
-        let twins: &[(&[(&str, &str)], &str, &str)] = &[
+        type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+        let cases: &[Case<'_>] = &[
             (&[CLIENTS], USER_POOL_ID, "is not set"),
             (
                 &[CLIENTS, (USER_POOL_ID, "my-pool")],
@@ -296,7 +297,7 @@ mod tests {
                 "neither `true` nor `false`",
             ),
         ];
-        for (variables, named, says) in twins {
+        for (variables, named, says) in cases {
             let error = builder(variables).err().unwrap().to_string();
             let start = format!("the environment variable `{named}`");
             assert!(error.starts_with(&start), "{error}");
