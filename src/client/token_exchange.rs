@@ -45,7 +45,8 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
 ///     .with_token_exchange()
 ///     .start()?;
 /// let credentials =
-///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test").build()?;
+///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test")
+///         .build()?;
 /// let for_orders = TokenExchange::builder(&credentials)
 ///     .audience("orders")
 ///     .scopes(["orders/get"])

@@ -26,9 +26,11 @@ use crate::{config_error::ConfigError, scope::ScopePolicy, string_list::StringLi
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+/// let may_read = RequireScopesLayer::all_of(["profiles/get"])?;
+/// let may_write = RequireScopesLayer::all_of(["profiles/post"])?;
 /// let app: Router = Router::new()
-///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
-///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route("/profiles", get(|| async {}).route_layer(may_read))
+///     .route("/profiles", post(|| async {}).route_layer(may_write))
 ///     .route_layer(verifier.layer());
 /// # let _ = app;
 /// # Ok(())

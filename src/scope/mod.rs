@@ -166,7 +166,8 @@ impl ScopePolicy {
     /// use tower_cognito::ScopePolicy;
     ///
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
-    /// let policy = ScopePolicy::all_of(["orders/get", "orders/post"])?.or(ScopePolicy::all_of(["admin/orders"])?);
+    /// let policy = ScopePolicy::all_of(["orders/get", "orders/post"])?
+    ///     .or(ScopePolicy::all_of(["admin/orders"])?);
     /// let security: Vec<Vec<&str>> = policy.alternatives().map(Iterator::collect).collect();
     /// assert_eq!(security, [vec!["orders/get", "orders/post"], vec!["admin/orders"]]);
     /// # Ok(())
