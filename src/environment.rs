@@ -23,8 +23,8 @@ impl<'l> Variables<'l> {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    /// The value of a variable that holds a secret, where white space may belong to it. A line break
-    /// at its end is left out.
+    /// The value of a variable that holds a secret, where white space may belong to it. A line
+    /// break at its end is left out.
     #[cfg(feature = "client")]
     pub(crate) fn secret(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
         let value = self.raw(variable)?;

@@ -74,7 +74,7 @@ impl ClientCredentialsBuilder {
     /// use tower_cognito::client::ClientCredentialsBuilder;
     ///
     /// let production = |variable: &str| match variable {
-    ///     "COGNITO_TOKEN_URL" => Some("https://my-app.auth.eu-west-1.amazoncognito.com/oauth2/token"),
+    ///     "COGNITO_TOKEN_URL" => Some("https://auth.example.com/oauth2/token"),
     ///     "COGNITO_CLIENT_ID" => Some("1example23456789"),
     ///     "COGNITO_CLIENT_SECRET" => Some("the-client-secret"),
     ///     "COGNITO_SCOPES" => Some("profiles/get"),

@@ -53,7 +53,8 @@ impl VerifierBuilder {
     ///
     /// 1. [`ConfigError::InvalidVariable`] for a variable that is missing, or whose value is of
     ///    the wrong kind.
-    /// 2. [`ConfigError::InVariable`] for a value that its setting rejects, such as a wrong pool id.
+    /// 2. [`ConfigError::InVariable`] for a value that its setting rejects, such as a wrong pool
+    ///    id.
     ///
     /// # Examples
     ///
