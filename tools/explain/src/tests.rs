@@ -31,7 +31,7 @@ fn needs(scope: &str) -> Expected {
 fn marked(page: &str, mark: char) -> Vec<&str> {
     page.lines()
         .filter_map(|line| line.strip_prefix(mark)?.strip_prefix(' '))
-        .filter_map(|line| Some(line.split_once("expected ")?.0.trim_end()))
+        .filter_map(|line| Some(line.split_once("expected")?.0.trim_end()))
         .collect()
 }
 
