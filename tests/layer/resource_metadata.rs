@@ -100,7 +100,7 @@ fn the_issuer_of_each_pool_that_can_be_discovered_is_an_authorization_server() {
 }
 
 #[test]
-fn a_resource_that_nothing_could_be_found_under_is_rejected_and_quoted() {
+fn a_resource_without_a_metadata_url_is_rejected_and_quoted() {
     let verifier = TestPool::new().verifier();
     for resource in [
         "",
