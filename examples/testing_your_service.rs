@@ -305,6 +305,17 @@ mod tests {
         assert!(response.headers().contains_key("retry-after"));
     }
 
+    // `TestPool::verifier` is always ready.
+
+    #[tokio::test]
+    async fn a_service_is_ready_once_it_has_keys() {
+        let issuer = LocalIssuer::start().unwrap();
+        let verifier = verifier(issuer.user_pool()).unwrap();
+        assert!(!verifier.is_ready());
+        verifier.warm_up().await.unwrap();
+        assert!(verifier.is_ready());
+    }
+
     async fn text(response: Response) -> String {
         let bytes = to_bytes(response.into_body(), 64 * 1024).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()

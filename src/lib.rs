@@ -16,10 +16,13 @@
 //! # async fn create() {}
 //! # fn main() -> Result<(), tower_cognito::ConfigError> {
 //! let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-//! let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+//! let clients = AllowedClients::only(["1example23456789"])?;
+//! let verifier = Verifier::builder(pool, clients).build()?;
+//! let may_read = RequireScopesLayer::all_of(["profiles/get"])?;
+//! let may_write = RequireScopesLayer::all_of(["profiles/post"])?;
 //! let app: Router = Router::new()
-//!     .route("/profiles", get(list).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
-//!     .route("/profiles", post(create).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+//!     .route("/profiles", get(list).route_layer(may_read))
+//!     .route("/profiles", post(create).route_layer(may_write))
 //!     .route_layer(verifier.layer());
 //! # let _ = app;
 //! # Ok(())
@@ -156,6 +159,7 @@ pub mod clock;
 mod config_error;
 mod crypto;
 pub mod denylist;
+mod environment;
 mod error;
 mod error_debug;
 #[cfg(feature = "axum")]
@@ -176,6 +180,7 @@ pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
 mod scope;
+mod string_list;
 mod test_keys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -193,6 +198,7 @@ pub use self::{
     config_error::ConfigError,
     error::{AuthError, Denied, StepUp},
     scope::ScopePolicy,
+    string_list::StringList,
     user_pool::UserPool,
 };
 #[doc(inline)]

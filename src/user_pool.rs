@@ -8,6 +8,7 @@ use crate::{
     granted_scopes::{GrantedScopes, checked_resource_server},
     keys::KeySet,
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
+    string_list::StringList,
     test_keys,
     token::expectations::Confirmation,
 };
@@ -344,11 +345,10 @@ impl UserPool {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_resource_servers<I>(mut self, identifiers: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn with_resource_servers(
+        mut self,
+        identifiers: impl StringList,
+    ) -> Result<Self, ConfigError> {
         let identifiers = identifiers
             .into_iter()
             .map(|identifier| checked_resource_server(identifier.as_ref()))
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_of_a_partition_are_known_or_asked_for() {
+    fn the_hosts_of_a_partition_are_known_or_must_be_given() {
         let pool = UserPool::new("us-gov-west-1_A").unwrap();
         assert_eq!(
             pool.issuers().next(),

@@ -35,10 +35,10 @@ use crate::{config_error::ConfigError, protected_url::Unencrypted};
 /// use tower_cognito::client::ClientCredentials;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
-/// let credentials =
-///     ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
-///         .scopes(["profiles/get"])
-///         .build()?;
+/// let (id, secret) = ("1example23456789", "the-client-secret");
+/// let credentials = ClientCredentials::builder_for_domain("my-app", "eu-west-1", id, secret)
+///     .scopes(["profiles/get"])
+///     .build()?;
 /// # let http_client = service_fn(|_: Request<String>| async {
 /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 /// # });

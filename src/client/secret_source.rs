@@ -179,7 +179,9 @@ impl fmt::Debug for SecretSource {
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::client::{ClientCredentials, ClientSecrets, FetchSecrets, SecretSource, SecretUnavailable};
+/// use tower_cognito::client::{
+///     ClientCredentials, ClientSecrets, FetchSecrets, SecretSource, SecretUnavailable,
+/// };
 ///
 /// struct Vault {
 ///     // A client of the store.

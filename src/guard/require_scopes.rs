@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ResponseFuture, future};
-use crate::{config_error::ConfigError, scope::ScopePolicy};
+use crate::{config_error::ConfigError, scope::ScopePolicy, string_list::StringList};
 
 /// Demands scopes of the requests to a route.
 ///
@@ -26,9 +26,11 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+/// let may_read = RequireScopesLayer::all_of(["profiles/get"])?;
+/// let may_write = RequireScopesLayer::all_of(["profiles/post"])?;
 /// let app: Router = Router::new()
-///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
-///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route("/profiles", get(|| async {}).route_layer(may_read))
+///     .route("/profiles", post(|| async {}).route_layer(may_write))
 ///     .route_layer(verifier.layer());
 /// # let _ = app;
 /// # Ok(())
@@ -48,11 +50,7 @@ impl RequireScopesLayer {
     /// # Errors
     ///
     /// As [`ScopePolicy::all_of`].
-    pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn all_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         ScopePolicy::all_of(scopes).map(Self::new)
     }
 
@@ -61,11 +59,7 @@ impl RequireScopesLayer {
     /// # Errors
     ///
     /// As [`ScopePolicy::any_of`].
-    pub fn any_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn any_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         ScopePolicy::any_of(scopes).map(Self::new)
     }
 

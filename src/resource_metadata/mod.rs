@@ -266,7 +266,8 @@ impl ResourceMetadata {
     ///
     /// fn app(pool: &TestPool) -> Result<Router, ConfigError> {
     ///     let resource = ResourceMetadata::new("https://example.com/api/orders", &pool.verifier())?;
-    ///     let orders = Router::new().route("/orders", get(|| async {})).route_layer(resource.layer());
+    ///     let orders = Router::new().route("/orders", get(|| async {}));
+    ///     let orders = orders.route_layer(resource.layer());
     ///     Ok(Router::new().nest("/api", orders).layer(resource.well_known_layer()))
     /// }
     ///

@@ -118,7 +118,8 @@ impl TestPool {
     }
 
     /// A verifier that accepts this pool's access tokens from any app client, at the time of this
-    /// pool's clock, and never touches the network.
+    /// pool's clock, and never touches the network. It has its keys from the start, so it is always
+    /// [ready](Verifier::is_ready).
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         self.verifier_builder()

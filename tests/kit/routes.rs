@@ -7,7 +7,7 @@ use axum::{
 use http::{Method, StatusCode};
 use serde_json::json;
 use tower_cognito::{
-    Claims, RequireScopesLayer, ScopePolicy, Verifier,
+    Claims, Denied, RequireClaimsLayer, RequireScopesLayer, ScopePolicy, Verifier,
     testing::{RouteFinding, RouteMatrix, TestPool},
 };
 
@@ -82,6 +82,28 @@ async fn a_service_that_is_as_listed_has_no_finding() {
 }
 
 #[tokio::test]
+async fn the_table_says_what_is_required_beyond_the_list() {
+    let pool = TestPool::new();
+    let forbidden = RequireClaimsLayer::new(|_: &Claims| Err(Denied::forbidden()));
+    let router = Router::new()
+        .route("/scope", get(async || "").route_layer(guard(["a", "b"])))
+        .route("/rule", get(async || "").route_layer(forbidden))
+        .route_layer(pool.verifier().layer());
+    let matrix = RouteMatrix::new(&pool)
+        .all_of(Method::GET, "/scope", ["a"])
+        .any_token(Method::GET, "/rule");
+    let table = matrix.run(router).await.to_string();
+    assert!(
+        table.contains("more is required than listed: a and b\n"),
+        "{table}"
+    );
+    assert!(
+        table.contains("more is required than listed: forbidden\n"),
+        "{table}"
+    );
+}
+
+#[tokio::test]
 async fn each_planted_fault_is_found() {
     let pool = TestPool::new();
     let verifier = pool.verifier();
@@ -153,7 +175,7 @@ async fn each_planted_fault_is_found() {
 }
 
 #[tokio::test]
-async fn a_forgotten_method_and_a_forgotten_path_are_found_wherever_the_layer_stands() {
+async fn a_forgotten_method_and_a_forgotten_path_are_found_wherever_the_layer_is() {
     let pool = TestPool::new();
     let verifier = pool.verifier();
     let routes = || {
@@ -278,6 +300,6 @@ async fn an_empty_list_shows_nothing() {
 
 #[test]
 #[should_panic(expected = "no path was found in the router's Debug output")]
-fn a_router_whose_paths_cannot_be_read_is_no_empty_list() {
+fn a_router_whose_paths_cannot_be_read_is_an_error() {
     let _ = RouteMatrix::new(&TestPool::new()).paths_of(&Router::<()>::new());
 }

@@ -101,7 +101,7 @@ async fn the_request_offers_no_compression_and_no_http_2() {
 }
 
 #[test]
-fn a_member_that_nobody_reads_costs_no_key() {
+fn an_unread_member_costs_no_key() {
     let pool = TestPool::new();
     let deep = format!(r#""x":{}{}"#, "[".repeat(5000), "]".repeat(5000));
     for member in [

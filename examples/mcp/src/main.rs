@@ -93,8 +93,6 @@ fn app(resource: &ResourceMetadata) -> Result<Router, ConfigError> {
         write: scope("notes/write")?,
         private: scope("notes/private")?,
     };
-    // The layer lists what it demands itself.
-    let connect = ScopePolicy::all_of(["notes/use"])?;
     // Each request has its own token, and its response waits for the tool, so it can be a 403.
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
@@ -104,7 +102,7 @@ fn app(resource: &ResourceMetadata) -> Result<Router, ConfigError> {
     Ok(Router::new()
         .route_service("/mcp", tools)
         .route_layer(LateRejectionLayer)
-        .route_layer(resource.layer().require(connect))
+        .route_layer(resource.layer().require(scope("notes/use")?))
         .layer(resource.well_known_layer()))
 }
 

@@ -19,7 +19,7 @@ use self::{
     report::Row,
 };
 use super::{pool::TestPool, token::TokenBuilder};
-use crate::scope::ScopePolicy;
+use crate::{scope::ScopePolicy, string_list::StringList};
 
 /// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer answers it without
 /// a token.
@@ -132,12 +132,7 @@ impl RouteMatrix {
     ///
     /// If there is no scope, or one that no token can carry.
     #[track_caller]
-    pub fn all_of(
-        self,
-        method: Method,
-        path: &str,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
-    ) -> Self {
+    pub fn all_of(self, method: Method, path: &str, scopes: impl StringList) -> Self {
         match ScopePolicy::all_of(scopes) {
             Ok(policy) => self.policy(method, path, policy),
             Err(error) => panic!("{method} {path}: {error}"),
@@ -194,7 +189,7 @@ impl RouteMatrix {
     }
 
     /// Paths that the service has: whatever answers there has to be on the list.
-    pub fn paths(mut self, paths: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn paths(mut self, paths: impl StringList) -> Self {
         self.paths
             .extend(paths.into_iter().map(|path| path.as_ref().to_owned()));
         self
@@ -255,16 +250,19 @@ impl RouteMatrix {
         for route in &self.routes {
             for (token, expected) in calls(&route.access) {
                 let request = self.request(&route.method, &route.path, &token);
-                let seen = probe.call(request).await;
+                let answer = probe.call(request).await;
                 let expected = match (expected, route.answers) {
                     (Expected::Passed, Some(status)) => Expected::Exactly(status),
                     (expected, _) => expected,
                 };
-                rows.push(Row::listed(route, token, expected, seen));
+                rows.push(Row::listed(route, token, expected, answer));
             }
         }
         for (method, path) in self.unlisted() {
-            let without = probe.call(self.request(&method, &path, &Token::None)).await;
+            let without = probe
+                .call(self.request(&method, &path, &Token::None))
+                .await
+                .seen;
             if without.is_no_route() {
                 continue;
             }
@@ -272,7 +270,7 @@ impl RouteMatrix {
             // there.
             if without.is_rejection() {
                 let request = self.request(&method, &path, &self.every_scope());
-                if probe.call(request).await.is_no_route() {
+                if probe.call(request).await.seen.is_no_route() {
                     continue;
                 }
             }

@@ -78,6 +78,13 @@ impl fmt::Display for Seen {
     }
 }
 
+/// What a call is answered.
+pub(super) struct Answer {
+    pub(super) seen: Seen,
+    /// Why it is rejected, if this crate rejects it.
+    pub(super) rejected: Option<AuthError>,
+}
+
 pub(super) struct Probe<S, F> {
     service: S,
     body: F,
@@ -93,7 +100,7 @@ impl<S: Clone, F> Probe<S, F> {
         }
     }
 
-    pub(super) async fn call<B, R>(&self, request: Request<()>) -> Seen
+    pub(super) async fn call<B, R>(&self, request: Request<()>) -> Answer
     where
         S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug>,
         F: Fn(Vec<u8>) -> B,
@@ -115,7 +122,10 @@ impl<S: Clone, F> Probe<S, F> {
             Err(error) => Err(error),
         };
         match response {
-            Ok(response) => self.seen(&response),
+            Ok(response) => Answer {
+                seen: self.seen(&response),
+                rejected: response.extensions().get().cloned(),
+            },
             Err(error) => panic!("{route} got no response: {error:?}"),
         }
     }
