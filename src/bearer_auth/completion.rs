@@ -21,13 +21,13 @@ use crate::{
 pub(super) struct Completion<R> {
     pub(super) rules: Arc<Rules<R>>,
     pub(super) method: Method,
-    /// Of an accepted token, if an observer or the response is to have them.
-    pub(super) claims: Option<Claims>,
     pub(super) rare: Option<Box<Rare>>,
 }
 
 /// What few layers need to complete a response.
 pub(super) struct Rare {
+    /// Of an accepted token, if an observer or the response is to have them.
+    claims: Option<Claims>,
     fields: Option<RequestFields>,
     /// What this layer found, if it only reports.
     verdict: Option<ReportOnlyVerdict>,
@@ -38,17 +38,20 @@ pub(super) struct Rare {
 impl Rare {
     #[inline]
     pub(super) fn of(
+        claims: Option<Claims>,
         fields: Option<RequestFields>,
         verdict: Option<ReportOnlyVerdict>,
         forms_refusals: bool,
     ) -> Option<Box<Self>> {
-        (fields.is_some() || verdict.is_some() || !forms_refusals).then(|| {
-            Box::new(Self {
-                fields,
-                verdict,
-                forms_refusals,
-            })
-        })
+        if claims.is_none() && fields.is_none() && verdict.is_none() && forms_refusals {
+            return None;
+        }
+        Some(Box::new(Self {
+            claims,
+            fields,
+            verdict,
+            forms_refusals,
+        }))
     }
 }
 
@@ -58,28 +61,40 @@ impl<R> Completion<R> {
     where
         R: RejectionResponse<B>,
     {
-        let forms_refusals = self.rare.as_ref().is_none_or(|rare| rare.forms_refusals);
-        if forms_refusals && PendingRefusal::is_in(response) {
-            self.form(response);
+        if self.rare.is_some() {
+            return self.apply_rare(response);
         }
-        let verdict = self.rare.as_mut().and_then(|rare| rare.verdict.take());
-        if let Some(verdict) = verdict
+        if PendingRefusal::is_in(response) {
+            self.form(response, None);
+        }
+    }
+
+    #[inline(never)]
+    fn apply_rare<B>(&mut self, response: &mut Response<B>)
+    where
+        R: RejectionResponse<B>,
+    {
+        let Some(mut rare) = self.rare.take() else { return };
+        if rare.forms_refusals && PendingRefusal::is_in(response) {
+            self.form(response, Some(&rare));
+        }
+        if let Some(verdict) = rare.verdict.take()
             && let Some(refused) = verdict.record(response)
         {
-            self.report(&refused, Enforcement::ReportOnly);
+            self.report(&refused, Enforcement::ReportOnly, Some(&rare));
         }
-        if let Some(claims) = self.claims.take()
+        if let Some(claims) = rare.claims
             && self.rules.claims_in_response
         {
             response.extensions_mut().insert(claims);
         }
     }
 
-    fn report(&self, refused: &AuthError, enforcement: Enforcement) {
+    fn report(&self, refused: &AuthError, enforcement: Enforcement, rare: Option<&Rare>) {
         let verdict = Verdict {
             finding: Finding::Refused(refused),
             enforcement,
-            claims: self.claims.as_ref(),
+            claims: rare.and_then(|rare| rare.claims.as_ref()),
             inside: true,
         };
         report(&verdict, &self.rules.observers);
@@ -87,7 +102,7 @@ impl<R> Completion<R> {
 
     /// Forms a refusal from inside as one of the layer's own.
     #[cold]
-    fn form<B>(&self, response: &mut Response<B>)
+    fn form<B>(&self, response: &mut Response<B>, rare: Option<&Rare>)
     where
         R: RejectionResponse<B>,
     {
@@ -97,12 +112,12 @@ impl<R> Completion<R> {
         let challenges = &self.rules.challenges;
         let (error, scopes) = pending.complete(challenges.required());
         if error != AuthError::MissingLayer {
-            self.report(&error, Enforcement::Enforce);
+            self.report(&error, Enforcement::Enforce, rare);
         }
         let challenge = challenges.with_scopes(&error, scopes.as_ref());
         let head = RequestHead {
             method: &self.method,
-            fields: self.rare.as_ref().and_then(|rare| rare.fields.as_ref()),
+            fields: rare.and_then(|rare| rare.fields.as_ref()),
         };
         let formed = form(&self.rules.rejection, challenge.as_deref(), head, error);
         let placeholder = mem::replace(response, formed);

@@ -10,19 +10,20 @@ use super::{
     finding::Finding,
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
-    report::report,
+    report::{report, report_seen},
     report_only::ReportOnlyVerdict,
     verdict::Verdict,
 };
 use crate::{
     error::AuthError,
     keys::Waiting,
+    metrics::{self, TokenLookup},
     rejection::{RejectionResponse, RequestFields, RequestHead, form},
     token::{
-        bearer::{self, OwnedCredentials},
+        bearer::{self, Credentials, OwnedCredentials},
         claims::Claims,
     },
-    verifier::{Verifier, VerifyProgress},
+    verifier::{NotSeen, Verifier, VerifyProgress},
 };
 
 /// Why a request does not pass at once.
@@ -55,29 +56,57 @@ impl<R> Rules<R> {
     where
         R: RejectionResponse<B>,
     {
-        let authenticated = match bearer::credentials(request.headers_mut()) {
-            Ok(Some(credentials)) => match self.verifier.verify_now(credentials.token()) {
-                Ok(VerifyProgress::Verified(claims)) => Ok(Caller::Verified(claims)),
-                Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
-                    Enforcement::Enforce => {
-                        let credentials = credentials.to_owned();
-                        return Err(Stopped::Wait(Box::new(KeyWait {
-                            waiting,
-                            credentials,
-                        })));
-                    }
-                    // What protects nothing must not delay anything either.
-                    Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
-                        retry_after: Duration::from_secs(1),
-                    }),
+        let claims = 'seen: {
+            let authenticated = match bearer::credentials(request.headers_mut()) {
+                Ok(Some(credentials)) => match self.verifier.recall(credentials.token()) {
+                    Ok(claims) => break 'seen claims,
+                    Err(not_seen) => self.verify(credentials, not_seen)?,
                 },
+                Ok(None) => self.without_token(request),
                 Err(refused) => Err(refused),
-            },
-            Ok(None) => self.without_token(request),
-            Err(refused) => Err(refused),
+            };
+            return self
+                .finish(request, authenticated)
+                .map_err(Stopped::Refused);
         };
-        self.finish(request, authenticated)
+        // Most requests. They need nothing of what the other cases have in common.
+        if self.enforces() && self.authorize(&claims).is_ok() {
+            let verdict = Verdict {
+                finding: Finding::Accepted,
+                enforcement: Enforcement::Enforce,
+                claims: Some(&claims),
+                inside: false,
+            };
+            report_seen(&verdict, &self.observers);
+            let kept = self.keep(Some(&claims));
+            pass_verified(request.extensions_mut(), claims);
+            return Ok(self.completion(request, kept, None, true));
+        }
+        metrics::token_looked_up(TokenLookup::Hit);
+        self.finish(request, Ok(Caller::Verified(claims)))
             .map_err(Stopped::Refused)
+    }
+
+    #[inline(never)]
+    fn verify(
+        &self,
+        credentials: Credentials<'_>,
+        not_seen: NotSeen,
+    ) -> Result<Result<Caller, AuthError>, Stopped> {
+        match self.verifier.verify_not_seen(credentials.token(), not_seen) {
+            Ok(VerifyProgress::Verified(claims)) => Ok(Ok(Caller::Verified(claims))),
+            Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
+                Enforcement::Enforce => Err(Stopped::Wait(Box::new(KeyWait {
+                    waiting,
+                    credentials: credentials.to_owned(),
+                }))),
+                // What protects nothing must not delay anything either.
+                Enforcement::ReportOnly => Ok(Err(AuthError::KeysUnavailable {
+                    retry_after: Duration::from_secs(1),
+                })),
+            },
+            Err(refused) => Ok(Err(refused)),
+        }
     }
 
     fn without_token<B>(&self, request: &Request<B>) -> Result<Caller, AuthError> {
@@ -92,7 +121,7 @@ impl<R> Rules<R> {
     }
 
     /// Decides, reports the verdict, and prepares a request that passes for the inner service.
-    #[inline]
+    #[inline(never)]
     pub(super) fn finish<Q, B>(
         self: &Arc<Self>,
         request: &mut Request<Q>,
@@ -102,32 +131,13 @@ impl<R> Rules<R> {
         R: RejectionResponse<B>,
     {
         let (claims, unmet) = match authenticated {
-            Ok(Caller::Verified(claims)) => match self.authorize(&claims) {
-                // Most requests. They need nothing of what the other cases have in common.
-                Ok(()) if self.enforces() => {
-                    self.report(Finding::Accepted, Enforcement::Enforce, Some(&claims));
-                    let kept = self.keep(Some(&claims));
-                    pass_verified(request.extensions_mut(), claims);
-                    return Ok(self.completion(request, kept, None, true));
-                }
-                authorized => (Some(claims), authorized.err()),
-            },
+            Ok(Caller::Verified(claims)) => {
+                let unmet = self.authorize(&claims).err();
+                (Some(claims), unmet)
+            }
             Ok(Caller::Anonymous) => (None, None),
             Err(refused) => (None, Some(refused)),
         };
-        self.finish_otherwise(request, claims, unmet)
-    }
-
-    #[inline(never)]
-    fn finish_otherwise<Q, B>(
-        self: &Arc<Self>,
-        request: &mut Request<Q>,
-        claims: Option<Claims>,
-        unmet: Option<AuthError>,
-    ) -> Result<Completion<R>, AuthError>
-    where
-        R: RejectionResponse<B>,
-    {
         let finding = match (&unmet, &claims) {
             (Some(refused), _) => Finding::Refused(refused),
             (None, None) => Finding::Anonymous,
@@ -195,8 +205,7 @@ impl<R> Rules<R> {
         Completion {
             rules: Arc::clone(self),
             method: request.method().clone(),
-            claims,
-            rare: Rare::of(fields, verdict, forms_refusals),
+            rare: Rare::of(claims, fields, verdict, forms_refusals),
         }
     }
 
