@@ -35,6 +35,7 @@ fn main() {
     let good = issuer.token("access", "good", 3600);
     let (input, signature) = good.rsplit_once('.').unwrap();
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    #[cfg(feature = "metrics")]
     if case.ends_with("-metered") {
         metrics_exporter_prometheus::PrometheusBuilder::new()
             .install_recorder()

@@ -78,9 +78,20 @@ impl<R> Rules<R> {
                 inside: false,
             };
             report_seen(&verdict, &self.observers);
-            let kept = self.keep(Some(&claims));
+            let fields = RequestFields::of(&self.rejection, request);
+            let rare = if fields.is_none() && !self.keeps_claims() {
+                None
+            } else {
+                let kept = self.keeps_claims().then(|| claims.clone());
+                Rare::of(kept, fields, None, true)
+            };
+            let completion = Completion {
+                rules: Arc::clone(self),
+                method: request.method().clone(),
+                rare,
+            };
             pass_verified(request.extensions_mut(), claims);
-            return Ok(self.completion(request, kept, None, true));
+            return Ok(completion);
         }
         metrics::token_looked_up(TokenLookup::Hit);
         self.finish(request, Ok(Caller::Verified(claims)))
@@ -144,7 +155,7 @@ impl<R> Rules<R> {
             (None, Some(_)) => Finding::Accepted,
         };
         self.report(finding, self.enforcement, claims.as_ref());
-        let kept = self.keep(claims.as_ref());
+        let kept = claims.clone().filter(|_| self.keeps_claims());
         let extensions = request.extensions_mut();
         if self.enforces() {
             match (unmet, claims) {
@@ -183,11 +194,10 @@ impl<R> Rules<R> {
         report(&verdict, &self.observers);
     }
 
-    /// The claims that an observer or the response is to have.
+    /// Whether an observer or the response is to have the claims.
     #[inline]
-    fn keep(&self, claims: Option<&Claims>) -> Option<Claims> {
-        let is_needed = self.claims_in_response || !self.observers.is_empty();
-        claims.filter(|_| is_needed).cloned()
+    fn keeps_claims(&self) -> bool {
+        self.claims_in_response || !self.observers.is_empty()
     }
 
     #[inline]
@@ -246,20 +256,18 @@ pub(super) async fn authenticate_after(
 /// Replaces what a layer outside, or a careless client of this service, left in the extensions.
 #[inline]
 fn pass_verified(extensions: &mut Extensions, claims: Claims) {
-    // To look costs half of what it costs to remove what is not there.
-    if extensions.get::<OuterLayer>().is_some() {
-        extensions.remove::<OuterLayer>();
-    }
+    OuterLayer::remove_from(extensions);
     extensions.insert(claims.left_by_layer());
 }
 
 /// The same for a request without a token.
 fn pass_anonymous(extensions: &mut Extensions) {
     extensions.remove::<Claims>();
-    extensions.insert(OuterLayer {
+    let left = OuterLayer {
         why_no_claims: AuthError::MissingToken,
         enforcement: Enforcement::Enforce,
-    });
+    };
+    left.leave_in(extensions);
 }
 
 /// Leaves what a report-only layer found with a request that passes in any case. Where a layer
@@ -275,10 +283,11 @@ fn pass_reported(
         if let Some(claims) = claims {
             extensions.insert(claims);
         }
-        extensions.insert(OuterLayer {
+        let left = OuterLayer {
             why_no_claims: refused.clone().unwrap_or(AuthError::MissingToken),
             enforcement: Enforcement::ReportOnly,
-        });
+        };
+        left.leave_in(extensions);
     }
     let verdict = ReportOnlyVerdict::new(refused);
     extensions.insert(verdict.clone());
