@@ -13,7 +13,12 @@
 
 mod support;
 
-use std::{future::Future, hint::black_box, pin::pin, task::{Context, Poll, Waker}};
+use std::{
+    future::Future,
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

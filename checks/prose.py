@@ -3,7 +3,8 @@
 
 `checks/prose.py` checks every tracked file; `checks/prose.py PATH…` only those.
 Code is not prose: a line of Rust, Python or shell counts by its comments and by
-the strings in it, Markdown counts outside fenced blocks and `code`.
+the strings in it, Markdown counts outside fenced blocks and `code`. Of the Rust
+that the documentation shows, the width counts.
 """
 
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMMENT_WIDTH = 100
 MARKDOWN_WIDTH = 120
+# More is cut off on a page of rustdoc.
+SHOWN_WIDTH = 95
 
 # What a native technical writer would not write, and what to write instead.
 WORDS = [
@@ -44,6 +47,7 @@ RUST_COMMENT = re.compile(r"//[/!]?\s?(.*)$")
 HASH_COMMENT = re.compile(r"(?:^|\s)#(?!\[)\s?(.*)$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 CODE = re.compile(r"`[^`]*`")
+DOC_COMMENT = re.compile(r"\s*//[/!] ?")
 UNBREAKABLE = re.compile(r"`[^`]*`[.,:;]?")
 
 
@@ -51,11 +55,17 @@ def prose_of(path, lines):
     """The number and the prose of each line that has some, and whether its width counts."""
     fenced = False
     for number, line in enumerate(lines, 1):
+        prefix = DOC_COMMENT.match(line) if path.suffix == ".rs" else None
+        shown = line[prefix.end() :] if prefix else line
+        if fenced in {"", "rust", "no_run"} and (prefix or path.suffix == ".md") and not re.match(r"\s*# |```", shown):
+            # Nothing else of it counts. A block without a language is Rust in a doc comment only.
+            if fenced or prefix:
+                yield number, "", SHOWN_WIDTH + len(line) - len(shown)
         if path.suffix == ".md":
             if line.lstrip().startswith("```"):
-                fenced = not fenced
+                fenced = False if fenced is not False else re.split(r"[,\s]", line.strip()[3:])[0]
                 continue
-            if not fenced:
+            if fenced is False:
                 # A table row or a link cannot be broken.
                 counts = not line.lstrip().startswith("|") and "](" not in line and "://" not in line
                 yield number, line, MARKDOWN_WIDTH if counts else None
@@ -63,7 +73,7 @@ def prose_of(path, lines):
             comment = RUST_COMMENT.search(STRING.sub('""', line))
             whole = line.lstrip().startswith("//")
             if whole and line.lstrip("/! ").startswith("```"):
-                fenced = not fenced
+                fenced = False if fenced is not False else re.split(r"[,\s]", line.lstrip("/! ").strip()[3:])[0]
                 continue
             bare = line.lstrip("/! ")
             # One code span, a table row or a link cannot be broken.
@@ -71,7 +81,7 @@ def prose_of(path, lines):
             # A string without a blank is a name or a value.
             sentences = (string for string in STRING.findall(line) if " " in string)
             text = " ".join(sentences) + " " + (comment.group(1) if comment else "")
-            yield number, text, COMMENT_WIDTH if whole and not table and not fenced else None
+            yield number, text, COMMENT_WIDTH if whole and not table and fenced is False else None
         elif path.suffix in {".py", ".sh", ".toml", ".mjs"} or path.name in {"justfile", "run"}:
             comment = HASH_COMMENT.search(line)
             yield number, (comment.group(1) if comment else "") + " " + " ".join(STRING.findall(line)), None

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(reason(&response), Some(&AuthError::MissingToken));
     }
 
-    /// Why a request was refused: more exact than the status, and never sent to the client.
+    /// Why a request was rejected: more exact than the status, and never sent to the client.
     fn reason(response: &Response) -> Option<&AuthError> {
         response.extensions().get()
     }
@@ -303,6 +303,17 @@ mod tests {
         let response = call(&just_started).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key("retry-after"));
+    }
+
+    // `TestPool::verifier` is always ready.
+
+    #[tokio::test]
+    async fn a_service_is_ready_once_it_has_keys() {
+        let issuer = LocalIssuer::start().unwrap();
+        let verifier = verifier(issuer.user_pool()).unwrap();
+        assert!(!verifier.is_ready());
+        verifier.warm_up().await.unwrap();
+        assert!(verifier.is_ready());
     }
 
     async fn text(response: Response) -> String {

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_region_is_refused_and_quoted() {
+    fn what_is_not_a_region_is_rejected_and_quoted() {
         for region in [
             "",
             "-",

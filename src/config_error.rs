@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error_debug::debug_as_display;
+use crate::{error_debug::debug_as_display, troubleshooting};
 
 /// A configuration that cannot be right. It quotes the input, and says what is accepted.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum ConfigError {
         longer_value: Duration,
     },
     /// An empty list of app clients, audiences or scopes. It could be read as "none" or as "any",
-    /// so it is refused.
+    /// so it is rejected.
     #[error("the list of {what} is empty; {instead}")]
     EmptyList {
         /// What was listed.
@@ -39,7 +39,10 @@ pub enum ConfigError {
     },
     /// The HTTP client for fetching keys or tokens could not be set up, for instance because the
     /// system has no TLS roots.
-    #[error("the HTTP client cannot be set up: {reason}")]
+    #[error(
+        "the HTTP client cannot be set up: {reason}; see {}",
+        troubleshooting::BUILD_ERROR
+    )]
     HttpClient {
         /// What the HTTP client says.
         reason: String,
@@ -184,7 +187,8 @@ pub enum ConfigError {
     /// A user pool id that would make a wrong URL.
     #[error(
         "{given:?} is not a user pool id: a region, `_`, and letters or digits are accepted, as `eu-west-1_AbCdEf123`; \
-         for an emulator or a region of another form use `UserPool::external`"
+         for an emulator or a region of another form use `UserPool::external`; see {}",
+        troubleshooting::BUILD_ERROR
     )]
     InvalidUserPoolId {
         /// What was given.
@@ -199,7 +203,8 @@ pub enum ConfigError {
     /// No way to fetch keys: the `reqwest` feature is off and no fetcher was given.
     #[error(
         "no fetcher is configured for {jwks_url:?}: turn on the `reqwest` feature, set a `fetcher`, or give the keys to \
-         `UserPool::with_pinned_jwks`"
+         `UserPool::with_pinned_jwks`; see {}",
+        troubleshooting::BUILD_ERROR
     )]
     NoFetcher {
         /// The URL that would be fetched, without its query.
@@ -228,7 +233,8 @@ pub enum ConfigError {
     /// (`eusc-de-east-1`).
     #[error(
         "the host names of Cognito in {given:?} are not known; copy them from the console, and give issuer and JWKS URL to \
-         `UserPool::external`, or the token URL to `ClientCredentials::builder`"
+         `UserPool::external`, or the token URL to `ClientCredentials::builder`; see {}",
+        troubleshooting::BUILD_ERROR
     )]
     UnsupportedPartition {
         /// The region.

@@ -66,7 +66,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for CustomClaims<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let claims = <Claims as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         claims.custom().map(Self).map_err(|error| {
-            tracing::debug!(%error, "custom claims");
+            tracing::debug!(%error, "custom claims unreadable");
             AuthError::Forbidden
         })
     }
@@ -80,7 +80,7 @@ impl<T> std::fmt::Debug for CustomClaims<T> {
 
 /// For an extractor that fails, and for a handler that returns `Err(AuthError::Forbidden)`: the
 /// nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response, as it does for
-/// its own refusals. Without a layer outside, the response is 500.
+/// its own rejections. Without a layer outside, the response is 500.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         self.into()

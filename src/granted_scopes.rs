@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_that_no_scope_begins_with_is_refused() {
+    fn an_identifier_that_no_scope_begins_with_is_rejected() {
         for identifier in ["", "a b", "a\"", "ä", "a\n", &"a".repeat(257)] {
             assert_eq!(
                 checked_resource_server(identifier),

@@ -7,7 +7,9 @@ use http::{Method, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect::Policy, retry};
 
-use crate::{config_error::ConfigError, error::ConnectError, protected_url::ProtectedUrl};
+use crate::{
+    config_error::ConfigError, error::ConnectError, protected_url::ProtectedUrl, troubleshooting,
+};
 
 /// Makes requests to one URL, with reqwest and rustls.
 ///
@@ -48,6 +50,7 @@ impl HttpClient {
         if !self.url.is_https() && !self.url.is_loopback() {
             tracing::warn!(
                 url = self.url.label(),
+                help = troubleshooting::STARTUP_WARNING,
                 "unencrypted URL configured: anyone on the network path can read and replace what it carries"
             );
         }

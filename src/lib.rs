@@ -16,10 +16,13 @@
 //! # async fn create() {}
 //! # fn main() -> Result<(), tower_cognito::ConfigError> {
 //! let pool = UserPool::new("eu-west-1_AbCdEf123")?;
-//! let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+//! let clients = AllowedClients::only(["1example23456789"])?;
+//! let verifier = Verifier::builder(pool, clients).build()?;
+//! let may_read = RequireScopesLayer::all_of(["profiles/get"])?;
+//! let may_write = RequireScopesLayer::all_of(["profiles/post"])?;
 //! let app: Router = Router::new()
-//!     .route("/profiles", get(list).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
-//!     .route("/profiles", post(create).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+//!     .route("/profiles", get(list).route_layer(may_read))
+//!     .route("/profiles", post(create).route_layer(may_write))
 //!     .route_layer(verifier.layer());
 //! # let _ = app;
 //! # Ok(())
@@ -168,7 +171,7 @@ pub mod guide;
 mod http_client;
 mod json;
 pub mod keys;
-pub mod late_refusal;
+pub mod late_rejection;
 mod metrics;
 mod protected_url;
 pub mod rejection;
@@ -181,6 +184,7 @@ mod test_keys;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod token;
+mod troubleshooting;
 mod user_pool;
 pub mod verifier;
 

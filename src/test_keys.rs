@@ -1,5 +1,7 @@
 //! Notices the public keys of the test kit where they do not belong.
 
+use crate::troubleshooting;
+
 /// The beginning of the moduli of the keys in `fixtures/keys/`, as a JWK Set writes them. Their
 /// private halves are in every copy of this crate.
 const MODULI: [&str; 3] = [
@@ -14,6 +16,7 @@ pub(crate) fn warn_of(setting: &'static str, jwks: &str) {
     if cfg!(not(debug_assertions)) && are_in(jwks) {
         tracing::warn!(
             setting,
+            help = troubleshooting::STARTUP_WARNING,
             "test keys configured in a release build: anyone can sign tokens with them"
         );
     }

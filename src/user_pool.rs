@@ -495,7 +495,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_id_that_would_make_a_wrong_url_is_refused_and_quoted() {
+    fn a_pool_id_that_would_make_a_wrong_url_is_rejected_and_quoted() {
         for id in [
             "",
             "_",
@@ -670,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_url_is_refused_or_not_shown() {
+    fn a_secret_in_a_url_is_rejected_or_not_shown() {
         let pool = UserPool::new("eu-west-1_A").unwrap();
         let url = "https://keys.example.com/j?key=hush";
         let with_query = pool.clone().with_jwks_url(url).unwrap();

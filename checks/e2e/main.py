@@ -151,7 +151,7 @@ def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, 
     both_clients = Service(BINARY, *pool, "--clients", f"{client},{users_client}")
     services.append(both_clients)
     story.check_service(report, both_clients, fresh, client)
-    story.check_users_client_is_refused(report, f"http://127.0.0.1:{service_port}", fresh)
+    story.check_users_client_is_rejected(report, f"http://127.0.0.1:{service_port}", fresh)
     check_template(report, shell)
 
     report.section("examples/cognito/API-GATEWAY.md, block by block")

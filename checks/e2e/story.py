@@ -42,7 +42,7 @@ def check_service(report: Report, service: Service, tokens: Tokens, client: str)
     ask("a fresh token is accepted", "/profiles", tokens.scope, 200, "accepted")
     ask("without the scope it is 403", "/profiles", tokens.scope, 403, "accepted", "insufficient_scope", "POST")
     ask("with the scope the other route is 201", "/profiles", tokens.both, 201, "accepted", method="POST")
-    ask("a route that needs both refuses one", "/both", tokens.scope, 403, "accepted", "insufficient_scope")
+    ask("a route that needs both rejects one", "/both", tokens.scope, 403, "accepted", "insufficient_scope")
     ask("a route that needs both accepts both", "/both", tokens.both, 200, "accepted")
     ask("no token is 401", "/profiles", None, 401, "missing_token")
     ask("a tampered token is 401", "/profiles", tampered(tokens.scope), 401, "invalid_signature", "invalid_token")
@@ -61,7 +61,7 @@ def check_service(report: Report, service: Service, tokens: Tokens, client: str)
     report.check("no token is in the log", any(token.split(".")[2] in log for token in vars(tokens).values()), False)
 
 
-def check_users_client_is_refused(report: Report, url: str, tokens: Tokens) -> None:
+def check_users_client_is_rejected(report: Report, url: str, tokens: Tokens) -> None:
     """A service that allows only the client of the client-credentials flow, as the walk-through starts it."""
     found = [call(url + "/whoami", [f"Bearer {token}"]).status for token in (tokens.user_access, tokens.user_id, tokens.scope)]
     report.check("users are 401 where only the service's client is allowed", found, [401, 401, 200])

@@ -53,7 +53,7 @@ done
 
 case $name in
     '' | *[!a-z0-9-]* | -* | *-) fail "--name must be lower-case letters, digits and inner hyphens: it becomes a host name" ;;
-    *aws* | *amazon* | *cognito*) fail "--name must not contain aws, amazon or cognito: Cognito refuses such domains" ;;
+    *aws* | *amazon* | *cognito*) fail "--name must not contain aws, amazon or cognito: Cognito rejects such domains" ;;
 esac
 : "${secret_file:=$name.secret}"
 command -v aws > /dev/null || fail "the AWS CLI is not installed"

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::AuthError,
     rejection::{
-        PendingRefusal, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
+        PendingRejection, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
     },
     token::claims::Claims,
 };
@@ -32,7 +32,7 @@ pub(super) struct Rare {
     /// What this layer found, if it only reports.
     verdict: Option<ReportOnlyVerdict>,
     /// Not a report-only layer inside an enforcing one: it must not change anything.
-    forms_refusals: bool,
+    forms_rejections: bool,
 }
 
 impl Rare {
@@ -41,16 +41,16 @@ impl Rare {
         claims: Option<Claims>,
         fields: Option<RequestFields>,
         verdict: Option<ReportOnlyVerdict>,
-        forms_refusals: bool,
+        forms_rejections: bool,
     ) -> Option<Box<Self>> {
-        if claims.is_none() && fields.is_none() && verdict.is_none() && forms_refusals {
+        if claims.is_none() && fields.is_none() && verdict.is_none() && forms_rejections {
             return None;
         }
         Some(Box::new(Self {
             claims,
             fields,
             verdict,
-            forms_refusals,
+            forms_rejections,
         }))
     }
 }
@@ -64,7 +64,7 @@ impl<R> Completion<R> {
         if self.rare.is_some() {
             return self.apply_rare(response);
         }
-        if PendingRefusal::is_in(response) {
+        if PendingRejection::is_in(response) {
             self.form(response, None);
         }
     }
@@ -74,14 +74,16 @@ impl<R> Completion<R> {
     where
         R: RejectionResponse<B>,
     {
-        let Some(mut rare) = self.rare.take() else { return };
-        if rare.forms_refusals && PendingRefusal::is_in(response) {
+        let Some(mut rare) = self.rare.take() else {
+            return;
+        };
+        if rare.forms_rejections && PendingRejection::is_in(response) {
             self.form(response, Some(&rare));
         }
         if let Some(verdict) = rare.verdict.take()
-            && let Some(refused) = verdict.record(response)
+            && let Some(rejected) = verdict.record(response)
         {
-            self.report(&refused, Enforcement::ReportOnly, Some(&rare));
+            self.report(&rejected, Enforcement::ReportOnly, Some(&rare));
         }
         if let Some(claims) = rare.claims
             && self.rules.claims_in_response
@@ -90,9 +92,15 @@ impl<R> Completion<R> {
         }
     }
 
-    fn report(&self, refused: &AuthError, enforcement: Enforcement, rare: Option<&Rare>) {
+    fn report(&self, rejected: &AuthError, enforcement: Enforcement, rare: Option<&Rare>) {
+        if let (Some(published), AuthError::InsufficientScope { required }) =
+            (&self.rules.published, rejected)
+        {
+            let metadata = self.rules.challenges.resource_metadata();
+            published.warn_of_unlisted(required, metadata);
+        }
         let verdict = Verdict {
-            finding: Finding::Refused(refused),
+            finding: Finding::Rejected(rejected),
             enforcement,
             claims: rare.and_then(|rare| rare.claims.as_ref()),
             inside: true,
@@ -100,13 +108,13 @@ impl<R> Completion<R> {
         report(&verdict, &self.rules.observers);
     }
 
-    /// Forms a refusal from inside as one of the layer's own.
+    /// Forms a rejection from inside as one of the layer's own.
     #[cold]
     fn form<B>(&self, response: &mut Response<B>, rare: Option<&Rare>)
     where
         R: RejectionResponse<B>,
     {
-        let Some(pending) = PendingRefusal::take(response) else {
+        let Some(pending) = PendingRejection::take(response) else {
             return;
         };
         let challenges = &self.rules.challenges;

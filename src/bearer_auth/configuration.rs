@@ -1,6 +1,6 @@
 //! What a [`BearerAuthLayer`](super::BearerAuthLayer) is configured with.
 
-use super::{outer_layer::Enforcement, verdict::Observers};
+use super::{outer_layer::Enforcement, published_scopes::PublishedScopes, verdict::Observers};
 use crate::{
     rejection::{BearerChallenge, challenge::Challenges},
     verifier::Verifier,
@@ -11,6 +11,8 @@ use crate::{
 pub(super) struct Rules<R> {
     pub(super) verifier: Verifier,
     pub(super) challenges: Challenges,
+    /// Of the metadata that challenges name, if the layer was made from it.
+    pub(super) published: Option<PublishedScopes>,
     pub(super) optional: bool,
     pub(super) pass_cors_preflight: bool,
     pub(super) enforcement: Enforcement,
@@ -24,6 +26,7 @@ impl Rules<BearerChallenge> {
         Self {
             verifier,
             challenges: Challenges::default(),
+            published: None,
             optional: false,
             pass_cors_preflight: false,
             enforcement: Enforcement::Enforce,
@@ -39,6 +42,7 @@ impl<R> Rules<R> {
         Rules {
             verifier: self.verifier,
             challenges: self.challenges,
+            published: self.published,
             optional: self.optional,
             pass_cors_preflight: self.pass_cors_preflight,
             enforcement: self.enforcement,

@@ -9,7 +9,7 @@ pub(crate) enum Finding<'a> {
     Accepted,
     /// No token, which the layer lets pass.
     Anonymous,
-    Refused(&'a AuthError),
+    Rejected(&'a AuthError),
 }
 
 impl Finding<'_> {
@@ -18,7 +18,7 @@ impl Finding<'_> {
         match self {
             Self::Accepted => "accepted",
             Self::Anonymous => "anonymous",
-            Self::Refused(error) => error.reason(),
+            Self::Rejected(error) => error.reason(),
         }
     }
 
@@ -31,7 +31,7 @@ impl Finding<'_> {
         match self {
             Self::Accepted => true,
             Self::Anonymous => false,
-            Self::Refused(error) => matches!(
+            Self::Rejected(error) => matches!(
                 error,
                 AuthError::CheckUnavailable { .. }
                     | AuthError::Forbidden

@@ -42,8 +42,11 @@ enum Step<S, R, ReqBody, ResBody> {
 
 /// What is left to do where the inner service is not called yet, or never.
 enum Before<S, R, ReqBody, ResBody> {
-    Refused(Response<ResBody>),
-    Authenticate(Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>, Parked<S, R, ReqBody>),
+    Rejected(Response<ResBody>),
+    Authenticate(
+        Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
+        Parked<S, R, ReqBody>,
+    ),
     Call(Accepted<S, R, ReqBody>),
     /// A future that is polled after it was ready stays pending.
     Over,
@@ -75,8 +78,8 @@ where
         }
     }
 
-    pub(super) fn refused(response: Response<ResBody>) -> Self {
-        Self::before(Before::Refused(response))
+    pub(super) fn rejected(response: Response<ResBody>) -> Self {
+        Self::before(Before::Rejected(response))
     }
 
     pub(super) fn waiting(
@@ -124,7 +127,8 @@ where
                 Err(ended) => return Poll::Ready(ended),
             }
         }
-        let (Step::Complete(completion), Some(future)) = (this.step, this.inner.as_pin_mut()) else {
+        let (Step::Complete(completion), Some(future)) = (this.step, this.inner.as_pin_mut())
+        else {
             return Poll::Pending;
         };
         let mut polled = future.poll(cx);
@@ -148,7 +152,10 @@ where
 {
     /// Until the inner service is called. `Err` is what the request gets without that.
     #[inline(never)]
-    #[allow(clippy::type_complexity, reason = "a name for it would hide what it is")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "a name for it would hide what it is"
+    )]
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,7 +178,7 @@ where
                 future: service.call(request),
                 completion,
             })),
-            Self::Refused(response) => Poll::Ready(Err(Ok(response))),
+            Self::Rejected(response) => Poll::Ready(Err(Ok(response))),
             Self::Authenticate(..) | Self::Over => Poll::Pending,
         }
     }
@@ -191,7 +198,7 @@ impl<S, R, ReqBody> Parked<S, R, ReqBody> {
                 service: self.service,
                 request: self.request,
             }),
-            Err(refused) => Before::Refused(self.rules.refuse(&self.request, refused)),
+            Err(rejected) => Before::Rejected(self.rules.reject(&self.request, rejected)),
         }
     }
 }

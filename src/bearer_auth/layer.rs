@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{BearerAuth, Verdict, configuration::Rules, outer_layer::Enforcement};
+use super::{
+    BearerAuth, Verdict, configuration::Rules, outer_layer::Enforcement,
+    published_scopes::PublishedScopes,
+};
 use crate::{
     config_error::ConfigError,
     rejection::{
@@ -26,10 +29,10 @@ use crate::{
 /// 4. The scopes given to [`require`](Self::require) must be met.
 /// 5. [`Claims`](crate::Claims) are put into the extensions, and the inner service is called.
 ///
-/// A refused request never reaches the inner service. A
+/// A rejected request never reaches the inner service. A
 /// [`RejectionResponse`](crate::rejection::RejectionResponse) forms the response, which has the
 /// [`AuthError`](crate::AuthError) in its extensions. A guard, an extractor or a handler inside
-/// that refuses only says why: the nearest layer outside forms that response in the same way.
+/// that rejects only says why: the nearest layer outside forms that response in the same way.
 ///
 /// # Examples
 ///
@@ -69,17 +72,23 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// Demands scopes of every request, beside those that are demanded already. For scopes that
     /// differ by route use [`RequireScopesLayer`](crate::RequireScopesLayer).
     ///
-    /// An [`optional`](Self::optional) layer demands them, too, and so a token.
+    /// An [`optional`](Self::optional) layer demands them, too, and so a token. A layer of a
+    /// [`ResourceMetadata`](crate::ResourceMetadata) lists them in its document.
     pub fn require(self, policy: ScopePolicy) -> Self {
-        self.change(|rules| rules.challenges.require(policy))
+        self.change(|rules| {
+            if let Some(published) = &rules.published {
+                published.list(&policy);
+            }
+            rules.challenges.require(policy);
+        })
     }
 
     /// Lets a request *without* a token pass, without claims. A request with a token that is not
-    /// accepted is refused all the same: taking it for an anonymous one would hide an attack, or a
+    /// accepted is rejected all the same: taking it for an anonymous one would hide an attack, or a
     /// caller's mistake.
     ///
     /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
-    /// With scopes to [`require`](Self::require) such a request is refused: nothing could grant
+    /// With scopes to [`require`](Self::require) such a request is rejected: nothing could grant
     /// them.
     pub fn optional(self) -> Self {
         self.change(|rules| rules.optional = true)
@@ -93,7 +102,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// request"). One with a token is judged by it.
     ///
     /// Needed only where the CORS layer stands *inside* of this one. It is better *outside*: then
-    /// it answers preflight requests itself, and puts `Access-Control-Allow-Origin` on refusals
+    /// it answers preflight requests itself, and puts `Access-Control-Allow-Origin` on rejections
     /// too, without which a script cannot read them. Guards inside reject a request without claims,
     /// preflight or not; in a method router's `route_layer` they do not see it.
     pub fn pass_cors_preflight(self) -> Self {
@@ -109,7 +118,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     /// as they are.
     ///
     /// [`Claims`](crate::Claims) are in the extensions of a request whose token is good. What still
-    /// refuses:
+    /// rejects:
     ///
     /// * `Claims` as an argument of a handler, if the token is not good or there is none. Take
     ///   `Option<Claims>` for as long as this is on.
@@ -127,7 +136,7 @@ impl<R: Clone> BearerAuthLayer<R> {
     }
 
     /// Calls the function with each verdict: of this layer, and of guards, extractors and handlers
-    /// inside that refuse. For an audit log, without the feature `metrics`. A second observer is
+    /// inside that reject. For an audit log, without the feature `metrics`. A second observer is
     /// called after the first.
     ///
     /// It runs while the request is served, so it must be quick and must not block.
@@ -154,10 +163,10 @@ impl<R: Clone> BearerAuthLayer<R> {
         self.change(|rules| rules.claims_in_response = true)
     }
 
-    /// Responds to refused requests in another form. Replaces the form given before.
+    /// Responds to rejected requests in another form. Replaces the form given before.
     ///
-    /// The form responds to what this layer refuses, and to what a guard, an extractor or a handler
-    /// inside refuses.
+    /// The form responds to what this layer rejects, and to what a guard, an extractor or a handler
+    /// inside rejects.
     pub fn rejection<R2>(self, rejection: R2) -> BearerAuthLayer<R2> {
         BearerAuthLayer {
             rules: Arc::new(Arc::unwrap_or_clone(self.rules).with_rejection(rejection)),
@@ -185,7 +194,13 @@ impl<R: Clone> BearerAuthLayer<R> {
         QuotableText::resource_metadata(url).map(|url| self.with_resource_metadata(url))
     }
 
-    pub(crate) fn with_resource_metadata(self, url: QuotableText) -> Self {
+    /// A layer of a resource whose metadata at this URL lists these scopes.
+    pub(crate) fn of_resource(self, url: QuotableText, published: PublishedScopes) -> Self {
+        self.change(|rules| rules.published = Some(published))
+            .with_resource_metadata(url)
+    }
+
+    fn with_resource_metadata(self, url: QuotableText) -> Self {
         self.describe(|parameters| parameters.resource_metadata = Some(url))
     }
 

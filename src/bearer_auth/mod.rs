@@ -35,10 +35,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Who responds to a refused request
+//! # Who responds to a rejected request
 //!
 //! This layer, also where a guard ([`RequireScopesLayer`](crate::RequireScopesLayer),
-//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside refuses.
+//! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside rejects.
 //! They only say why, by an [`AuthError`](crate::AuthError), and return a response with status 500.
 //! The nearest layer outside replaces it: with its own [form](crate::rejection::RejectionResponse),
 //! realm and metadata URL, the mandatory header fields, and one count. Header fields that a service
@@ -60,14 +60,18 @@ mod future;
 mod layer;
 mod outer_layer;
 mod preflight;
+mod published_scopes;
 mod report;
 mod report_only;
 mod rules;
 mod service;
 mod verdict;
 
-pub(crate) use self::outer_layer::{Enforcement, OuterLayer, claims_of};
 pub use self::{
     future::ResponseFuture, layer::BearerAuthLayer, report_only::ReportOnlyVerdict,
     service::BearerAuth, verdict::Verdict,
+};
+pub(crate) use self::{
+    outer_layer::{Enforcement, OuterLayer, claims_of},
+    published_scopes::PublishedScopes,
 };

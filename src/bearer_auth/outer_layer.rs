@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// In the extensions of a request that a layer passed without claims, or although it would have
-/// been refused. Only this crate can make one.
+/// been rejected. Only this crate can make one.
 #[derive(Clone, Debug)]
 pub(crate) struct OuterLayer {
     pub(super) why_no_claims: AuthError,
@@ -55,7 +55,7 @@ impl OuterLayer {
             .map_or(Enforcement::Enforce, |outer| outer.enforcement)
     }
 
-    /// Whether a layer is outside, which forms a refusal.
+    /// Whether a layer is outside, which forms a rejection.
     pub(crate) fn find(extensions: &Extensions) -> Outside {
         let left_claims = || {
             extensions

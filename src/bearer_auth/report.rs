@@ -7,7 +7,7 @@ use super::{
 use crate::metrics::{self, VerdictLabels};
 
 /// Reports a verdict: the layer's own once per request, one from inside when a guard, an extractor
-/// or a handler refuses, or a guard would.
+/// or a handler rejects, or a guard would.
 #[inline]
 pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
     // Made where they are wanted, which for an event is nearly never.
@@ -17,9 +17,9 @@ pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
             reason = labels().reason,
             verified = labels().verified,
             enforcement = labels().enforcement,
-            "refused inside the layer"
+            "request rejected inside the layer"
         );
-        metrics::refused_inside(labels());
+        metrics::rejected_inside(labels());
     } else {
         log_decision(verdict);
         metrics::request_judged(labels());

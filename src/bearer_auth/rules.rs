@@ -28,7 +28,7 @@ use crate::{
 
 /// Why a request does not pass at once.
 pub(super) enum Stopped {
-    Refused(AuthError),
+    Rejected(AuthError),
     /// Its key has to be fetched.
     Wait(Box<KeyWait>),
 }
@@ -63,11 +63,11 @@ impl<R> Rules<R> {
                     Err(not_seen) => self.verify(credentials, not_seen)?,
                 },
                 Ok(None) => self.without_token(request),
-                Err(refused) => Err(refused),
+                Err(rejected) => Err(rejected),
             };
             return self
                 .finish(request, authenticated)
-                .map_err(Stopped::Refused);
+                .map_err(Stopped::Rejected);
         };
         // Most requests. They need nothing of what the other cases have in common.
         if self.enforces() && self.authorize(&claims).is_ok() {
@@ -95,7 +95,7 @@ impl<R> Rules<R> {
         }
         metrics::token_looked_up(TokenLookup::Hit);
         self.finish(request, Ok(Caller::Verified(claims)))
-            .map_err(Stopped::Refused)
+            .map_err(Stopped::Rejected)
     }
 
     #[inline(never)]
@@ -116,7 +116,7 @@ impl<R> Rules<R> {
                     retry_after: Duration::from_secs(1),
                 })),
             },
-            Err(refused) => Ok(Err(refused)),
+            Err(rejected) => Ok(Err(rejected)),
         }
     }
 
@@ -147,10 +147,10 @@ impl<R> Rules<R> {
                 (Some(claims), unmet)
             }
             Ok(Caller::Anonymous) => (None, None),
-            Err(refused) => (None, Some(refused)),
+            Err(rejected) => (None, Some(rejected)),
         };
         let finding = match (&unmet, &claims) {
-            (Some(refused), _) => Finding::Refused(refused),
+            (Some(rejected), _) => Finding::Rejected(rejected),
             (None, None) => Finding::Anonymous,
             (None, Some(_)) => Finding::Accepted,
         };
@@ -159,7 +159,7 @@ impl<R> Rules<R> {
         let extensions = request.extensions_mut();
         if self.enforces() {
             match (unmet, claims) {
-                (Some(refused), _) => return Err(refused),
+                (Some(rejected), _) => return Err(rejected),
                 (None, Some(claims)) => pass_verified(extensions, claims),
                 (None, None) => pass_anonymous(extensions),
             }
@@ -167,7 +167,7 @@ impl<R> Rules<R> {
         }
         let outer_enforces = OuterLayer::enforces(extensions);
         let verdict = pass_reported(extensions, claims, unmet, outer_enforces);
-        // Inside an enforcing layer, refusals from inside are that layer's.
+        // Inside an enforcing layer, rejections from inside are that layer's.
         Ok(self.completion(request, kept, Some(verdict), !outer_enforces))
     }
 
@@ -206,7 +206,7 @@ impl<R> Rules<R> {
         request: &Request<Q>,
         claims: Option<Claims>,
         verdict: Option<ReportOnlyVerdict>,
-        forms_refusals: bool,
+        forms_rejections: bool,
     ) -> Completion<R>
     where
         R: RejectionResponse<B>,
@@ -215,12 +215,12 @@ impl<R> Rules<R> {
         Completion {
             rules: Arc::clone(self),
             method: request.method().clone(),
-            rare: Rare::of(claims, fields, verdict, forms_refusals),
+            rare: Rare::of(claims, fields, verdict, forms_rejections),
         }
     }
 
-    /// Forms one of the layer's own refusals.
-    pub(super) fn refuse<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
+    /// Forms one of the layer's own rejections.
+    pub(super) fn reject<Q, B>(&self, request: &Request<Q>, error: AuthError) -> Response<B>
     where
         R: RejectionResponse<B>,
     {
@@ -275,7 +275,7 @@ fn pass_anonymous(extensions: &mut Extensions) {
 fn pass_reported(
     extensions: &mut Extensions,
     claims: Option<Claims>,
-    refused: Option<AuthError>,
+    rejected: Option<AuthError>,
     outer_enforces: bool,
 ) -> ReportOnlyVerdict {
     if !outer_enforces {
@@ -284,12 +284,12 @@ fn pass_reported(
             extensions.insert(claims);
         }
         let left = OuterLayer {
-            why_no_claims: refused.clone().unwrap_or(AuthError::MissingToken),
+            why_no_claims: rejected.clone().unwrap_or(AuthError::MissingToken),
             enforcement: Enforcement::ReportOnly,
         };
         left.leave_in(extensions);
     }
-    let verdict = ReportOnlyVerdict::new(refused);
+    let verdict = ReportOnlyVerdict::new(rejected);
     extensions.insert(verdict.clone());
     verdict
 }

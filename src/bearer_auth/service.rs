@@ -92,8 +92,8 @@ where
             Err(stopped) => stopped,
         };
         match stopped {
-            Stopped::Refused(refused) => {
-                ResponseFuture::refused(self.rules.refuse(&request, refused))
+            Stopped::Rejected(rejected) => {
+                ResponseFuture::rejected(self.rules.reject(&request, rejected))
             }
             Stopped::Wait(wait) => self.wait(request, *wait),
         }

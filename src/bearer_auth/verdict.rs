@@ -22,11 +22,11 @@ impl<'a> Verdict<'a> {
         self.finding.reason()
     }
 
-    /// Why the request is refused, or would be; `None` if it passes.
+    /// Why the request is rejected, or would be; `None` if it passes.
     #[must_use]
     pub const fn error(&self) -> Option<&'a AuthError> {
         match self.finding {
-            Finding::Refused(error) => Some(error),
+            Finding::Rejected(error) => Some(error),
             Finding::Accepted | Finding::Anonymous => None,
         }
     }
@@ -37,13 +37,13 @@ impl<'a> Verdict<'a> {
         self.claims
     }
 
-    /// Whether a refusal is sent. `false` of a report-only layer, which passes every request.
+    /// Whether a rejection is sent. `false` of a report-only layer, which passes every request.
     #[must_use]
     pub const fn is_enforced(&self) -> bool {
         matches!(self.enforcement, Enforcement::Enforce)
     }
 
-    /// Whether it is a second verdict on a request that the layer passed: the refusal of a guard,
+    /// Whether it is a second verdict on a request that the layer passed: the rejection of a guard,
     /// an extractor or a handler.
     #[must_use]
     pub const fn is_from_inside(&self) -> bool {

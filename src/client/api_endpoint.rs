@@ -55,7 +55,7 @@ impl TokenProtocol for ApiEndpoint {
         }
     }
 
-    fn refusal(
+    fn rejection(
         &self,
         status: StatusCode,
         retry_after: Option<Duration>,

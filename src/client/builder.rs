@@ -103,7 +103,7 @@ impl ClientCredentialsBuilder {
     ///
     /// Cognito lets a client have two secrets at a time. Add the new one there, give it here, and
     /// delete the old one when every caller knows the new one: the secret that worked last is tried
-    /// first, and the other one once if it is refused as `invalid_client`. So neither order of
+    /// first, and the other one once if it is rejected as `invalid_client`. So neither order of
     /// deployment loses a request.
     pub fn next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
         self.next_secret = Some(client_secret.into());

@@ -162,7 +162,7 @@ impl ClientCredentials {
         self.source.token(&self.request).await
     }
 
-    /// Notes that a callee refused this token: call it after a 401 with `error="invalid_token"`,
+    /// Notes that a callee rejected this token: call it after a 401 with `error="invalid_token"`,
     /// and after nothing else.
     ///
     /// The next call for a token waits for a new one. A token that has been replaced already, or

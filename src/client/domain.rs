@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_without_a_known_form_is_refused_with_the_way_out() {
+    fn a_partition_without_a_known_form_is_rejected_with_the_way_out() {
         for region in [
             "cn-north-1",
             "us-iso-east-1",

@@ -33,8 +33,12 @@ pub(super) trait TokenProtocol: Send + Sync + 'static {
     fn read(&self, request: &TokenRequest, body: &[u8]) -> Result<TokenResponse, TokenError>;
 
     /// Reads a response with any other status.
-    fn refusal(&self, status: StatusCode, retry_after: Option<Duration>, body: &[u8])
-    -> TokenError;
+    fn rejection(
+        &self,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        body: &[u8],
+    ) -> TokenError;
 }
 
 /// Asks for tokens with the crate's HTTP client.
@@ -79,7 +83,7 @@ impl<P: TokenProtocol> Endpoint<P> {
         let body = http_client::read_body(response, MAX_REPLY_BYTES)
             .await
             .unwrap_or_default();
-        Err(self.protocol.refusal(status, retry_after, &body))
+        Err(self.protocol.rejection(status, retry_after, &body))
     }
 }
 
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_url_is_refused_with_its_reason_and_not_quoted() {
+    fn a_password_in_the_url_is_rejected_with_its_reason_and_not_quoted() {
         for unencrypted in [Unencrypted::OnLoopback, Unencrypted::Anywhere] {
             let url = "https://me:hush@id.example.com/token?hush";
             let error = checked_token_url(url, unencrypted).unwrap_err();

@@ -35,7 +35,7 @@ pub enum TokenError {
     UnauthorizedClient,
     /// `invalid_client`, or status 401: the token endpoint knows no such client with this secret.
     #[error(
-        "the token endpoint refuses the app client; check its id and secret, and that it is of this domain's user pool \
+        "the token endpoint rejects the app client; check its id and secret, and that it is of this domain's user pool \
          (invalid_client)"
     )]
     InvalidClient,
@@ -66,13 +66,13 @@ pub enum TokenError {
     /// `invalid_request` or `invalid_grant`. Cognito is reported to say the latter where a client
     /// asks for scopes that only users can have.
     #[error(
-        "the token endpoint refuses the request; check that the app client has custom scopes and that the scopes asked \
+        "the token endpoint rejects the request; check that the app client has custom scopes and that the scopes asked \
          for are among them"
     )]
     InvalidRequest,
     /// `invalid_scope`: a scope does not exist, or the client may not have it.
     #[error(
-        "the token endpoint refuses a scope; check that the resource server has it and the app client may ask for it \
+        "the token endpoint rejects a scope; check that the resource server has it and the app client may ask for it \
          (invalid_scope)"
     )]
     InvalidScope,
@@ -96,7 +96,7 @@ pub enum TokenError {
     /// `invalid_target`: the audience or resource of a token exchange is unknown, or the client may
     /// not have tokens for it.
     #[error(
-        "the token endpoint refuses the audience; check that it names a resource server that the app client may exchange \
+        "the token endpoint rejects the audience; check that it names a resource server that the app client may exchange \
          tokens for (invalid_target)"
     )]
     InvalidTarget,

@@ -35,10 +35,10 @@ use crate::{config_error::ConfigError, protected_url::Unencrypted};
 /// use tower_cognito::client::ClientCredentials;
 ///
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
-/// let credentials =
-///     ClientCredentials::builder_for_domain("my-app", "eu-west-1", "1example23456789", "the-client-secret")
-///         .scopes(["profiles/get"])
-///         .build()?;
+/// let (id, secret) = ("1example23456789", "the-client-secret");
+/// let credentials = ClientCredentials::builder_for_domain("my-app", "eu-west-1", id, secret)
+///     .scopes(["profiles/get"])
+///     .build()?;
 /// # let http_client = service_fn(|_: Request<String>| async {
 /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 /// # });
@@ -107,7 +107,7 @@ impl<R> SendBearerLayer<R> {
     /// default.
     ///
     /// The body must be `Clone`, as `String`, `Bytes` and `http_body_util::Full` are, and is cloned
-    /// for every request. A callee that refuses a token has not acted on the request, so this is
+    /// for every request. A callee that rejects a token has not acted on the request, so this is
     /// for every method.
     pub fn retry_cloned(self) -> SendBearerLayer<CloneBody> {
         self.retry_with(CloneBody)

@@ -54,7 +54,7 @@ pub(super) enum RenewalDecision {
     ServeAndRenew(AccessToken),
     Join(Join),
     Request,
-    Refuse(TokenError),
+    Fail(TokenError),
 }
 
 /// What became of a request that ended.
@@ -85,7 +85,7 @@ impl RenewalState {
             (SlotDecision::ServeAndRenew(token), None) => RenewalDecision::ServeAndRenew(token),
             (SlotDecision::Request, Some(in_flight)) => RenewalDecision::Join(in_flight.join()),
             (SlotDecision::Request, None) => RenewalDecision::Request,
-            (SlotDecision::Refuse(error), _) => RenewalDecision::Refuse(error),
+            (SlotDecision::Fail(error), _) => RenewalDecision::Fail(error),
         }
     }
 

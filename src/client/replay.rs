@@ -3,7 +3,7 @@
 use http::Request;
 
 /// Gives a second copy of a request's body, so that the request can be sent again after its token
-/// was refused.
+/// was rejected.
 ///
 /// [`NoRetry`] and [`CloneBody`] are for most cases. A closure `Fn(&B) -> Option<B>` is one, too,
 /// for bodies that can only sometimes be copied.
@@ -36,7 +36,7 @@ impl<B, F: Fn(&B) -> Option<B>> CopyBody<B> for F {
     }
 }
 
-/// Sends each request once. A refused token is replaced for the next one. The default.
+/// Sends each request once. A rejected token is replaced for the next one. The default.
 #[derive(Clone, Copy, Debug)]
 pub struct NoRetry;
 
@@ -46,7 +46,7 @@ impl<B> CopyBody<B> for NoRetry {
     }
 }
 
-/// Sends a request whose token was refused a second time, with a clone of its body.
+/// Sends a request whose token was rejected a second time, with a clone of its body.
 #[derive(Clone, Copy, Debug)]
 pub struct CloneBody;
 

@@ -97,7 +97,7 @@ impl AppClient {
         })
     }
 
-    /// Asks with the secret that worked last and, if the client is refused, once with each other
+    /// Asks with the secret that worked last and, if the client is rejected, once with each other
     /// one; then once more with those that are new, if the secrets can be read again.
     async fn ask_issuer(&self, request: &TokenRequest) -> Result<TokenResponse, TokenError> {
         let known = self.secrets.current().await?;
@@ -109,7 +109,7 @@ impl AppClient {
         if new.is_empty() {
             return outcome;
         }
-        tracing::info!("the app client is refused, and it has a new secret");
+        tracing::info!("app client rejected, new secret found");
         self.try_each(request, &new).await
     }
 
@@ -118,12 +118,12 @@ impl AppClient {
         request: &TokenRequest,
         secrets: &[Arc<ClientSecret>],
     ) -> Result<TokenResponse, TokenError> {
-        for (refused_before, secret) in secrets.iter().enumerate() {
+        for (rejected_before, secret) in secrets.iter().enumerate() {
             let outcome = self.endpoint.request_token(secret, request).await;
             if outcome.is_ok() {
                 self.secrets.remember(secret);
-                if refused_before > 0 {
-                    tracing::info!("one of the app client's secrets is refused, another one works");
+                if rejected_before > 0 {
+                    tracing::info!("client secret rejected, another one accepted");
                 }
             }
             if !matches!(outcome, Err(TokenError::InvalidClient)) {

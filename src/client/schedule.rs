@@ -17,7 +17,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How long a token obtained by a forced renewal cannot be invalidated in its turn: a callee that
-/// refuses every token must not turn each call into a token request.
+/// rejects every token must not turn each call into a token request.
 const FORCED_RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The two ages at which something changes for a token.

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_and_what_is_no_scope_are_refused() {
+    fn an_empty_list_and_what_is_no_scope_are_rejected() {
         let none: [&str; 0] = [];
         assert!(matches!(
             Scopes::new(none),

@@ -14,7 +14,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// [`next_secret`](super::ClientCredentialsBuilder::next_secret) take.
 ///
 /// A string is the secret itself. The other sources are read when they are needed: a file at the
-/// start and again each time the issuer refuses the client, so that a rotated secret is picked up
+/// start and again each time the issuer rejects the client, so that a rotated secret is picked up
 /// without a restart. Secrets are held in memory only, and no `Debug` form, error or log line shows
 /// them.
 ///
@@ -65,13 +65,13 @@ impl SecretSource {
     /// left out. At most 64 KiB are read.
     ///
     /// It is read by [`build`](super::ClientCredentialsBuilder::build), and again when the issuer
-    /// refuses the client.
+    /// rejects the client.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self(Origin::File(path.into()))
     }
 
     /// A secret store, see [`FetchSecrets`]. It is asked before the first token request, and again
-    /// when the issuer refuses the client.
+    /// when the issuer rejects the client.
     pub fn fetched_by(fetcher: impl FetchSecrets) -> Self {
         Self(Origin::Fetched(Arc::new(fetcher)))
     }
@@ -172,14 +172,16 @@ impl fmt::Debug for SecretSource {
 
 /// Fetches the secrets of an app client from a secret store, such as AWS Secrets Manager.
 ///
-/// It is called before the first token request and when the issuer refuses the client, never twice
+/// It is called before the first token request and when the issuer rejects the client, never twice
 /// at a time for one set of scopes, and within the time-out of the token request.
 /// `examples/secrets-manager` in the repository is one for AWS Secrets Manager.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_cognito::client::{ClientCredentials, ClientSecrets, FetchSecrets, SecretSource, SecretUnavailable};
+/// use tower_cognito::client::{
+///     ClientCredentials, ClientSecrets, FetchSecrets, SecretSource, SecretUnavailable,
+/// };
 ///
 /// struct Vault {
 ///     // A client of the store.
@@ -253,7 +255,7 @@ impl ClientSecrets {
         }
     }
 
-    /// A second one, which is tried when the first is refused.
+    /// A second one, which is tried when the first is rejected.
     #[must_use]
     pub fn with_next(mut self, secret: impl Into<String>) -> Self {
         self.next = Some(secret.into());

@@ -66,8 +66,8 @@ impl Secrets {
     }
 
     /// The secrets that the sources have and these are not. None if the sources cannot change or
-    /// cannot be read: the issuer's refusal is then the error to report.
-    pub(super) async fn read_again(&self, refused: &KnownSecrets) -> Vec<Arc<ClientSecret>> {
+    /// cannot be read: the issuer's rejection is then the error to report.
+    pub(super) async fn read_again(&self, rejected: &KnownSecrets) -> Vec<Arc<ClientSecret>> {
         if !self.sources.iter().any(|source| source.source.can_change()) {
             return Vec::new();
         }
@@ -75,10 +75,10 @@ impl Secrets {
             Ok(read) => read
                 .0
                 .into_iter()
-                .filter(|secret| !refused.0.contains(secret))
+                .filter(|secret| !rejected.0.contains(secret))
                 .collect(),
             Err(error) => {
-                tracing::warn!(%error, "the client secret cannot be read again");
+                tracing::warn!(%error, "client secret reload failed");
                 Vec::new()
             }
         }

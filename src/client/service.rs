@@ -109,7 +109,7 @@ where
             let copy = replay(&request, &self.bodies);
             Box::pin(send(ready, self.credentials.clone(), request, copy))
         } else {
-            tracing::debug!("a request for another origin is sent without a token");
+            tracing::debug!("request for another origin sent without a token");
             Box::pin(send_as_it_is(ready, request))
         })
     }
@@ -146,14 +146,14 @@ where
     let Some(copy) = copy else {
         return Ok(response);
     };
-    // Without another token the refusal is the best answer there is.
+    // Without another token the rejection is the best answer there is.
     let other = match credentials.token().await {
         Ok(other) if other.header_value() != token.header_value() => other,
         Ok(_) | Err(_) => return Ok(response),
     };
     // Gives its connection back before it requests the next one.
     drop(response);
-    tracing::debug!("a callee refused the token; sending the request once more with another");
+    tracing::debug!("token rejected by the callee; request retried with another");
     poll_fn(|cx| ready.poll_ready(cx))
         .await
         .map_err(SendBearerError::Inner)?;
@@ -163,7 +163,7 @@ where
         .map_err(SendBearerError::Inner)
 }
 
-/// `insert` replaces: two `Authorization` fields would be refused.
+/// `insert` replaces: two `Authorization` fields would be rejected.
 fn with_token<B>(mut request: Request<B>, token: &AccessToken) -> Request<B> {
     request
         .headers_mut()

@@ -72,7 +72,7 @@ impl SharedTokens {
                 Ok(obtained)
             }
             Err(error) => {
-                tracing::warn!(%error, "the token store is unavailable, this process asks for itself");
+                tracing::warn!(%error, "token store unavailable; token requested without it");
                 ask().await
             }
         }
@@ -120,7 +120,7 @@ impl SharedTokens {
         };
         let put = self.store.put(name, &sealed, obtained.lifetime);
         if let Err(error) = self.bounded(put).await {
-            tracing::warn!(%error, "the token store did not take a token");
+            tracing::warn!(%error, "token store write failed");
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) enum SlotDecision {
     ServeAndRenew(AccessToken),
     /// Only a token request can tell.
     Request,
-    Refuse(TokenError),
+    Fail(TokenError),
 }
 
 impl TokenSlot {
@@ -70,7 +70,7 @@ impl TokenSlot {
         let backing_off = last_failure.filter(|last_failure| last_failure.is_backing_off(now));
         match (token, backing_off) {
             (None | Some((Use::None, _)), Some(last_failure)) => {
-                SlotDecision::Refuse(last_failure.error.clone())
+                SlotDecision::Fail(last_failure.error.clone())
             }
             (None | Some((Use::None | Use::Replace, _)), None) => SlotDecision::Request,
             (Some((Use::ServeAndRenew, token)), None) => SlotDecision::ServeAndRenew(token.clone()),

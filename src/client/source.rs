@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Moment},
-    metrics,
+    metrics, troubleshooting,
 };
 
 /// The tokens of one app client, shared by every clone, scope set and layer.
@@ -78,8 +78,8 @@ impl TokenSource {
         Self {
             slots: Cache::builder()
                 .max_capacity(settings.capacity)
-                // The default policy may refuse a newcomer, which then would cost a token request
-                // per call.
+                // The default policy may not admit a new entry, which then would cost a token
+                // request per call.
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(settings.dropped_when_unused_for)
                 .build(),
@@ -142,7 +142,7 @@ impl TokenSource {
             (RenewalDecision::Join(_) | RenewalDecision::Request, Err(_)) => {
                 (Lookup::Done(Err(TokenError::NoRuntime)), None)
             }
-            (RenewalDecision::Refuse(error), _) => (Lookup::Done(Err(error)), None),
+            (RenewalDecision::Fail(error), _) => (Lookup::Done(Err(error)), None),
         };
         drop(state);
         if let Some(overdue) = overdue {
@@ -225,6 +225,7 @@ impl TokenSource {
                 cause = error.cause(),
                 %error,
                 ?duration,
+                help = troubleshooting::NO_TOKEN,
                 "token request failed"
             ),
         }
@@ -305,7 +306,7 @@ impl RenewalPermit {
                 scopes = self.request.scopes().as_str(),
                 ?ended,
                 ?duration,
-                "a token request ended that had been given up"
+                "late token request ended"
             ),
         }
     }

@@ -429,16 +429,16 @@ async fn a_stale_callers_word_does_not_touch_a_newer_token() {
 }
 
 #[tokio::test]
-async fn a_hundred_callers_who_were_refused_force_one_renewal() {
+async fn a_hundred_callers_who_were_rejected_force_one_renewal() {
     let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
     let caller = script.caller(&ManualClock::new());
     script.release();
-    let refused = caller.token().await.unwrap();
+    let rejected = caller.token().await.unwrap();
     let mut calls = JoinSet::new();
     for _ in 0..100 {
-        let (caller, refused) = (caller.clone(), refused.clone());
+        let (caller, rejected) = (caller.clone(), rejected.clone());
         calls.spawn(async move {
-            caller.invalidate(&refused);
+            caller.invalidate(&rejected);
             caller.token().await
         });
     }
@@ -452,7 +452,7 @@ async fn a_hundred_callers_who_were_refused_force_one_renewal() {
 }
 
 #[tokio::test]
-async fn a_callee_that_refuses_everything_costs_one_request_a_minute() {
+async fn a_callee_that_rejects_everything_costs_one_request_a_minute() {
     let script = Script::new((0..4).map(|_| Step::Lives(HOUR)));
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
@@ -513,7 +513,7 @@ async fn the_second_secret_is_tried_once_and_remembered() {
 }
 
 #[tokio::test]
-async fn the_second_secret_is_for_a_refused_client_only() {
+async fn the_second_secret_is_for_a_rejected_client_only() {
     for (error, requests) in [
         (TokenError::InvalidClient, 2),
         (TokenError::InvalidScope, 1),

@@ -45,9 +45,9 @@ struct Obtained {
     age_at_first: Duration,
     lifetime: Duration,
     lifespan: Lifespan,
-    /// It was obtained because a callee had refused the one before.
+    /// It was obtained because a callee had rejected the one before.
     is_replacement: bool,
-    /// A callee refused it. Never taken back, so that a token is replaced once at most.
+    /// A callee rejected it. Never taken back, so that a token is replaced once at most.
     rejected: AtomicBool,
 }
 
@@ -100,7 +100,7 @@ impl AccessToken {
             .unwrap_or(self.0.at.wall)
     }
 
-    /// Notes that a callee refused it. The next call for a token decides whether that renews it.
+    /// Notes that a callee rejected it. The next call for a token decides whether that renews it.
     pub(super) fn reject(&self) {
         self.0.rejected.store(true, Ordering::Relaxed);
     }

@@ -86,13 +86,13 @@ impl TokenProtocol for TokenEndpoint {
         TokenResponse::read(body)
     }
 
-    fn refusal(
+    fn rejection(
         &self,
         status: StatusCode,
         retry_after: Option<Duration>,
         body: &[u8],
     ) -> TokenError {
-        token_response::refusal(status, retry_after, body)
+        token_response::rejection(status, retry_after, body)
     }
 }
 

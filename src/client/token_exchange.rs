@@ -45,7 +45,8 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(60 * 60);
 ///     .with_token_exchange()
 ///     .start()?;
 /// let credentials =
-///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test").build()?;
+///     ClientCredentials::builder(issuer.token_url(), "backend", "a-secret-for-this-test")
+///         .build()?;
 /// let for_orders = TokenExchange::builder(&credentials)
 ///     .audience("orders")
 ///     .scopes(["orders/get"])
@@ -96,7 +97,7 @@ impl TokenExchange {
             .await
     }
 
-    /// Notes that a callee refused this token, as [`ClientCredentials::invalidate`] does.
+    /// Notes that a callee rejected this token, as [`ClientCredentials::invalidate`] does.
     pub fn invalidate(&self, token: &AccessToken) {
         token.reject();
     }

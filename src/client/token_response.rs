@@ -67,7 +67,7 @@ struct DerivedToken<'a> {
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct Rejected {
     error: Option<String>,
 }
 
@@ -150,7 +150,7 @@ fn is_b64token(token: &str) -> bool {
 
 /// What a response with another status than 200 means. The body may be empty or not JSON: then the
 /// status decides.
-pub(super) fn refusal(
+pub(super) fn rejection(
     status: StatusCode,
     retry_after: Option<Duration>,
     body: &[u8],
@@ -172,9 +172,9 @@ pub(super) fn refusal(
         // they send with it.
         return TokenError::InvalidClient;
     }
-    let code = object::<Refused>(body)
+    let code = object::<Rejected>(body)
         .ok()
-        .and_then(|refused| refused.error);
+        .and_then(|rejected| rejected.error);
     match code.as_deref() {
         Some("invalid_client") => TokenError::InvalidClient,
         Some("invalid_request" | "invalid_grant") => TokenError::InvalidRequest,
@@ -208,7 +208,7 @@ pub(super) fn exception(
         "InvalidParameterException" | "UserNotFoundException" => TokenError::InvalidRequest,
         "ForbiddenException" | "OperationNotEnabledException" => TokenError::UnauthorizedClient,
         "UnknownOperationException" => TokenError::UnsupportedGrantType,
-        _ => refusal(status, retry_after, b""),
+        _ => rejection(status, retry_after, b""),
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bearer_token_reply_is_refused_by_kind() {
+    fn what_is_no_bearer_token_reply_is_rejected_by_kind() {
         let form = "is not a JSON object of the expected form";
         let kind = "does not say that the token is of type Bearer";
         let token = "holds no access token that could be sent";
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_read_from_the_code_and_else_from_the_status() {
+    fn a_rejection_is_read_from_the_code_and_else_from_the_status() {
         let status = |code| TokenError::Status {
             status: StatusCode::from_u16(code).unwrap(),
         };
@@ -384,7 +384,7 @@ mod tests {
             (204, String::new(), status(204)),
         ] {
             assert_eq!(
-                refusal(StatusCode::from_u16(code).unwrap(), None, body.as_bytes()),
+                rejection(StatusCode::from_u16(code).unwrap(), None, body.as_bytes()),
                 expected,
                 "{code} {body}"
             );

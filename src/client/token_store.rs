@@ -135,7 +135,8 @@ impl<S: TokenStore> DynTokenStore for S {
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let store = InProcessStore::new();
 /// let client = || {
-///     ClientCredentials::builder("https://auth.example.com/oauth2/token", "1example23456789", "the-client-secret")
+///     let url = "https://auth.example.com/oauth2/token";
+///     ClientCredentials::builder(url, "1example23456789", "the-client-secret")
 ///         .share_tokens(store.clone(), &[7; 32])
 ///         .build()
 /// };

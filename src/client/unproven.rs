@@ -63,7 +63,8 @@ pub fn builder_for_api(
 ///     .client("caller", "a-secret-for-this-test", ["profiles/get"])
 ///     .start()?;
 /// let credentials =
-///     unproven::builder_for_api_url(issuer.api_url(), "caller", "a-secret-for-this-test").build()?;
+///     unproven::builder_for_api_url(issuer.api_url(), "caller", "a-secret-for-this-test")
+///         .build()?;
 /// assert!(credentials.token().await.is_ok());
 /// # Ok(())
 /// # }

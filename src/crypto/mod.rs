@@ -109,7 +109,7 @@ pub(crate) mod signing {
             (public.n, public.e)
         }
 
-        /// The RS256 signature, or `None` if the library refuses (which for a well-formed key it
+        /// The RS256 signature, or `None` if the library rejects (which for a well-formed key it
         /// does not).
         pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
             let mut signature = vec![0; self.0.public_modulus_len()];
@@ -150,7 +150,7 @@ pub(crate) mod sealing {
     pub(crate) struct SealingKey(RandomizedNonceKey);
 
     impl SealingKey {
-        /// `None` if the library refuses (which for 32 bytes it does not).
+        /// `None` if the library rejects (which for 32 bytes it does not).
         pub(crate) fn new(key: &[u8; 32]) -> Option<Self> {
             RandomizedNonceKey::new(&AES_256_GCM, key).ok().map(Self)
         }

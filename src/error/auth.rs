@@ -1,4 +1,4 @@
-//! A request that is refused.
+//! A request that is rejected.
 
 use std::time::Duration;
 

@@ -179,18 +179,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_not_stand_in_a_challenge_is_refused() {
+    fn what_could_not_stand_in_a_challenge_is_rejected() {
         for value in ["", "a b", "a\"b", "a\\b", "a\r\nb", "ä"] {
-            let refused = StepUp::new().acr_values(["ok", value]).unwrap_err();
+            let rejected = StepUp::new().acr_values(["ok", value]).unwrap_err();
             let expected = ConfigError::InvalidChallengeParameter {
                 parameter: "acr_values",
                 given: value.to_owned(),
             };
-            assert_eq!(refused, expected);
+            assert_eq!(rejected, expected);
         }
         let none: [&str; 0] = [];
-        let refused = StepUp::new().acr_values(none).unwrap_err();
-        assert!(matches!(refused, ConfigError::EmptyList { .. }));
+        let rejected = StepUp::new().acr_values(none).unwrap_err();
+        assert!(matches!(rejected, ConfigError::EmptyList { .. }));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The errors of a running service: a request that is refused, and a connection that cannot be
+//! The errors of a running service: a request that is rejected, and a connection that cannot be
 //! made.
 
 mod auth;

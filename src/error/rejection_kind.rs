@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-/// The answer to a refused request. [`AuthError::answer`](crate::AuthError::answer) chooses it.
+/// The answer to a rejected request. [`AuthError::answer`](crate::AuthError::answer) chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionKind {
     /// The token is good, but the service's own check forbids the request.

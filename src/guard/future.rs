@@ -1,5 +1,5 @@
 //! What all guards share: they look at the claims that a layer outside left, and say why a request
-//! is refused.
+//! is rejected.
 
 use std::{
     fmt,
@@ -15,13 +15,13 @@ use tower_service::Service;
 use crate::{
     bearer_auth::{Enforcement, OuterLayer, ReportOnlyVerdict, claims_of},
     error::AuthError,
-    rejection::PendingRefusal,
+    rejection::PendingRejection,
     scope::ScopePolicy,
     token::claims::Claims,
 };
 
 /// Calls the inner service if the claims pass the check, or if no layer outside enforces.
-/// `demanded` are the scopes that a refusal from inside needs, too.
+/// `demanded` are the scopes that a rejection from inside needs, too.
 pub(super) fn call<S, ReqBody, ResBody>(
     inner: &mut S,
     mut request: Request<ReqBody>,
@@ -36,25 +36,25 @@ where
     let verdict = claims_of(request.extensions(), place, Some(request.uri())).and_then(check);
     let found = match verdict {
         Ok(()) => None,
-        Err(refused) => match OuterLayer::enforcement(request.extensions()) {
+        Err(rejected) => match OuterLayer::enforcement(request.extensions()) {
             Enforcement::Enforce => {
-                let mut response = PendingRefusal::response_inside(
-                    refused,
+                let mut response = PendingRejection::response_inside(
+                    rejected,
                     Some(request.uri().path()),
                     OuterLayer::find(request.extensions()),
                 );
                 if let Some(demanded) = demanded {
-                    PendingRefusal::add_scopes(&mut response, demanded);
+                    PendingRejection::add_scopes(&mut response, demanded);
                 }
                 return ResponseFuture {
-                    state: State::Refused {
+                    state: State::Rejected {
                         response: Some(response),
                     },
                 };
             }
             Enforcement::ReportOnly => {
-                ReportOnlyVerdict::found_by_guard(request.extensions_mut(), &refused);
-                Some(refused)
+                ReportOnlyVerdict::found_by_guard(request.extensions_mut(), &rejected);
+                Some(rejected)
             }
         },
     };
@@ -85,7 +85,7 @@ pin_project! {
             // What is to be reported inside a report-only layer.
             found: Option<AuthError>,
         },
-        Refused {
+        Rejected {
             response: Option<Response<B>>,
         },
     }
@@ -106,9 +106,9 @@ where
             } => {
                 let mut response = ready!(future.poll(cx))?;
                 if let Some(demanded) = demanded
-                    && PendingRefusal::is_in(&response)
+                    && PendingRejection::is_in(&response)
                 {
-                    PendingRefusal::add_scopes(&mut response, demanded);
+                    PendingRejection::add_scopes(&mut response, demanded);
                 }
                 if let Some(error) = found.take() {
                     response
@@ -118,7 +118,7 @@ where
                 Poll::Ready(Ok(response))
             }
             // A future that is polled after it was ready stays pending.
-            StateProj::Refused { response } => response
+            StateProj::Rejected { response } => response
                 .take()
                 .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
         }

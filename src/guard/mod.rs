@@ -47,7 +47,7 @@
 //!
 //! A guard looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them
 //! there. If they do not meet its rule, it returns an empty response that says why, and the nearest
-//! layer outside replaces that by the refusal: with its form, realm and metadata URL. The layer
+//! layer outside replaces that by the rejection: with its form, realm and metadata URL. The layer
 //! also counts it.
 //!
 //! Without a layer outside, every request gets 500, and an error is logged once for each path: a
@@ -62,8 +62,8 @@
 //!
 //! Each demands its own rule. The response depends on which of them rejects:
 //!
-//! * If the inner one refuses, the challenge names the scopes of both, and of the layer.
-//! * If the outer one refuses, the challenge names its own scopes and the layer's. A guard does not
+//! * If the inner one rejects, the challenge names the scopes of both, and of the layer.
+//! * If the outer one rejects, the challenge names its own scopes and the layer's. A guard does not
 //!   know what it wraps: a tower layer must work around every service, and axum boxes what is
 //!   routed. The caller then learns the inner scopes with its next request. To name all of them at
 //!   once, make one guard of the two policies with [`ScopePolicy::and`](crate::ScopePolicy::and),
@@ -71,9 +71,9 @@
 //!
 //! # What middleware between layer and guard sees
 //!
-//! A refusal passes through it on its way out: an empty response, without `WWW-Authenticate`, with
-//! an [`AuthError`](crate::AuthError) in its extensions. Its status is that of the refusal if a
-//! guard refuses, so an access log or a failure classifier there counts a 403 as such. A handler or
+//! A rejection passes through it on its way out: an empty response, without `WWW-Authenticate`,
+//! with an [`AuthError`](crate::AuthError) in its extensions. Its status is that of the rejection if a
+//! guard rejects, so an access log or a failure classifier there counts a 403 as such. A handler or
 //! an extractor has no request to look at when it makes its response, so that response is 500 until
 //! the layer replaces it. Header fields that middleware adds are kept.
 

@@ -18,7 +18,7 @@ use crate::{error::Denied, token::claims::Claims};
 /// database belongs into memory, and if that is stale, [`Denied::unavailable`] says so.
 ///
 /// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer): the nearest
-/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the refusal, and a layer
+/// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms and counts the rejection, and a layer
 /// must be outside.
 ///
 /// # Examples

@@ -11,7 +11,7 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 ///
 /// It looks at the [`Claims`](crate::Claims) in the request's extensions, and leaves them there.
 /// The nearest [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms the response to a request
-/// that it refuses. The [module](super) says what happens without one, and what two guards say
+/// that it rejects. The [module](super) says what happens without one, and what two guards say
 /// together: the challenge of an outer one cannot name the scopes of an inner one.
 ///
 /// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the
@@ -26,9 +26,11 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 /// # fn main() -> Result<(), tower_cognito::ConfigError> {
 /// let pool = UserPool::new("eu-west-1_AbCdEf123")?;
 /// let verifier = Verifier::builder(pool, AllowedClients::only(["1example23456789"])?).build()?;
+/// let may_read = RequireScopesLayer::all_of(["profiles/get"])?;
+/// let may_write = RequireScopesLayer::all_of(["profiles/post"])?;
 /// let app: Router = Router::new()
-///     .route("/profiles", get(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/get"])?))
-///     .route("/profiles", post(|| async {}).route_layer(RequireScopesLayer::all_of(["profiles/post"])?))
+///     .route("/profiles", get(|| async {}).route_layer(may_read))
+///     .route("/profiles", post(|| async {}).route_layer(may_write))
 ///     .route_layer(verifier.layer());
 /// # let _ = app;
 /// # Ok(())
@@ -88,7 +90,7 @@ impl<S> Layer<S> for RequireScopesLayer {
 
 /// The service of a [`RequireScopesLayer`].
 ///
-/// The body of its responses must be `Default`: a refusal leaves it with an empty one, and the
+/// The body of its responses must be `Default`: a rejection leaves it with an empty one, and the
 /// layer outside gives it the body that its form makes.
 #[derive(Clone, Debug)]
 pub struct RequireScopes<S> {

@@ -18,8 +18,8 @@ use crate::{error::AuthError, scope::ScopePolicy};
 /// method demands.
 ///
 /// Paths are compared whole, byte for byte and without the query. A path that is not listed is
-/// refused with 403, so a method that is added to the service later is not open. That also makes it
-/// safe where a path has several spellings; for a service that accepts several, use a router.
+/// rejected with 403, so a method that is added to the service later is not open. This also makes
+/// it safe where a path has several spellings; for a service that accepts several, use a router.
 ///
 /// Everything else is as with [`RequireScopesLayer`](crate::RequireScopesLayer). `examples/grpc`
 /// takes the methods from a service's descriptors.
@@ -69,7 +69,7 @@ pub struct RequireScopesByPathLayer {
 }
 
 impl RequireScopesByPathLayer {
-    /// Refuses every path.
+    /// Rejects every path.
     pub fn new() -> Self {
         Self::default()
     }

@@ -123,7 +123,7 @@ impl JwksResponse {
     ///
     /// What is not an entity tag (RFC 9110 §8.8.3), or is longer than 1024 bytes, is left out: sent
     /// back as `If-None-Match`, a `*` would match whatever the endpoint has, and a long one be
-    /// refused. The next request is then unconditional.
+    /// rejected. The next request is then unconditional.
     #[must_use]
     pub fn with_etag(mut self, etag: impl Into<String>) -> Self {
         self.etag = Some(etag.into()).filter(|etag| is_entity_tag(etag));

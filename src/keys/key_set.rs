@@ -12,7 +12,7 @@ use crate::{
     json::JsonStr,
 };
 
-/// A set with more entries is refused whole. Cognito has two, and an ALB accepts ten.
+/// A set with more entries is rejected whole. Cognito has two, and an ALB accepts ten.
 const MAX_KEYS: usize = 100;
 
 /// The usable keys of an issuer, parsed once, by `kid`. It is never empty.

@@ -12,15 +12,18 @@ use super::{
     policy::FetchReason,
     status::{KeyState, StateChange},
 };
-use crate::metrics::{self, FetchLabels};
+use crate::{
+    metrics::{self, FetchLabels},
+    troubleshooting,
+};
 
 impl StateChange {
     pub(super) fn report(self, jwks_url: &str) {
         let Self { from, to } = self;
         if matches!(to, KeyState::Degraded | KeyState::Expired | KeyState::Empty) {
-            tracing::warn!(jwks_url, %from, %to, "the state of the keys changed");
+            tracing::warn!(jwks_url, %from, %to, "key state changed");
         } else {
-            tracing::info!(jwks_url, %from, %to, "the state of the keys changed");
+            tracing::info!(jwks_url, %from, %to, "key state changed");
         }
     }
 }
@@ -70,7 +73,7 @@ impl FetchReport {
                     ?duration,
                     added = 0,
                     removed = 0,
-                    "fetched keys"
+                    "key set refreshed"
                 );
             }
             FetchOutcome::Succeeded(KeyChange { added, removed }) => {
@@ -81,7 +84,7 @@ impl FetchReport {
                     ?duration,
                     added,
                     removed,
-                    "fetched keys"
+                    "key set refreshed"
                 );
             }
             FetchOutcome::Failed(error) => {
@@ -92,26 +95,15 @@ impl FetchReport {
                     cause = error.cause(),
                     ?duration,
                     %error,
-                    "fetching keys failed"
+                    help = troubleshooting::KEYS_UNAVAILABLE,
+                    "key fetch failed"
                 );
             }
             FetchOutcome::Dropped => {
-                tracing::debug!(
-                    jwks_url,
-                    reason,
-                    outcome,
-                    ?duration,
-                    "the runtime of a key fetch ended"
-                );
+                tracing::debug!(jwks_url, reason, outcome, ?duration, "key fetch aborted");
             }
             FetchOutcome::Superseded => {
-                tracing::debug!(
-                    jwks_url,
-                    reason,
-                    outcome,
-                    ?duration,
-                    "a fetch ended too late"
-                );
+                tracing::debug!(jwks_url, reason, outcome, ?duration, "key fetch superseded");
             }
         }
         metrics::keys_fetched(FetchLabels {

@@ -195,7 +195,7 @@ impl KeySource {
         else {
             return Ok(None);
         };
-        // Without a limit there is nothing to refuse.
+        // Without a limit there is nothing to reject.
         Ok(self.waiting(record, waited, None).ok())
     }
 

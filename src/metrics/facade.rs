@@ -23,9 +23,9 @@ pub(crate) fn describe() {
         "Requests that a BearerAuthLayer judged, by what it found."
     );
     describe_counter!(
-        "tower_cognito_inner_refusals_total",
+        "tower_cognito_inner_rejections_total",
         Unit::Count,
-        "Requests that a guard, an extractor or a handler refused, or a guard would have."
+        "Requests that a guard, an extractor or a handler rejected, or a guard would have."
     );
     describe_counter!(
         "tower_cognito_token_cache_lookups_total",
@@ -134,14 +134,14 @@ pub(crate) fn seen_token_accepted() {
     });
 }
 
-/// A guard, an extractor or a handler inside a layer refused a request.
-pub(crate) fn refused_inside(labels: VerdictLabels) {
-    verdict_counter("tower_cognito_inner_refusals_total", labels).increment(1);
+/// A guard, an extractor or a handler inside a layer rejected a request.
+pub(crate) fn rejected_inside(labels: VerdictLabels) {
+    verdict_counter("tower_cognito_inner_rejections_total", labels).increment(1);
 }
 
 /// A guard, an extractor or a handler has no layer outside.
 pub(crate) fn missing_layer() {
-    refused_inside(VerdictLabels {
+    rejected_inside(VerdictLabels {
         reason: AuthError::MissingLayer.reason(),
         verified: false,
         enforcement: "enforced",

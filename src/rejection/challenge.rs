@@ -55,7 +55,7 @@ pub(crate) struct Challenges {
     written: Written,
 }
 
-/// The challenges of the layer's own refusals, written once.
+/// The challenges of the layer's own rejections, written once.
 #[derive(Clone, Debug)]
 struct Written {
     expired_token: HeaderValue,
@@ -93,12 +93,18 @@ impl Challenges {
         self.written = Written::new(&self.parameters, self.required.as_ref());
     }
 
+    /// The URL of the resource's metadata.
+    pub(crate) fn resource_metadata(&self) -> Option<&str> {
+        let url = self.parameters.resource_metadata.as_ref();
+        url.map(QuotableText::as_str)
+    }
+
     /// The scopes that the layer demands.
     pub(crate) const fn required(&self) -> Option<&ScopePolicy> {
         self.required.as_ref()
     }
 
-    /// The challenge of one of the layer's own refusals. `None` where no token could help.
+    /// The challenge of one of the layer's own rejections. `None` where no token could help.
     pub(crate) fn of(&self, error: &AuthError) -> Option<Cow<'_, HeaderValue>> {
         if let AuthError::InsufficientUserAuthentication { required } = error {
             let demanded = required.parameters();
@@ -108,7 +114,7 @@ impl Challenges {
         self.written.of(error.kind()).map(Cow::Borrowed)
     }
 
-    /// The challenge of a refusal from inside, which needs these scopes.
+    /// The challenge of a rejection from inside, which needs these scopes.
     pub(crate) fn with_scopes(
         &self,
         error: &AuthError,
@@ -204,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_that_would_break_the_quoting_is_refused() {
+    fn a_parameter_that_would_break_the_quoting_is_rejected() {
         for text in ["", "a\"b", "a\\b", "a\r\nb", "a\tb", "ä", "a\u{7f}"] {
             for (parameter, outcome) in [
                 ("realm", QuotableText::realm(text)),

@@ -17,7 +17,7 @@ const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-p
 /// ("Trailers-Only" in gRPC's *HTTP/2 protocol*). gRPC-Web requests get the other form, whose HTTP
 /// status their clients map to the same codes.
 ///
-/// | refusal | `grpc-status` |
+/// | rejection | `grpc-status` |
 /// | --- | --- |
 /// | no token, a bad one, or a malformed request | 16, `UNAUTHENTICATED` |
 /// | scopes not met, or the check forbids | 7, `PERMISSION_DENIED` |

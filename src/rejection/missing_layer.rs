@@ -1,8 +1,8 @@
-//! Refusals that no layer formed: logged once for each path.
+//! Rejections that no layer formed: logged once for each path.
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::metrics;
+use crate::{metrics, troubleshooting};
 
 /// Paths that can come from requests must not fill the memory or the log.
 const MOST_PATHS: usize = 32;
@@ -18,18 +18,20 @@ pub(crate) fn report(place: &'static str, path: Option<&str>) {
         tracing::error!(
             place,
             path = ?path,
-            "no BearerAuthLayer outside this route: add `verifier.layer()`, or move the guard inside it"
+            help = troubleshooting::MISSING_LAYER,
+            "BearerAuthLayer missing around this route: add `verifier.layer()`, or move the guard inside it"
         );
     }
 }
 
-/// Logs, once for each path, a refusal that did not reach the layer outside it.
+/// Logs, once for each path, a rejection that did not reach the layer outside it.
 pub(crate) fn report_lost(path: Option<&str>) {
     let path = path.unwrap_or("unknown");
     if is_first(&format!("lost {path}")) {
         tracing::warn!(
             path = ?path,
-            "refusal replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
+            help = troubleshooting::MISSING_LAYER,
+            "rejection replaced inside its BearerAuthLayer: middleware there must pass on responses that have an `AuthError` extension"
         );
     }
 }

@@ -1,8 +1,8 @@
-//! From a refusal to a response.
+//! From a rejection to a response.
 //!
-//! A guard, an extractor or a handler says why a request is refused; the nearest
+//! A guard, an extractor or a handler says why a request is rejected; the nearest
 //! [`BearerAuth`](crate::bearer_auth::BearerAuth) outside forms the response, as it does for its
-//! own refusals.
+//! own rejections.
 
 pub(crate) mod challenge;
 mod grpc;
@@ -20,12 +20,12 @@ use http::{
 
 pub use self::{grpc::Grpc, problem_json::ProblemJson};
 pub(crate) use self::{
-    pending::{Outside, PendingRefusal, keep_what_was_added},
+    pending::{Outside, PendingRejection, keep_what_was_added},
     request_head::{RequestFields, RequestHead},
 };
 use crate::error::AuthError;
 
-/// Makes the response to a refused request.
+/// Makes the response to a rejected request.
 ///
 /// | form | what it responds with |
 /// | --- | --- |
@@ -35,7 +35,7 @@ use crate::error::AuthError;
 /// | a closure `Fn(Rejection<'_>) -> Response<B>` | whatever it makes |
 /// | your own type | as below |
 ///
-/// It is called for every request that is refused: by the layer, and by a guard, an extractor or a
+/// It is called for every request that is rejected: by the layer, and by a guard, an extractor or a
 /// handler inside it. The layer then adds what a form left out: `WWW-Authenticate` to 401 and 403
 /// (RFC 9110 §15.5.2, RFC 6750 §3), `Retry-After` to 503, and `Cache-Control: no-store`.
 ///
@@ -97,7 +97,7 @@ use crate::error::AuthError;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot answer refused requests with a `{B}` body",
+    message = "`{Self}` cannot answer rejected requests with a `{B}` body",
     note = "implement `RejectionResponse<{B}>`, or give a closure `|rejection: Rejection<'_>| -> Response<{B}>`",
     note = "a closure that took `&AuthError` takes a `Rejection<'_>` now; `rejection.error()` is the error",
     note = "`BearerChallenge`, the default, and `Grpc` need the body to be `Default`",
@@ -110,7 +110,7 @@ pub trait RejectionResponse<B> {
 
     /// The header fields of the request that [`response`](Self::response) reads. None by default.
     ///
-    /// A handler consumes its request before it refuses, so these fields are kept from the start.
+    /// A handler consumes its request before it rejects, so these fields are kept from the start.
     /// Each costs an accepted request a look-up, and keeping any costs an allocation or more.
     fn request_headers(&self) -> impl Iterator<Item = HeaderName> {
         std::iter::empty()
@@ -141,7 +141,7 @@ where
     }
 }
 
-/// A refused request, and what the response must say.
+/// A rejected request, and what the response must say.
 ///
 /// Its `Debug` shows no header field of the request.
 pub struct Rejection<'a> {
@@ -152,7 +152,7 @@ pub struct Rejection<'a> {
 }
 
 impl<'a> Rejection<'a> {
-    /// Why the request is refused.
+    /// Why the request is rejected.
     #[must_use]
     pub const fn error(&self) -> &'a AuthError {
         self.error

@@ -1,4 +1,4 @@
-//! A refusal on its way out: the place that refuses says why, the nearest layer outside it forms
+//! A rejection on its way out: the place that rejects says why, the nearest layer outside it forms
 //! the response.
 
 use std::sync::{
@@ -18,21 +18,21 @@ use http::{
 use super::missing_layer;
 use crate::{error::AuthError, scope::ScopePolicy};
 
-/// In the extensions of the empty response that a guard, an extractor or a handler makes to refuse
+/// In the extensions of the empty response that a guard, an extractor or a handler makes to reject
 /// a request. A layer outside replaces that response. Without one, the response stays 500: a
 /// service that is put together wrongly accepts no one and blames no caller.
 ///
-/// The response has the refusal's status, for an access log in between, only where the request
-/// shows that a layer is outside. It never has the fields of a formed refusal.
+/// The response has the rejection's status, for an access log in between, only where the request
+/// shows that a layer is outside. It never has the fields of a formed rejection.
 #[derive(Clone, Debug)]
-pub(crate) struct PendingRefusal {
+pub(crate) struct PendingRejection {
     pub(crate) error: AuthError,
-    /// The scopes that the guards between the place that refuses and the layer demand.
+    /// The scopes that the guards between the place that rejects and the layer demand.
     scopes: Option<ScopePolicy>,
     unformed: Arc<Unformed>,
 }
 
-/// Reports, when the last copy is dropped, that no layer formed the refusal.
+/// Reports, when the last copy is dropped, that no layer formed the rejection.
 #[derive(Debug)]
 struct Unformed {
     path: Option<Box<str>>,
@@ -40,7 +40,7 @@ struct Unformed {
     formed: AtomicBool,
 }
 
-/// What the place that refuses knows of layers outside it.
+/// What the place that rejects knows of layers outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outside {
     /// One is there.
@@ -49,9 +49,9 @@ pub(crate) enum Outside {
     Unknown,
 }
 
-impl PendingRefusal {
+impl PendingRejection {
     /// The placeholder until a layer builds the response. `path` is for the log, and `None`
-    /// where the place that refuses does not know it.
+    /// where the place that rejects does not know it.
     pub(crate) fn response<B: Default>(error: AuthError, path: Option<&str>) -> Response<B> {
         Self::response_inside(error, path, Outside::Unknown)
     }
@@ -82,20 +82,20 @@ impl PendingRefusal {
         response
     }
 
-    /// Whether this response is a refusal that is yet to be formed.
+    /// Whether this response is a rejection that is yet to be formed.
     #[inline]
     pub(crate) fn is_in<B>(response: &Response<B>) -> bool {
         response.extensions().get::<Self>().is_some()
     }
 
-    /// Takes the refusal out of the response, for the layer that forms it.
+    /// Takes the rejection out of the response, for the layer that forms it.
     pub(crate) fn take<B>(response: &mut Response<B>) -> Option<Self> {
         let pending = response.extensions_mut().remove::<Self>()?;
         pending.unformed.formed.store(true, Ordering::Relaxed);
         Some(pending)
     }
 
-    /// Adds the scopes of a guard outside the place that refuses: the request needs them too.
+    /// Adds the scopes of a guard outside the place that rejects: the request needs them too.
     pub(crate) fn add_scopes<B>(response: &mut Response<B>, demanded: &ScopePolicy) {
         if let Some(pending) = response.extensions_mut().get_mut::<Self>() {
             let inside = pending.scopes.take();
@@ -104,7 +104,7 @@ impl PendingRefusal {
     }
 
     /// The error with all the scopes that the request needs: those of the layer, of the guards, and
-    /// of the place that refuses. The scopes alone where the error has none.
+    /// of the place that rejects. The scopes alone where the error has none.
     pub(crate) fn complete(self, layer: Option<&ScopePolicy>) -> (AuthError, Option<ScopePolicy>) {
         let Self { error, scopes, .. } = self;
         let outside = match (layer, scopes) {
@@ -127,7 +127,7 @@ impl PendingRefusal {
 }
 
 /// For handlers that return a response: the nearest [`BearerAuth`](crate::bearer_auth::BearerAuth)
-/// outside forms the refusal, as it does for its own. Without one, the response is 500.
+/// outside forms the rejection, as it does for its own. Without one, the response is 500.
 ///
 /// # Examples
 ///
@@ -144,7 +144,7 @@ impl PendingRefusal {
 /// ```
 impl<B: Default> From<AuthError> for Response<B> {
     fn from(error: AuthError) -> Self {
-        PendingRefusal::response(error, None)
+        PendingRejection::response(error, None)
     }
 }
 
@@ -160,13 +160,13 @@ impl Drop for Unformed {
         if !self.formed.load(Ordering::Relaxed) {
             match self.layer {
                 Outside::Layer => missing_layer::report_lost(self.path.as_deref()),
-                Outside::Unknown => missing_layer::report("a refusal", self.path.as_deref()),
+                Outside::Unknown => missing_layer::report("a rejection", self.path.as_deref()),
             }
         }
     }
 }
 
-/// Keeps what services between the refusing place and the layer added, such as the fields of CORS.
+/// Keeps what services between the rejecting place and the layer added, such as the fields of CORS.
 /// What describes the body that is replaced is dropped.
 pub(crate) fn keep_what_was_added<B>(formed: &mut Response<B>, placeholder: Response<B>) {
     let (parts, _) = placeholder.into_parts();
@@ -197,7 +197,7 @@ fn describes_the_body(name: &HeaderName) -> bool {
         LAST_MODIFIED,
         TRAILER,
         TRANSFER_ENCODING,
-        // Of the refusal, which only the layer knows.
+        // Of the rejection, which only the layer knows.
         WWW_AUTHENTICATE,
     ];
     DROPPED.contains(name) || name == RETRY_AFTER

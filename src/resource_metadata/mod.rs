@@ -6,10 +6,7 @@ mod identifier;
 mod service;
 mod well_known;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -19,15 +16,18 @@ pub use self::{
     well_known::{WellKnown, WellKnownFuture, WellKnownLayer},
 };
 use crate::{
-    bearer_auth::BearerAuthLayer, config_error::ConfigError, guard::RequireScopesLayer,
-    scope::ScopePolicy, verifier::Verifier,
+    bearer_auth::{BearerAuthLayer, PublishedScopes},
+    config_error::ConfigError,
+    guard::RequireScopesLayer,
+    scope::ScopePolicy,
+    verifier::Verifier,
 };
 
 /// The metadata of a protected resource (RFC 9728), which cannot differ from what is enforced: the
 /// layers of the service come from here, and whatever scopes they demand are in the document.
 ///
 /// A client that knows nothing but the service's URL (as those of the Model Context Protocol) sends
-/// a request, is refused with a challenge that names the document's URL, and finds the issuer and
+/// a request, is rejected with a challenge that names the document's URL, and finds the issuer and
 /// the scopes there.
 ///
 /// ```json
@@ -58,11 +58,14 @@ use crate::{
 ///
 /// # Scopes
 ///
-/// [`guard`](Self::guard) and [`enforce`](Self::enforce) list the scopes of what they make, so use
-/// them for every scope of the resource, those that a handler demands with
-/// [`Claims::require`](crate::Claims::require) included. A client that finds no `scopes_supported`
-/// here asks for those of the issuer's own discovery document, which for Cognito are `openid`,
-/// `email`, `phone` and `profile`, and gets a token that opens nothing.
+/// [`layer().require(…)`](Self::layer), [`guard`](Self::guard) and [`enforce`](Self::enforce) list
+/// the scopes of what they make, so use them for every scope of the resource, those that a handler
+/// demands with [`Claims::require`](crate::Claims::require) included. A client that finds no
+/// `scopes_supported` here asks for those of the issuer's own discovery document, which for Cognito
+/// are `openid`, `email`, `phone` and `profile`, and gets a token that opens nothing.
+///
+/// A guard that was not made here cannot be seen from here, until it rejects a request: each scope
+/// of such a rejection that the document does not list is logged once, at warn.
 ///
 /// A clone shares the scopes, so every part of a program that adds routes can have one. The
 /// document is written for each request, and so includes the scopes of guards that were made after
@@ -114,8 +117,7 @@ struct Shared {
     description: Description,
     /// It accepts tokens that are bound to the resource.
     verifier: Verifier,
-    /// A std mutex: held for single insertions and for one walk, never across an await.
-    enforced: Arc<Mutex<BTreeSet<Box<str>>>>,
+    scopes: PublishedScopes,
 }
 
 impl ResourceMetadata {
@@ -132,7 +134,7 @@ impl ResourceMetadata {
                 identifier: Identifier::parse(resource)?,
                 description: Description::default(),
                 verifier: verifier.with_audience(|audience| audience.accept(resource.to_owned())),
-                enforced: Arc::default(),
+                scopes: PublishedScopes::default(),
             }),
         })
     }
@@ -185,16 +187,13 @@ impl ResourceMetadata {
         &self.shared.verifier
     }
 
-    /// The verifier's layer, whose challenges name the document.
-    ///
-    /// Scopes for everything inside go through [`enforce`](Self::enforce):
-    /// `resource.layer().require(resource.enforce(policy))`.
+    /// The verifier's layer, whose challenges name the document. The document lists the scopes that
+    /// the layer demands by [`require`](BearerAuthLayer::require).
     pub fn layer(&self) -> BearerAuthLayer {
         self.shared.verifier.warn_of_open_clients();
-        self.shared
-            .verifier
-            .layer()
-            .with_resource_metadata(self.shared.identifier.url.clone())
+        let url = self.shared.identifier.url.clone();
+        let scopes = self.shared.scopes.clone();
+        self.shared.verifier.layer().of_resource(url, scopes)
     }
 
     /// A guard for a route. The document lists its scopes.
@@ -206,7 +205,7 @@ impl ResourceMetadata {
     /// enforces it.
     #[must_use = "the document now says that the policy is enforced"]
     pub fn enforce(&self, policy: ScopePolicy) -> ScopePolicy {
-        self.enforced().extend(policy.scopes().map(Box::from));
+        self.shared.scopes.list(&policy);
         policy
     }
 
@@ -233,7 +232,7 @@ impl ResourceMetadata {
             ("authorization_servers".to_owned(), json!(issuers)),
             ("bearer_methods_supported".to_owned(), json!(["header"])),
         ]);
-        let scopes = self.enforced().clone();
+        let scopes = shared.scopes.listed();
         if !scopes.is_empty() {
             document.insert("scopes_supported".to_owned(), json!(scopes));
         }
@@ -267,7 +266,8 @@ impl ResourceMetadata {
     ///
     /// fn app(pool: &TestPool) -> Result<Router, ConfigError> {
     ///     let resource = ResourceMetadata::new("https://example.com/api/orders", &pool.verifier())?;
-    ///     let orders = Router::new().route("/orders", get(|| async {})).route_layer(resource.layer());
+    ///     let orders = Router::new().route("/orders", get(|| async {}));
+    ///     let orders = orders.route_layer(resource.layer());
     ///     Ok(Router::new().nest("/api", orders).layer(resource.well_known_layer()))
     /// }
     ///
@@ -295,12 +295,5 @@ impl ResourceMetadata {
         Self {
             shared: Arc::new(shared),
         }
-    }
-
-    fn enforced(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
-        self.shared
-            .enforced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -174,7 +174,8 @@ impl ScopePolicy {
     /// use tower_cognito::ScopePolicy;
     ///
     /// # fn main() -> Result<(), tower_cognito::ConfigError> {
-    /// let policy = ScopePolicy::all_of(["orders/get", "orders/post"])?.or(ScopePolicy::all_of(["admin/orders"])?);
+    /// let policy = ScopePolicy::all_of(["orders/get", "orders/post"])?
+    ///     .or(ScopePolicy::all_of(["admin/orders"])?);
     /// let security: Vec<Vec<&str>> = policy.alternatives().map(Iterator::collect).collect();
     /// assert_eq!(security, [vec!["orders/get", "orders/post"], vec!["admin/orders"]]);
     /// # Ok(())
@@ -302,6 +303,24 @@ mod tests {
     }
 
     #[test]
+    fn two_policies_together_demand_both_in_either_order() {
+        let one = || ScopePolicy::any_of(["a", "b"]).unwrap();
+        let other = || ScopePolicy::all_of(["b", "c"]).unwrap();
+        for both in [one().and(other()), other().and(one())] {
+            for (claim, met) in [
+                ("a b c", true),
+                ("b c", true),
+                ("a b", false),
+                ("a c", false),
+                ("b", false),
+                ("c", false),
+            ] {
+                assert_eq!(both.is_met_by(split(claim)), met, "{both} by {claim:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_policy_is_met_by_what_a_short_one_is_met_by() {
         let filler = ["x1", "x2", "x3", "x4"];
         for count in [4, 200, 300] {
@@ -403,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_no_token_could_carry_is_refused() {
+    fn a_scope_that_no_token_could_carry_is_rejected() {
         for scope in [
             "",
             "a b",
@@ -440,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_policy_is_refused() {
+    fn an_empty_policy_is_rejected() {
         let none: [&str; 0] = [];
         assert!(matches!(
             ScopePolicy::all_of(none),

@@ -41,7 +41,8 @@ use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 ///     .clock(pool.clock())
 ///     .build()?;
 ///
-/// assert_eq!(verifier.warm_up().await, Err(FetchError::Connect(tower_cognito::keys::ConnectError::Refused)));
+/// let refused = FetchError::Connect(tower_cognito::keys::ConnectError::Refused);
+/// assert_eq!(verifier.warm_up().await, Err(refused));
 /// pool.clock().advance(Duration::from_secs(1));
 /// assert_eq!(verifier.warm_up().await, Ok(()));
 /// fetcher.assert_used_up();

@@ -118,7 +118,8 @@ impl TestPool {
     }
 
     /// A verifier that accepts this pool's access tokens from any app client, at the time of this
-    /// pool's clock, and never touches the network.
+    /// pool's clock, and never touches the network. It has its keys from the start, so it is always
+    /// [ready](Verifier::is_ready).
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         self.verifier_builder()
@@ -153,7 +154,7 @@ impl TestPool {
     ///
     /// # Panics
     ///
-    /// If the token is refused: it is of another pool, or has a fault.
+    /// If the token is rejected: it is of another pool, or has a fault.
     #[must_use]
     #[track_caller]
     pub fn claims(&self, token: &TokenBuilder) -> Claims {
@@ -167,7 +168,7 @@ impl TestPool {
             .expect("pinned keys are never fetched");
         match verdict {
             Ok(claims) => claims,
-            Err(refused) => panic!("a token that is refused has no claims: {refused}"),
+            Err(rejected) => panic!("a token that is rejected has no claims: {rejected}"),
         }
     }
 }

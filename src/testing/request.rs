@@ -8,7 +8,7 @@ use crate::token::claims::Claims;
 /// [`BearerAuthLayer`](crate::BearerAuthLayer) it has no effect: the layer removes claims that it
 /// did not make.
 ///
-/// A layer forms the response to a refusal. Without one, a handler that returns
+/// A layer forms the response to a rejection. Without one, a handler that returns
 /// `Err(AuthError::Forbidden)` responds with 500, and the [`AuthError`](crate::AuthError) is in the
 /// extensions of the response. To see the status, put a layer around the router.
 ///

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_that_no_token_could_carry_is_refused() {
+    fn an_audience_that_no_token_could_carry_is_rejected() {
         for name in ["", "https://api.example.com\n", " us", "a b", "a\u{7f}"] {
             let mut expected = ExpectedAudience::default();
             expected.accept(name.to_owned());

@@ -187,14 +187,14 @@ impl VerifierBuilder {
         self
     }
 
-    /// Refuses tokens that were issued longer ago than this, however long they live, and tokens
+    /// Rejects tokens that were issued longer ago than this, however long they live, and tokens
     /// that do not say when. Off by default.
     pub fn max_token_age(mut self, age: Duration) -> Self {
         self.max_token_age = Some(age);
         self
     }
 
-    /// Refuses longer tokens before anything else is done with them. In bytes; the default is 16
+    /// Rejects longer tokens before anything else is done with them. In bytes; the default is 16
     /// KiB, and 1 byte to 1 MiB is accepted.
     ///
     /// A pre token generation trigger can make tokens large. Most HTTP servers limit all headers
@@ -244,7 +244,7 @@ impl VerifierBuilder {
     /// It is also how long a `kid` is rejected without another look after the issuer was found not
     /// to have it, and the longest back-off of an attempt that a request needs.
     ///
-    /// The default is 10 seconds; less than 1 second is refused.
+    /// The default is 10 seconds; less than 1 second is rejected.
     pub fn unknown_kid_interval(mut self, interval: Duration) -> Self {
         self.unknown_kid_interval = interval;
         self

@@ -336,7 +336,7 @@ impl Verifier {
         let mut signature = SignatureBuffer::new();
         let expected = self
             .parse_and_expect(token, &mut signature, unix_nanos)
-            .inspect_err(|refused| {
+            .inspect_err(|rejected| {
                 let Shared {
                     setup_warnings,
                     expectations,
@@ -344,7 +344,7 @@ impl Verifier {
                     ..
                 } = &*self.shared;
                 let now = || Moment::read(&**clock);
-                setup_warnings.token_rejected(refused, token, expectations, now);
+                setup_warnings.token_rejected(rejected, token, expectations, now);
             })?;
         let source = self
             .source(expected.pool())
@@ -386,20 +386,20 @@ impl Verifier {
         })
     }
 
-    /// What can be refused without a key.
+    /// What can be rejected without a key.
     fn parse_and_expect<'t>(
         &self,
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
         unix_nanos: i64,
     ) -> Result<ExpectedClaims<'t, '_>, AuthError> {
-        let jws = CompactJws::parse(token, signature).map_err(|refused| match refused {
+        let jws = CompactJws::parse(token, signature).map_err(|rejected| match rejected {
             // Whatever decodes is token68. Only what does not can be something else, and a
             // malformed request with it.
             AuthError::MalformedToken if !bearer::is_token68(token) => {
                 AuthError::MalformedCredentials
             }
-            refused => refused,
+            rejected => rejected,
         })?;
         let now = NumericDate::from_unix_nanos(unix_nanos);
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)

@@ -19,6 +19,7 @@ use crate::{
     clock::Moment,
     error::AuthError,
     token::{expectations::Expectations, token_use::TokenUse},
+    troubleshooting,
 };
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -50,8 +51,8 @@ enum Setting {
 }
 
 impl Setting {
-    const fn behind(refused: &AuthError) -> Option<Self> {
-        match refused {
+    const fn behind(rejected: &AuthError) -> Option<Self> {
+        match rejected {
             AuthError::AudienceNotAllowed => Some(Self::Audience),
             AuthError::ClientNotAllowed => Some(Self::Clients),
             AuthError::IssuedInFuture | AuthError::NotYetValid => Some(Self::Clock),
@@ -114,24 +115,25 @@ impl SetupWarnings {
     #[cold]
     pub(super) fn token_rejected(
         &self,
-        refused: &AuthError,
+        error: &AuthError,
         token: &[u8],
         expected: &Expectations,
         now: impl FnOnce() -> Moment,
     ) {
-        let Some(setting) = Setting::behind(refused) else {
+        let Some(setting) = Setting::behind(error) else {
             return;
         };
         let Some(rejected) = self.count(setting, &now()) else {
             return;
         };
         tracing::warn!(
-            reason = refused.reason(),
+            reason = error.reason(),
             came = Came::read(token).describe(),
             accepted = setting.accepted(expected),
             rejected,
             advice = setting.advice(),
-            "tokens rejected, which looks like a wrong setting"
+            help = troubleshooting::EVERY_REQUEST_401,
+            "tokens rejected, probably because of a wrong setting"
         );
     }
 
@@ -152,7 +154,8 @@ impl SetupWarnings {
     pub(super) fn report_only(&self) {
         if !self.report_only.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "a report-only layer is configured: it passes every request, also without a token"
+                help = troubleshooting::STARTUP_WARNING,
+                "report-only layer configured: it passes every request, even one without a token"
             );
         }
     }
@@ -161,7 +164,8 @@ impl SetupWarnings {
     pub(super) fn open_clients(&self) {
         if !self.open_clients.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "metadata is published for `AllowedClients::any()` without `require_audience`: a client that registered itself is accepted"
+                help = troubleshooting::STARTUP_WARNING,
+                "resource metadata published for `AllowedClients::any()` without `require_audience`: a client that registers itself is accepted"
             );
         }
     }

@@ -79,7 +79,7 @@ pub(crate) struct VerifiedToken {
 impl VerifiedTokens {
     pub(crate) fn new(config: TokenCache) -> Self {
         let TokenCache { max_bytes } = config;
-        // The options can only be refused for lack of a capacity, and both are given.
+        // The options can only be rejected for lack of a capacity, and both are given.
         let options = OptionsBuilder::new()
             .weight_capacity(max_bytes as u64)
             .estimated_items_capacity(max_bytes / 3072)

@@ -216,7 +216,7 @@ fn a_first_sight_allocates_the_texts_and_the_claims() {
 }
 
 #[test]
-fn a_refusal_without_a_signature_allocates_the_texts_at_most() {
+fn a_rejection_without_a_signature_allocates_the_texts_at_most() {
     let pool = TestPool::new();
     let verifier = pool.verifier();
     verified(&verifier, &pool.token().build(), true);

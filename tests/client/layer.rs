@@ -121,7 +121,7 @@ fn request(uri: &str) -> Request<String> {
     Request::post(uri).body("the body".to_owned()).unwrap()
 }
 
-const REFUSED: Answer = Answer::Challenge(401, INVALID_TOKEN);
+const REJECTED: Answer = Answer::Challenge(401, INVALID_TOKEN);
 
 #[tokio::test]
 async fn a_request_to_the_origin_carries_the_token_and_nothing_else() {
@@ -208,12 +208,20 @@ async fn further_origins_are_named_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
-    let world = World::new([REFUSED]);
+async fn a_rejected_token_is_replaced_and_the_request_sent_once_more() {
+    let world = World::new([REJECTED]);
     let old = token(&world.caller).await.unwrap();
     let layer = world.caller.layer(ORIGIN).unwrap().retry_cloned();
     let service = layer.layer(world.callee.service());
-    let response = service.oneshot(request(ORIGIN)).await.unwrap();
+    let mut request = request(ORIGIN);
+    request
+        .headers_mut()
+        .append("x-tenant", "a".parse().unwrap());
+    request
+        .headers_mut()
+        .append("x-tenant", "b".parse().unwrap());
+    request.extensions_mut().insert(7_u8);
+    let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
 
     let new = token(&world.caller).await.unwrap();
@@ -226,13 +234,18 @@ async fn a_refused_token_is_replaced_and_the_request_sent_once_more() {
     assert_eq!(state.seen[0].body(), state.seen[1].body());
     assert_eq!(state.seen[0].method(), state.seen[1].method());
     assert_eq!(state.seen[0].uri(), state.seen[1].uri());
+    for sent in &state.seen {
+        let tenants = sent.headers().get_all("x-tenant").iter();
+        assert_eq!(tenants.collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(sent.extensions().get::<u8>(), Some(&7));
+    }
     drop(state);
     assert_eq!(world.token_requests(), 2);
 }
 
 #[tokio::test]
 async fn there_is_no_third_time() {
-    let world = World::new([REFUSED; 10]);
+    let world = World::new([REJECTED; 10]);
     let layer = world.caller.layer(ORIGIN).unwrap().retry_cloned();
     let mut service = layer.layer(world.callee.service());
     // The first call is sent twice; while its replacement is young, each further one is sent once.
@@ -276,7 +289,7 @@ async fn only_invalid_token_is_a_reason_to_replace_the_token() {
 
 #[tokio::test]
 async fn without_retry_the_answer_is_passed_on_and_the_next_request_has_another_token() {
-    let world = World::new([REFUSED]);
+    let world = World::new([REJECTED]);
     let layer = world.caller.layer(ORIGIN).unwrap();
     let mut service = layer.layer(world.callee.service());
     for status in [401, 200] {
@@ -292,7 +305,7 @@ async fn without_retry_the_answer_is_passed_on_and_the_next_request_has_another_
 #[tokio::test]
 async fn a_body_that_cannot_be_copied_is_sent_once() {
     for (copies, sent) in [(true, 2), (false, 1)] {
-        let world = World::new([REFUSED]);
+        let world = World::new([REJECTED]);
         let copy = move |body: &String| copies.then(|| body.clone());
         let layer = world.caller.layer(ORIGIN).unwrap().retry_with(copy);
         let service = layer.layer(world.callee.service());
@@ -302,8 +315,8 @@ async fn a_body_that_cannot_be_copied_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_during_an_outage_of_the_issuer_is_passed_on() {
-    let world = World::new([REFUSED]);
+async fn a_rejection_during_an_outage_of_the_issuer_is_passed_on() {
+    let world = World::new([REJECTED]);
     assert!(world.caller.token().await.is_ok());
     world
         .issuer
@@ -358,7 +371,7 @@ fn the_inner_service_can_be_had_changed_and_taken_back() {
 #[tokio::test]
 async fn every_call_goes_to_a_service_that_was_polled_ready() {
     // It panics when it is called without.
-    let world = World::new([REFUSED]);
+    let world = World::new([REJECTED]);
     let limited = ConcurrencyLimit::new(world.callee.service(), 1);
     let layer = world.caller.layer(ORIGIN).unwrap().retry_cloned();
     let mut service = layer.layer(limited);
@@ -446,7 +459,7 @@ async fn a_withdrawn_signing_key_is_not_seen_by_the_callers_of_a_guarded_service
     let _new_kid = issuer.rotate();
     assert!(issuer.withdraw(&old_kid));
 
-    // The service never saw the old key, so the token that was signed with it is refused, and
+    // The service never saw the old key, so the token that was signed with it is rejected, and
     // replaced.
     let layer = caller
         .layer(ORIGIN)

@@ -99,6 +99,6 @@ async fn neither_debug_nor_display_nor_tracing_shows_a_secret_or_a_token() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("access token obtained"), "{log}");
     assert!(log.contains("token request failed"), "{log}");
-    assert!(log.contains("another one works"), "{log}");
+    assert!(log.contains("another one accepted"), "{log}");
     assert_silent(&log);
 }

@@ -102,7 +102,7 @@ impl FetchSecrets for Vault {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_file_is_read_again_when_the_client_is_refused() {
+async fn a_secret_in_a_file_is_read_again_when_the_client_is_rejected() {
     let world = World::new();
     let file = TempFile::new("rotated", &format!("{OLD}\n"));
     let caller = world.caller(SecretSource::from_file(&file.0)).unwrap();
@@ -127,7 +127,7 @@ async fn a_file_that_has_not_changed_costs_no_second_request() {
     world.rotate();
     assert_eq!(caller.token().await.unwrap_err(), TokenError::InvalidClient);
     assert_eq!(world.requests(), 1);
-    // Nor does one that is gone: the issuer's refusal is the error to report.
+    // Nor does one that is gone: the issuer's rejection is the error to report.
     drop(file);
     world.clock.advance(HOUR);
     assert_eq!(caller.token().await.unwrap_err(), TokenError::InvalidClient);
@@ -189,7 +189,7 @@ fn a_file_that_cannot_be_read_or_holds_no_secret_is_an_error_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_fetcher_is_asked_before_the_first_request_and_after_a_refusal() {
+async fn a_fetcher_is_asked_before_the_first_request_and_after_a_rejection() {
     let world = World::new();
     let vault = Vault::new(ClientSecrets::new(OLD));
     let caller = world

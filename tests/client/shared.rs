@@ -18,6 +18,7 @@ use tower_cognito::{
 };
 
 const ID: &str = "1example23456789";
+const OTHER_ID: &str = "2example23456789";
 const SECRET: &str = "one-secret-of-this-test";
 const KEY: [u8; 32] = [7; 32];
 const HOUR: Duration = Duration::from_secs(3600);
@@ -92,6 +93,7 @@ impl World {
         let clock = ManualClock::new();
         let issuer = LocalIssuer::builder()
             .client(ID, SECRET, ["a/b", "c/d"])
+            .client(OTHER_ID, SECRET, ["a/b", "c/d"])
             .clock(clock.clone())
             .start()
             .unwrap();
@@ -108,7 +110,11 @@ impl World {
     }
 
     fn process_with(&self, key: &[u8; 32]) -> ClientCredentials {
-        ClientCredentials::builder(self.issuer.token_url(), ID, SECRET)
+        self.process_of(ID, key)
+    }
+
+    fn process_of(&self, client_id: &str, key: &[u8; 32]) -> ClientCredentials {
+        ClientCredentials::builder(self.issuer.token_url(), client_id, SECRET)
             .share_tokens(self.store.clone(), key)
             .clock(self.clock.clone())
             .build()
@@ -196,6 +202,20 @@ async fn a_token_of_another_process_is_not_used_beyond_its_end() {
     let renewed = token(&other).await;
     assert_ne!(renewed, shared);
     assert_eq!(token(&first).await, renewed);
+    assert_eq!(world.requests(), 2);
+}
+
+#[tokio::test]
+async fn two_app_clients_of_one_store_share_nothing() {
+    let world = World::new();
+    let token = async |client_id| {
+        let process = world.process_of(client_id, &KEY);
+        process.token().await.unwrap().as_str().to_owned()
+    };
+    let (one, other) = (token(ID).await, token(OTHER_ID).await);
+    assert_ne!(one, other);
+    assert_eq!(world.requests(), 2);
+    assert_eq!((token(ID).await, token(OTHER_ID).await), (one, other));
     assert_eq!(world.requests(), 2);
 }
 

@@ -280,7 +280,7 @@ async fn the_second_secret_is_tried_after_any_401() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_issuer_is_named() {
+async fn a_rejection_of_the_issuer_is_named() {
     let clock = ManualClock::new();
     let issuer = issuer(&clock);
     let url = issuer.token_url();
@@ -387,8 +387,8 @@ async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
         }
     ));
     // An error's body may be as long as it wants: the status is the answer.
-    let refused = Server::start(move |_| answer(401, "x".repeat(300 * 1024))).await;
-    assert_eq!(error_of(&refused).await, TokenError::InvalidClient);
+    let rejected = Server::start(move |_| answer(401, "x".repeat(300 * 1024))).await;
+    assert_eq!(error_of(&rejected).await, TokenError::InvalidClient);
 }
 
 #[tokio::test]
@@ -550,7 +550,7 @@ async fn until_closed(caller: &ClientCredentials) {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_right_is_refused() {
+fn a_configuration_that_cannot_be_right_is_rejected() {
     let builder = || ClientCredentials::builder("https://id.example.com/token", ID, SECRET);
     assert!(builder().build().is_ok());
     let none: [&str; 0] = [];

@@ -92,9 +92,9 @@ fn the_api_has_a_known_name_in_known_partitions_only() {
             .build()
             .is_ok()
     );
-    let refused = unproven::builder_for_api("cn-north-1", "backend", SECRET).build();
+    let rejected = unproven::builder_for_api("cn-north-1", "backend", SECRET).build();
     assert!(matches!(
-        refused,
+        rejected,
         Err(ConfigError::UnsupportedPartition { .. })
     ));
 }
@@ -178,12 +178,12 @@ async fn a_resource_takes_the_place_of_an_audience() {
     assert_eq!(payload(token.as_str())["aud"], "https://orders.example.com");
     // Not an absolute URI, as RFC 8707 wants it.
     let exchange = TokenExchange::builder(&world.credentials).resource("orders");
-    let refused = exchange
+    let rejected = exchange
         .build()
         .unwrap()
         .token(&world.subject("user-1"))
         .await;
-    assert_eq!(refused.unwrap_err(), TokenError::InvalidTarget);
+    assert_eq!(rejected.unwrap_err(), TokenError::InvalidTarget);
 }
 
 #[tokio::test]
@@ -228,14 +228,30 @@ async fn each_subject_is_exchanged_once_and_renewed_by_itself() {
     assert_eq!(world.requests(), 3);
 }
 
+/// The kind is part of what is asked, so an issuer may answer otherwise.
 #[tokio::test]
-async fn a_subject_that_is_refused_backs_off_by_itself() {
+async fn one_text_as_two_kinds_of_subject_is_exchanged_twice() {
+    let world = World::new();
+    let exchange = TokenExchange::builder(&world.credentials).build().unwrap();
+    let text = world.issuer.token().user("user-1").build();
+    for (subject, requests) in [
+        (SubjectToken::access_token(text.clone()), 1),
+        (SubjectToken::id_token(text.clone()), 2),
+        (SubjectToken::access_token(text), 2),
+    ] {
+        let _ = exchange.token(&subject).await;
+        assert_eq!(world.requests(), requests, "{subject:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_that_is_rejected_backs_off_by_itself() {
     let world = World::new();
     let exchange = TokenExchange::builder(&world.credentials).build().unwrap();
     let bad = SubjectToken::access_token(world.issuer.token().user("user-1").tampered().build());
     for _ in 0..3 {
-        let refused = exchange.token(&bad).await.unwrap_err();
-        assert_eq!(refused, TokenError::InvalidRequest);
+        let rejected = exchange.token(&bad).await.unwrap_err();
+        assert_eq!(rejected, TokenError::InvalidRequest);
     }
     assert_eq!(world.requests(), 1);
     assert!(exchange.token(&world.subject("user-1")).await.is_ok());
@@ -279,7 +295,7 @@ async fn the_clients_second_secret_is_tried_for_an_exchange() {
 }
 
 #[test]
-fn no_debug_form_shows_a_token_and_what_cannot_be_an_audience_is_refused() {
+fn no_debug_form_shows_a_token_and_what_cannot_be_an_audience_is_rejected() {
     let world = World::new();
     let subject = SubjectToken::access_token("hush.hush.hush");
     let exchange = TokenExchange::builder(&world.credentials).acting_as(&world.credentials);
@@ -291,10 +307,13 @@ fn no_debug_form_shows_a_token_and_what_cannot_be_an_audience_is_refused() {
         assert!(!text.contains("hush") && !text.contains(SECRET), "{text}");
     }
     for audience in ["", "a b", "a\n"] {
-        let refused = TokenExchange::builder(&world.credentials)
+        let rejected = TokenExchange::builder(&world.credentials)
             .audience(audience)
             .build();
         let given = audience.to_owned();
-        assert_eq!(refused.unwrap_err(), ConfigError::InvalidAudience { given });
+        assert_eq!(
+            rejected.unwrap_err(),
+            ConfigError::InvalidAudience { given }
+        );
     }
 }

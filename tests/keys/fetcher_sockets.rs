@@ -473,7 +473,7 @@ async fn an_error_status_is_an_error_whatever_the_body_says() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_and_what_is_no_utf8_is_refused() {
+async fn what_is_no_json_and_what_is_no_utf8_is_rejected() {
     let not_a_set = Err(FetchError::KeySet(KeySetError::NotAJwkSet));
     let page = Endpoint::answering(ok(b"<!doctype html><title>Sign in to the Wi-Fi</title>"));
     assert_eq!(refresh(&page).await, not_a_set);

@@ -182,9 +182,9 @@ fn spawn_verify(rig: &Rig, token: String) -> Verifying {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_without_a_key_causes_no_fetch() {
+async fn a_token_that_is_rejected_without_a_key_causes_no_fetch() {
     let rig = Rig::new();
-    for refused in [
+    for rejected in [
         rig.pool.token().expired(),
         rig.pool.token().not_yet_valid(),
         rig.pool.token().other_issuer(),
@@ -194,7 +194,7 @@ async fn a_token_that_is_refused_without_a_key_causes_no_fetch() {
         rig.pool.token().header("crit", "exp"),
         rig.pool.token().without_header("kid"),
     ] {
-        let verdict = rig.verifier.try_verify(&refused.build());
+        let verdict = rig.verifier.try_verify(&rejected.build());
         assert!(verdict.expect("without waiting").is_err());
     }
     settle().await;

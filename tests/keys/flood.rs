@@ -54,7 +54,7 @@ async fn ten_thousand_requests_at_once_cause_at_most_two_fetches_and_delay_no_kn
         match bounded(request).await.unwrap() {
             Err(AuthError::UnknownKey) => unknown += 1,
             // Beyond those who may wait.
-            refused => _ = assert_unconfirmed(&refused),
+            rejected => _ = assert_unconfirmed(&rejected),
         }
     }
     assert_eq!(unknown, 1024);
@@ -189,14 +189,14 @@ async fn a_look_that_failed_says_nothing_of_a_kid() {
     rig.fetcher
         .always_fail(FetchError::Connect(ConnectError::Refused));
     let (unknown, good) = (rig.token_by(Key::Unpublished), rig.token());
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..100 {
         assert_unavailable(&rig.verify(&unknown).await);
         assert!(rig.verifier.try_verify(&good).unwrap().is_ok());
-        refused += 1;
+        rejected += 1;
         rig.advance(SECOND / 2);
     }
-    assert_eq!(refused, 100);
+    assert_eq!(rejected, 100);
     // The same while the endpoint can be reached: 401.
     rig.fetcher.always_respond(rig.keys());
     rig.advance(5 * MINUTE);

@@ -292,7 +292,7 @@ async fn an_outage_that_only_strangers_noticed_delays_a_refresh_by_the_interval_
     }
 }
 
-/// An endpoint that refuses conditional requests, as some proxies do with 400, 412 or 431.
+/// An endpoint that rejects conditional requests, as some proxies do with 400, 412 or 431.
 struct NoConditions(Rig);
 
 impl FetchJwks for NoConditions {
@@ -308,7 +308,7 @@ impl FetchJwks for NoConditions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_refuses_conditional_requests_is_asked_without_one_next() {
+async fn an_endpoint_that_rejects_conditional_requests_is_asked_without_one_next() {
     let endpoint = NoConditions(Rig::new());
     let rig = Rig::configured(|builder| builder.fetcher(endpoint));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));

@@ -36,7 +36,7 @@ const READ: [&str; 26] = [
     r#""alg":"RS512""#,
 ];
 
-/// Members that are not, of which jsonwebtoken or serde_json refuse some.
+/// Members that are not, of which jsonwebtoken or serde_json reject some.
 const UNREAD: [&str; 10] = [
     r#""x5c":["MIIB"]"#,
     r#""x5c":"MIIB""#,
@@ -120,7 +120,7 @@ proptest! {
 
 /// The reason for reading members ourselves: jsonwebtoken skips these keys.
 #[test]
-fn jsonwebtoken_refuses_keys_for_members_that_nobody_reads() {
+fn jsonwebtoken_rejects_keys_for_members_that_nobody_reads() {
     let good = [
         r#""kty":"RSA""#,
         r#""kid":"tested""#,

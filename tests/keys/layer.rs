@@ -43,10 +43,10 @@ async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_ch
     });
     let _ = answer(&rig, &rig.token()).await;
     rig.advance(Duration::from_millis(2_500));
-    let refused = answer(&rig, &rig.token()).await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.headers()[RETRY_AFTER], "8", "7.5 s, rounded up");
-    assert!(!refused.headers().contains_key(WWW_AUTHENTICATE));
+    let rejected = answer(&rig, &rig.token()).await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rejected.headers()[RETRY_AFTER], "8", "7.5 s, rounded up");
+    assert!(!rejected.headers().contains_key(WWW_AUTHENTICATE));
 
     rig.advance(Duration::from_millis(7_500));
     rig.fetcher.respond(rig.keys());
@@ -58,25 +58,25 @@ async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_n
     let rig = Rig::warm().await;
     let unknown = rig.token_by(Key::Unpublished);
     rig.fetcher.respond(rig.keys());
-    let refused = answer(&rig, &unknown).await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert!(refused.headers().contains_key(WWW_AUTHENTICATE));
+    let rejected = answer(&rig, &unknown).await;
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert!(rejected.headers().contains_key(WWW_AUTHENTICATE));
 
     // The budget allows one more look now, and then one in ten seconds.
     rig.fetcher.respond(rig.keys());
     let forger = crate::rig::Forger::new(&rig);
     let _ = answer(&rig, &forger.token("invented")).await;
-    let refused = answer(&rig, &forger.token("another")).await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.headers()[RETRY_AFTER], "10");
-    assert!(!refused.headers().contains_key(WWW_AUTHENTICATE));
+    let rejected = answer(&rig, &forger.token("another")).await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rejected.headers()[RETRY_AFTER], "10");
+    assert!(!rejected.headers().contains_key(WWW_AUTHENTICATE));
 
     rig.advance(HOUR);
     rig.fetcher.fail(FetchError::Connect(
         tower_cognito::keys::ConnectError::Refused,
     ));
-    let refused = answer(&rig, &unknown).await;
-    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let rejected = answer(&rig, &unknown).await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer(&rig, &rig.token()).await.status(), StatusCode::OK);
 }
 

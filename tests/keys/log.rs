@@ -1,5 +1,5 @@
 //! What is logged: one event per fetch, one per change of state, and nothing above debug for a
-//! refused request.
+//! rejected request.
 
 use std::{
     collections::BTreeMap,
@@ -53,7 +53,7 @@ impl Log {
     fn take_rows(&self, message: &str, names: &[&str]) -> Vec<String> {
         self.take()
             .iter()
-            .filter(|logged| logged.fields["message"].contains(message))
+            .filter(|logged| logged.fields["message"] == message)
             .map(|logged| {
                 let mut row = logged.level.to_string();
                 for name in names {
@@ -104,7 +104,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
 
     rig.warm_up().await;
     assert_eq!(
-        log.take_rows("fetched", &names),
+        log.take_rows("key set refreshed", &names),
         ["INFO warm_up changed 0ns 2 0"]
     );
 
@@ -116,7 +116,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     reply.release();
     settle().await;
     assert_eq!(
-        log.take_rows("fetched", &names),
+        log.take_rows("key set refreshed", &names),
         ["DEBUG scheduled unchanged 2s 0 0"]
     );
 
@@ -124,7 +124,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
         .respond(rig.keys_of([Key::Access, Key::Unpublished]));
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
     assert_eq!(
-        log.take_rows("fetched", &names),
+        log.take_rows("key set refreshed", &names),
         ["INFO unknown_kid changed 0ns 1 1"]
     );
 
@@ -133,7 +133,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     assert!(rig.verify(&rig.token()).await.is_ok());
     settle().await;
     assert_eq!(
-        log.take_rows("failed", &["reason", "outcome", "duration"]),
+        log.take_rows("key fetch failed", &["reason", "outcome", "duration"]),
         ["WARN scheduled timeout 0ns"]
     );
 
@@ -141,7 +141,7 @@ async fn each_fetch_is_one_event_with_its_reason_outcome_duration_and_the_keys_t
     rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());
     assert_eq!(
-        log.take_rows("fetched", &names),
+        log.take_rows("key set refreshed", &names),
         ["INFO no_keys changed 0ns 1 1"]
     );
 }
@@ -151,7 +151,7 @@ async fn each_change_of_state_is_one_event() {
     let rig = Rig::new();
     let (log, _guard) = Log::capture(None);
     let token = rig.token();
-    let changes = |log: &Log| log.take_rows("state", &["from", "to"]);
+    let changes = |log: &Log| log.take_rows("key state changed", &["from", "to"]);
 
     rig.warm_up().await;
     assert_eq!(changes(&log), ["INFO empty fresh"]);
@@ -197,14 +197,14 @@ async fn keys_that_were_handed_in_are_not_a_change_of_state() {
             .try_verify(&configured.token_by(Key::Unpublished));
         settle().await;
         assert_eq!(
-            log.take_rows("state", &["from", "to"]),
+            log.take_rows("key state changed", &["from", "to"]),
             Vec::<String>::new()
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
+async fn rejected_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
     let rig = Rig::warm().await;
     rig.fetcher.always_respond(rig.keys());
     let service = ServiceBuilder::new()
@@ -227,8 +227,8 @@ async fn refused_requests_are_logged_at_debug_and_no_token_is_logged_at_all() {
             .body(())
             .unwrap();
         let mut service = service.clone();
-        let refused = service.ready().await.unwrap().call(request).await.unwrap();
-        assert!(matches!(refused.status().as_u16(), 401 | 503));
+        let rejected = service.ready().await.unwrap().call(request).await.unwrap();
+        assert!(matches!(rejected.status().as_u16(), 401 | 503));
     }
     let logged = log.take();
     assert!(logged.len() >= tokens.len(), "each is logged at debug");

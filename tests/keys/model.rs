@@ -64,7 +64,7 @@ enum Sent {
 #[derive(Clone, Debug)]
 enum Behaviour {
     Publish { keys: Vec<Key>, at_once: bool },
-    Refuse,
+    Reject,
     Garbage,
     Hang,
     Panic,
@@ -74,7 +74,7 @@ fn behaviours() -> impl Strategy<Value = Behaviour> {
     prop_oneof![
         6 => (subsequence(KEYS.to_vec(), 1..=3), any::<bool>())
             .prop_map(|(keys, at_once)| Behaviour::Publish { keys, at_once }),
-        1 => Just(Behaviour::Refuse),
+        1 => Just(Behaviour::Reject),
         1 => Just(Behaviour::Garbage),
         1 => Just(Behaviour::Hang),
         1 => Just(Behaviour::Panic),
@@ -255,7 +255,7 @@ impl FetchJwks for Fetcher {
                 drop(endpoint);
                 Ok(JwksResponse::document(self.pool.jwks_of(keys)))
             }
-            Behaviour::Refuse => {
+            Behaviour::Reject => {
                 let _fetch = self.note();
                 Err(FetchError::Connect(ConnectError::Refused))
             }

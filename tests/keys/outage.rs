@@ -1,4 +1,4 @@
-//! The endpoint cannot be reached, or refuses: who is served for how long, and how often it is
+//! The endpoint cannot be reached, or rejects: who is served for how long, and how often it is
 //! asked.
 
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn assert_gaps(gaps: &[Duration], steps: &[u64]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn known_kids_are_served_for_24_hours_and_then_everything_is_refused() {
+async fn known_kids_are_served_for_24_hours_and_then_everything_is_rejected() {
     let rig = Rig::warm().await;
     rig.fetcher
         .always_fail(FetchError::Connect(ConnectError::Refused));
@@ -188,7 +188,7 @@ async fn retry_after_is_honoured_within_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_caller_is_told_when_the_next_attempt_may_be() {
+async fn a_rejected_caller_is_told_when_the_next_attempt_may_be() {
     let rig = Rig::new();
     rig.fetcher.fail(throttled(9));
     assert_unavailable(&rig.verify(&rig.token()).await);

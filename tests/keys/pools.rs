@@ -205,9 +205,9 @@ async fn a_seen_token_stops_working_when_its_own_pool_withdraws_its_key() {
             }
             settle().await;
             for (index, token) in tokens.iter().enumerate() {
-                let refused = bounded(verifier.verify(token)).await.err();
+                let rejected = bounded(verifier.verify(token)).await.err();
                 let expected = (index == withdrawn && !is_there).then_some(AuthError::UnknownKey);
-                assert_eq!(refused, expected, "{withdrawn} {index} {is_there}");
+                assert_eq!(rejected, expected, "{withdrawn} {index} {is_there}");
             }
         }
     }
@@ -226,9 +226,9 @@ async fn a_key_of_one_pool_does_not_sign_for_another_under_the_same_name() {
         for (signer, key) in keys.into_iter().enumerate() {
             let token = pool.token().signed_with(key).kid("key").build();
             for _ in 0..2 {
-                let refused = bounded(verifier.verify(&token)).await.err();
+                let rejected = bounded(verifier.verify(&token)).await.err();
                 let expected = (index != signer).then_some(AuthError::InvalidSignature);
-                assert_eq!(refused, expected, "{index} {signer}");
+                assert_eq!(rejected, expected, "{index} {signer}");
             }
         }
     }
@@ -251,10 +251,10 @@ async fn whichever_pool_is_down_its_own_callers_alone_get_503_and_it_is_the_wors
         assert!(verifier.is_ready());
         assert_eq!(verifier.key_status(), verifier.key_statuses()[down]);
         for (index, pool) in pools.iter().enumerate() {
-            let refused = bounded(verifier.verify(&pool.token().build())).await.err();
-            let is_503 = matches!(refused, Some(AuthError::KeysUnavailable { .. }));
-            assert_eq!(is_503, index == down, "{down} {index} {refused:?}");
-            assert_eq!(refused.is_some(), index == down, "{down} {index}");
+            let rejected = bounded(verifier.verify(&pool.token().build())).await.err();
+            let is_503 = matches!(rejected, Some(AuthError::KeysUnavailable { .. }));
+            assert_eq!(is_503, index == down, "{down} {index} {rejected:?}");
+            assert_eq!(rejected.is_some(), index == down, "{down} {index}");
         }
     }
 }

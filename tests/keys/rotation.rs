@@ -28,9 +28,10 @@ async fn a_key_that_was_replaced_under_its_name_stops_working_after_the_next_ref
     let rig = Rig::warm().await;
     let seen = rig.token();
     assert!(rig.verify(&seen).await.is_ok());
+    // The other key stays, so that nothing but the replacement is a change.
     let replaced = rig
         .pool
-        .jwks_of([Key::Unpublished])
+        .jwks_of([Key::Unpublished, Key::Id])
         .replace("test-only-unpublished", "test-only-access");
     rig.fetcher.respond(JwksResponse::document(replaced));
     rig.advance(HOUR);

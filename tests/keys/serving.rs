@@ -40,6 +40,28 @@ async fn a_known_kid_never_waits_while_the_keys_are_due_and_starts_one_refresh()
     assert_eq!(rig.state(), KeyState::Due);
 }
 
+/// A refresh in flight keeps a hit from looking at the keys, but not beyond their expiry.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_seen_waits_once_the_keys_expire_during_a_refresh() {
+    let rig = Rig::warm().await;
+    let seen = rig.token();
+    assert!(rig.verify(&seen).await.is_ok());
+    rig.advance(24 * HOUR - 5 * SECOND);
+    let held = rig.fetcher.hold(rig.keys());
+    for _ in 0..2 {
+        assert!(rig.verifier.try_verify(&seen).unwrap().is_ok());
+        settle().await;
+        rig.advance(2 * SECOND);
+    }
+    // Not asked for their state before, which would be a look at the keys.
+    rig.advance(SECOND);
+    assert!(rig.verifier.try_verify(&seen).is_none());
+    assert_eq!(rig.state(), KeyState::Expired);
+    held.release();
+    assert!(rig.verify(&seen).await.is_ok());
+    rig.assert_calls(2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_known_kid_never_waits_while_the_keys_are_degraded() {
     let rig = Rig::warm().await;

@@ -11,7 +11,7 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, RecvTimeoutError, TryRecvError},
     },
     thread,
     time::Duration,
@@ -450,9 +450,7 @@ fn a_machine_without_ca_certificates_can_use_plain_http() {
 /// endpoint on this machine.
 #[test]
 fn no_proxy_variable_leads_a_plain_request_on_this_machine_elsewhere() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let (proxy, uses) = watched_proxy();
     let port = plain_endpoint();
     for variables in [
         &["HTTP_PROXY"][..],
@@ -467,11 +465,22 @@ fn no_proxy_variable_leads_a_plain_request_on_this_machine_elsewhere() {
                 .iter()
                 .fold(fetch, |fetch, name| fetch.with(name, &proxy));
             assert_ok(&fetch.run());
-            let came = listener.accept().map(|_| ());
-            let kind = came.map_err(|error| error.kind());
-            assert_eq!(kind, Err(std::io::ErrorKind::WouldBlock), "{variables:?}");
+            assert_eq!(uses.try_recv(), Err(TryRecvError::Empty), "{variables:?}");
         }
     }
+}
+
+/// Says when it is used, and closes the connection.
+fn watched_proxy() -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (used, uses) = mpsc::channel();
+    thread::spawn(move || {
+        for _ in listener.incoming().flatten() {
+            let _ = used.send(());
+        }
+    });
+    (url, uses)
 }
 
 /// Serves keys and tokens without TLS.

@@ -279,8 +279,8 @@ async fn a_client_has_either_users_or_credentials_of_its_own() {
         ("grant_type", "client_credentials"),
         ("scope", "notes/read"),
     ];
-    let refused = redeem(&issuer, "", &as_itself).await;
-    assert_eq!(error_of(refused).await, "unauthorized_client");
+    let rejected = redeem(&issuer, "", &as_itself).await;
+    assert_eq!(error_of(rejected).await, "unauthorized_client");
 
     let of_service = [
         ("client_id", "service"),
@@ -289,8 +289,8 @@ async fn a_client_has_either_users_or_credentials_of_its_own() {
     let accepted = redeem(&issuer, "", &[as_itself, of_service].concat()).await;
     assert_eq!(accepted.status(), StatusCode::OK);
     let code = code(&issuer, &[]).await;
-    let refused = redeem(&issuer, &code, &of_service).await;
-    assert_eq!(error_of(refused).await, "unauthorized_client");
+    let rejected = redeem(&issuer, &code, &of_service).await;
+    assert_eq!(error_of(rejected).await, "unauthorized_client");
 }
 
 async fn register(issuer: &LocalIssuer, metadata: &Value) -> Response {
@@ -337,7 +337,7 @@ async fn a_client_that_registers_itself_signs_users_in() {
 }
 
 #[tokio::test]
-async fn a_registration_that_could_harm_or_not_work_is_refused() {
+async fn a_registration_that_could_harm_or_not_work_is_rejected() {
     let issuer = builder().open_registration(["notes/read"]).start().unwrap();
     let with = |member: &str, value: Value| {
         let mut metadata = json!({ "redirect_uris": [CALLBACK] });

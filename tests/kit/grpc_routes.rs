@@ -51,7 +51,7 @@ fn listed(pool: &TestPool) -> RouteMatrix {
 }
 
 #[tokio::test]
-async fn each_method_demands_its_own_scopes_and_what_is_not_listed_is_refused() {
+async fn each_method_demands_its_own_scopes_and_what_is_not_listed_is_rejected() {
     let pool = TestPool::new();
     let guard = RequireScopesByPathLayer::new()
         .require("/orders.Orders/Get", policy("orders/get"))

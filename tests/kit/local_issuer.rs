@@ -184,7 +184,7 @@ async fn the_granted_scopes_are_those_asked_for_or_all() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_cognitos_status_and_code() {
+async fn each_rejection_has_cognitos_status_and_code() {
     let issuer = issuer();
     // With the right credentials.
     for (form, code) in [
@@ -482,9 +482,9 @@ async fn browsers_may_call_the_token_endpoint_unless_that_is_turned_off() {
         .unwrap();
     for (issuer, expected, preflight) in [(issuer(), Some("*"), 204), (without, None, 405)] {
         let granted = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
-        let refused = basic(&issuer, "caller", "x", "grant_type=client_credentials").await;
+        let rejected = basic(&issuer, "caller", "x", "grant_type=client_credentials").await;
         assert_eq!(granted.status(), StatusCode::OK);
-        for response in [granted, refused] {
+        for response in [granted, rejected] {
             let origin = response.headers().get(allow);
             assert_eq!(origin.map(|origin| origin.to_str().unwrap()), expected);
         }
@@ -496,16 +496,16 @@ async fn browsers_may_call_the_token_endpoint_unless_that_is_turned_off() {
 }
 
 #[tokio::test]
-async fn a_resource_is_refused_as_at_cognito_or_bound_to_the_token() {
+async fn a_resource_is_rejected_as_at_cognito_or_bound_to_the_token() {
     let bound = LocalIssuer::builder()
         .client("caller", SECRET, ["profiles/get"])
         .bind_resource()
         .start()
         .unwrap();
     let with = "grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com";
-    let refused = basic(&issuer(), "caller", SECRET, with).await;
+    let rejected = basic(&issuer(), "caller", SECRET, with).await;
     assert_eq!(
-        json_of(refused).await,
+        json_of(rejected).await,
         json!({ "error": "invalid_request" })
     );
 
@@ -627,7 +627,7 @@ mod token_exchange {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_exchanged_is_refused() {
+    async fn what_cannot_be_exchanged_is_rejected() {
         let issuer = exchanging();
         let subject = issuer.token().user("user-1").scopes(["profiles/get"]);
         let good = subject.build();
@@ -758,8 +758,11 @@ async fn the_api_gives_a_client_token_in_the_form_of_the_service_model() {
         ),
         ("GetUser", json!({}), "UnknownOperationException"),
     ] {
-        let (status, refused) = call(target, body).await;
-        assert_eq!((status, refused["__type"].as_str()), (400, Some(exception)));
+        let (status, rejected) = call(target, body).await;
+        assert_eq!(
+            (status, rejected["__type"].as_str()),
+            (400, Some(exception))
+        );
     }
 }
 
@@ -886,9 +889,9 @@ async fn an_outage_of_one_endpoint_leaves_the_others_alone() {
     issuer
         .endpoint(Endpoint::Token)
         .throttle(Duration::from_secs(7));
-    let refused = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()["retry-after"], "7");
+    let rejected = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
+    assert_eq!(rejected.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(rejected.headers()["retry-after"], "7");
     assert_eq!(get(issuer.jwks_url()).await.status(), StatusCode::OK);
     issuer.endpoint(Endpoint::Token).recover();
     let accepted = basic(&issuer, "caller", SECRET, "grant_type=client_credentials").await;
@@ -1098,7 +1101,7 @@ async fn it_works_in_a_runtime_of_several_threads() {
 }
 
 #[test]
-fn a_pool_id_that_makes_no_url_is_refused() {
+fn a_pool_id_that_makes_no_url_is_rejected() {
     let error = LocalIssuer::builder()
         .pool_id("nowhere")
         .start()

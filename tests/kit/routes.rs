@@ -7,7 +7,7 @@ use axum::{
 use http::{Method, StatusCode};
 use serde_json::json;
 use tower_cognito::{
-    Claims, RequireScopesLayer, ScopePolicy, Verifier,
+    Claims, Denied, RequireClaimsLayer, RequireScopesLayer, ScopePolicy, Verifier,
     testing::{RouteFinding, RouteMatrix, TestPool},
 };
 
@@ -79,6 +79,28 @@ async fn a_service_that_is_as_listed_has_no_finding() {
     report.assert_as_listed();
     let calls = report.to_string();
     assert_eq!(calls, "7 routes listed, 30 calls, 0 not as listed\n");
+}
+
+#[tokio::test]
+async fn the_table_says_what_is_required_beyond_the_list() {
+    let pool = TestPool::new();
+    let forbidden = RequireClaimsLayer::new(|_: &Claims| Err(Denied::forbidden()));
+    let router = Router::new()
+        .route("/scope", get(async || "").route_layer(guard(["a", "b"])))
+        .route("/rule", get(async || "").route_layer(forbidden))
+        .route_layer(pool.verifier().layer());
+    let matrix = RouteMatrix::new(&pool)
+        .all_of(Method::GET, "/scope", ["a"])
+        .any_token(Method::GET, "/rule");
+    let table = matrix.run(router).await.to_string();
+    assert!(
+        table.contains("more is required than listed: a and b\n"),
+        "{table}"
+    );
+    assert!(
+        table.contains("more is required than listed: forbidden\n"),
+        "{table}"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The in-process test kit: what its tokens look like, and that each fault is refused for what it
+//! The in-process test kit: what its tokens look like, and that each fault is rejected for what it
 //! is.
 
 #![allow(
@@ -46,9 +46,9 @@ fn verdict(verifier: &Verifier, token: &TokenBuilder) -> Result<Claims, AuthErro
 }
 
 #[track_caller]
-fn refusal(verifier: &Verifier, token: &TokenBuilder) -> AuthError {
+fn rejection(verifier: &Verifier, token: &TokenBuilder) -> AuthError {
     match verdict(verifier, token) {
-        Err(refused) => refused,
+        Err(rejected) => rejected,
         Ok(_) => panic!("accepted"),
     }
 }
@@ -164,7 +164,7 @@ fn each_shape_is_accepted_by_the_verifier_of_its_use_and_by_no_other() {
         verdict(&access, &client).unwrap().principal(),
         Principal::Client("caller")
     );
-    assert_eq!(refusal(&id, &client), AuthError::TokenUseNotAllowed);
+    assert_eq!(rejection(&id, &client), AuthError::TokenUseNotAllowed);
 
     let user = pool.token().user("user-1");
     let expected = Principal::User {
@@ -172,12 +172,12 @@ fn each_shape_is_accepted_by_the_verifier_of_its_use_and_by_no_other() {
         username: "user-1",
     };
     assert_eq!(verdict(&access, &user).unwrap().principal(), expected);
-    assert_eq!(refusal(&id, &user), AuthError::TokenUseNotAllowed);
+    assert_eq!(rejection(&id, &user), AuthError::TokenUseNotAllowed);
 
     let id_token = pool.token().id_token("user-1").client_id("app");
     assert_eq!(verdict(&id, &id_token).unwrap().principal(), expected);
     assert_eq!(verdict(&id, &id_token).unwrap().client_id(), "app");
-    assert_eq!(refusal(&access, &id_token), AuthError::TokenUseNotAllowed);
+    assert_eq!(rejection(&access, &id_token), AuthError::TokenUseNotAllowed);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_token_that_is_not_shaped_is_the_client_credentials_token_of_the_test_client
 
 /// Beside each fault stands the same token without it.
 #[test]
-fn each_fault_is_refused_for_what_it_is() {
+fn each_fault_is_rejected_for_what_it_is() {
     type Shape = fn(TokenBuilder) -> TokenBuilder;
     let faults: [(&str, Shape, AuthError); 9] = [
         ("expired", TokenBuilder::expired, AuthError::Expired),
@@ -260,7 +260,7 @@ fn each_fault_is_refused_for_what_it_is() {
         assert!(verdict(&verifier, &good).is_ok(), "{shape_name}");
         for (name, fault, expected) in &faults {
             assert_eq!(
-                &refusal(&verifier, &fault(good.clone())),
+                &rejection(&verifier, &fault(good.clone())),
                 expected,
                 "{shape_name}, {name}"
             );
@@ -353,7 +353,7 @@ fn claims_and_header_members_can_be_set_and_left_out() {
     assert_eq!(payload["sub"], "someone else");
     assert!(payload.get("version").is_none() && payload.get("scope").is_none());
     assert_eq!(
-        refusal(&pool.verifier(), &token),
+        rejection(&pool.verifier(), &token),
         AuthError::MalformedHeader
     );
     assert!(verdict(&pool.verifier(), &token.header("alg", "RS256")).is_ok());
@@ -373,13 +373,13 @@ fn raw_parts_are_sent_as_they_are_and_correctly_signed() {
     let twice = pool
         .token()
         .raw_payload(payload(r#""client_id":"a","client_id":"b","#));
-    assert_eq!(refusal(&verifier, &twice), AuthError::MalformedClaims);
+    assert_eq!(rejection(&verifier, &twice), AuthError::MalformedClaims);
     assert_eq!(
-        refusal(&verifier, &good.clone().tampered()),
+        rejection(&verifier, &good.clone().tampered()),
         AuthError::InvalidSignature
     );
     assert_eq!(
-        refusal(&verifier, &pool.token().raw_payload(*b"\xff")),
+        rejection(&verifier, &pool.token().raw_payload(*b"\xff")),
         AuthError::MalformedClaims
     );
 
@@ -388,7 +388,7 @@ fn raw_parts_are_sent_as_they_are_and_correctly_signed() {
         .raw_header(r#" { "kid" : "test-only-access", "alg" : "RS256" } "#);
     assert!(verdict(&verifier, &header).is_ok());
     assert_eq!(
-        refusal(&verifier, &pool.token().raw_header("[]")),
+        rejection(&verifier, &pool.token().raw_header("[]")),
         AuthError::MalformedHeader
     );
 }
@@ -441,8 +441,8 @@ fn a_key_that_is_published_later_is_accepted_by_a_verifier_that_has_it() {
         .build()
         .unwrap();
     assert!(verdict(&rotated, &token).is_ok());
-    assert_eq!(refusal(&rotated, &pool.token()), AuthError::UnknownKey);
-    assert_eq!(refusal(&pool.verifier(), &token), AuthError::UnknownKey);
+    assert_eq!(rejection(&rotated, &pool.token()), AuthError::UnknownKey);
+    assert_eq!(rejection(&pool.verifier(), &token), AuthError::UnknownKey);
 }
 
 #[test]
@@ -515,7 +515,7 @@ fn a_pool_accepts_no_token_of_another() {
     );
     assert!(verdict(&one.verifier(), &one.token()).is_ok());
     assert_eq!(
-        refusal(&one.verifier(), &other.token()),
+        rejection(&one.verifier(), &other.token()),
         AuthError::IssuerNotAllowed
     );
     assert_eq!(
@@ -557,8 +557,8 @@ fn claims_are_those_of_the_token_of_either_use() {
 }
 
 #[test]
-#[should_panic(expected = "a token that is refused has no claims: the token expired")]
-fn a_refused_token_has_no_claims() {
+#[should_panic(expected = "a token that is rejected has no claims: the token expired")]
+fn a_rejected_token_has_no_claims() {
     let pool = TestPool::new();
     let _ = pool.claims(&pool.token().expired());
 }

@@ -1,4 +1,4 @@
-//! The forms that an answer can take: for every kind of refusal, and for the bodies of several
+//! The forms that an answer can take: for every kind of rejection, and for the bodies of several
 //! stacks.
 
 #![allow(
@@ -40,7 +40,7 @@ const CASES: [&str; 8] = [
     "scope",
 ];
 
-/// The answer of a service with this form of rejection to a request that is refused in this way.
+/// The answer of a service with this form of rejection to a request that is rejected in this way.
 /// `fit` is none of them: it is accepted.
 async fn answer<B>(
     case: &str,

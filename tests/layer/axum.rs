@@ -141,9 +141,9 @@ async fn optional_claims_are_none_for_a_request_without_a_token() {
         body(call(app(), Method::GET, "/who", token()).await).await,
         "caller"
     );
-    let refused = call(app(), Method::GET, "/who", None).await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Bearer");
+    let rejected = call(app(), Method::GET, "/who", None).await;
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.headers()[WWW_AUTHENTICATE], "Bearer");
     let expired = call(
         app(),
         Method::GET,
@@ -251,7 +251,7 @@ async fn a_principal_is_a_client_or_a_user() {
 }
 
 /// What Cognito writes into such tokens is not documented, so neither kind may be assumed: a route
-/// for services would refuse one, or a route for users accept it.
+/// for services would reject one, or a route for users accept it.
 #[tokio::test]
 async fn a_subject_that_is_neither_the_app_client_nor_a_named_user_is_not_taken_for_either() {
     let pool = TestPool::new();

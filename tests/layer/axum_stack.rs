@@ -86,7 +86,7 @@ fn around_a_timeout(layer: BearerAuthLayer) -> [Router; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_of_a_layer_is_handled_outside_and_a_refusal_is_no_error() {
+async fn the_error_of_a_layer_is_handled_outside_and_a_rejection_is_no_error() {
     let pool = TestPool::new();
     let token = pool.token();
     for app in around_a_timeout(pool.verifier().layer()) {
@@ -97,9 +97,9 @@ async fn the_error_of_a_layer_is_handled_outside_and_a_refusal_is_no_error() {
         ] {
             let response = answer(&app, request(path, token)).await;
             assert_eq!(response.status(), status, "{path}");
-            let refused = status == StatusCode::UNAUTHORIZED;
-            assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), refused);
-            assert_eq!(response.extensions().get::<AuthError>().is_some(), refused);
+            let rejected = status == StatusCode::UNAUTHORIZED;
+            assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), rejected);
+            assert_eq!(response.extensions().get::<AuthError>().is_some(), rejected);
         }
     }
 }
@@ -147,7 +147,7 @@ async fn a_path_that_is_normalized_outside_has_the_guard_of_the_route_that_it_be
     }
 }
 
-/// Around `ServeDir` itself, a refusal has a body of tower-http's own type.
+/// Around `ServeDir` itself, a rejection has a body of tower-http's own type.
 #[tokio::test]
 async fn a_directory_can_be_guarded() {
     let pool = TestPool::new();
@@ -162,7 +162,7 @@ async fn a_directory_can_be_guarded() {
         Router::new().nest_service("/docs", service),
         guarded_in_the_router,
     ] {
-        for (path, refused, served) in [
+        for (path, rejected, served) in [
             ("/docs/DESIGN.md", StatusCode::UNAUTHORIZED, StatusCode::OK),
             (
                 "/docs/NONE.md",
@@ -171,7 +171,7 @@ async fn a_directory_can_be_guarded() {
             ),
         ] {
             let response = answer(&app, request(path, None)).await;
-            assert_eq!(response.status(), refused, "{path}");
+            assert_eq!(response.status(), rejected, "{path}");
             let response = answer(&app, request(path, Some(&pool.token()))).await;
             assert_eq!(response.status(), served, "{path}");
         }
@@ -222,9 +222,9 @@ fn counted(reads: &Arc<AtomicUsize>) -> Body {
     })))
 }
 
-/// So a caller that sent `Expect: 100-continue` is refused before it uploads anything.
+/// So a caller that sent `Expect: 100-continue` is rejected before it uploads anything.
 #[tokio::test]
-async fn the_body_of_a_refused_request_is_not_read() {
+async fn the_body_of_a_rejected_request_is_not_read() {
     let pool = TestPool::new();
     let app = Router::new()
         .route("/", post(async |_: Bytes| {}))

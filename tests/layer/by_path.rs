@@ -101,9 +101,9 @@ async fn a_listed_path_needs_its_own_scopes() {
     ] {
         let response = send(&both, target, with_scopes([scope])).await;
         assert_eq!(response.status(), status, "{target} with {scope}");
-        let refused = response.extensions().get::<AuthError>();
+        let rejected = response.extensions().get::<AuthError>();
         assert_eq!(
-            matches!(refused, Some(AuthError::InsufficientScope { .. })),
+            matches!(rejected, Some(AuthError::InsufficientScope { .. })),
             status == 403,
             "{target} with {scope}"
         );

@@ -19,9 +19,9 @@ mod callsites;
 #[path = "../support/fetching.rs"]
 mod fetching;
 mod guards;
-mod late_refusal;
+mod late_rejection;
 mod nesting;
-mod refusals;
+mod rejections;
 mod require_claims;
 mod resource_metadata;
 mod routers;

@@ -7,8 +7,8 @@ use http::{
 };
 use tower::ServiceExt;
 use tower_cognito::{
-    AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
-    bearer_auth::ReportOnlyVerdict, testing::TestPool,
+    AllowedClients, AuthError, BearerAuthLayer, Claims, Denied, RequireScopesLayer, ScopePolicy,
+    Verifier, bearer_auth::ReportOnlyVerdict, testing::TestPool,
 };
 
 fn policy(scope: &str) -> ScopePolicy {
@@ -63,12 +63,12 @@ async fn a_token_that_met_one_policy_is_still_asked_for_another() {
 #[tokio::test]
 async fn a_report_only_layer_inside_switches_nothing_off() {
     let pool = TestPool::new();
-    let refuses_all = pool
+    let rejects_all = pool
         .verifier_builder()
         .check(|_| Err(Denied::revoked()))
         .build()
         .unwrap();
-    let trial = || refuses_all.layer().report_only();
+    let trial = || rejects_all.layer().report_only();
     let layers = || [trial(), trial(), pool.verifier().layer()];
     let fit = [pool.token().scopes(["admin/write"]).authorization()];
     let unfit = [pool.token().authorization()];
@@ -88,7 +88,7 @@ async fn a_report_only_layer_inside_switches_nothing_off() {
         assert_eq!(found, expected, "{path}");
     }
 
-    // Outside an optional layer the guard enforces as well, and the refusal has the outer layer's
+    // Outside an optional layer the guard enforces as well, and the rejection has the outer layer's
     // realm.
     let outer = pool.verifier().layer().optional().realm("outer").unwrap();
     let inner = trial().realm("trial").unwrap();
@@ -105,11 +105,35 @@ async fn inside_report_only_layers_alone_nothing_enforces() {
     let pool = TestPool::new();
     let trial = || pool.verifier().layer().report_only();
     let unfit = [pool.token().authorization()];
-    for (authorization, refused) in [(&unfit[..], "insufficient_scope"), (&[], "missing_token")] {
+    for (authorization, rejected) in [(&unfit[..], "insufficient_scope"), (&[], "missing_token")] {
         let response = send([trial(), trial()], "/guarded", authorization).await;
         assert_eq!(response.status(), StatusCode::OK);
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.error().unwrap().reason(), refused);
+        assert_eq!(verdict.error().unwrap().reason(), rejected);
+    }
+}
+
+/// A handler has the claims that the nearest layer found, and none if that found none.
+#[tokio::test]
+async fn of_two_report_only_layers_the_inner_one_says_whether_there_are_claims() {
+    let pool = TestPool::new();
+    let of_clients = |clients| {
+        let verifier = Verifier::builder(pool.pinned_user_pool(), clients)
+            .clock(pool.clock())
+            .build()
+            .unwrap();
+        verifier.layer().report_only()
+    };
+    let accepts = || of_clients(AllowedClients::only(["test-client"]).unwrap());
+    let refuses = || of_clients(AllowedClients::only(["another-client"]).unwrap());
+    let good = [pool.token().authorization()];
+    for (layers, status) in [
+        ([accepts(), accepts()], 200),
+        ([accepts(), refuses()], 200),
+        ([refuses(), accepts()], 401),
+        ([refuses(), refuses()], 401),
+    ] {
+        assert_eq!(send(layers, "/claims", &good).await.status(), status);
     }
 }
 
@@ -128,18 +152,18 @@ async fn inside_a_report_only_layer_claims_are_an_argument_of_a_good_token() {
     assert_eq!(send(layer(), "/claims", &good).await.status(), 200);
     let expired = [pool.token().expired().authorization()];
     for (authorization, reason) in [(&expired[..], "expired"), (&[], "missing_token")] {
-        let refused = send(layer(), "/claims", authorization).await;
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-        let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+        let rejected = send(layer(), "/claims", authorization).await;
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+        let challenge = rejected.headers()["www-authenticate"].to_str().unwrap();
         assert!(challenge.starts_with("Bearer realm=\"trial\""));
-        let error = refused.extensions().get::<AuthError>().unwrap();
+        let error = rejected.extensions().get::<AuthError>().unwrap();
         assert_eq!(error.reason(), reason);
         assert_eq!(send(layer(), "/open", authorization).await.status(), 200);
     }
 }
 
 #[tokio::test]
-async fn a_report_only_layer_finds_what_it_would_have_refused_and_no_more() {
+async fn a_report_only_layer_finds_what_it_would_have_rejected_and_no_more() {
     let pool = TestPool::new();
     let good = pool.token().authorization();
     let layer = || pool.verifier().layer().report_only();
@@ -270,7 +294,7 @@ impl Sent {
     }
 
     /// What keeps the request from passing a layer, and what keeps it from passing the guard.
-    const fn refused(self, demands_token: bool) -> (Option<&'static str>, Option<&'static str>) {
+    const fn rejected(self, demands_token: bool) -> (Option<&'static str>, Option<&'static str>) {
         match self {
             Self::Nothing if demands_token => (Some("missing_token"), Some("missing_token")),
             Self::Nothing => (None, Some("missing_token")),
@@ -313,14 +337,16 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
             Sent::WithScope,
         ] {
             for path in ["/guarded", "/open"] {
-                let guard = (path == "/guarded").then(|| sent.refused(true).1).flatten();
+                let guard = (path == "/guarded")
+                    .then(|| sent.rejected(true).1)
+                    .flatten();
                 let enforced = stack.iter().any(|kind| kind.enforces());
                 let by_layer = stack
                     .iter()
                     .filter(|kind| kind.enforces())
-                    .find_map(|kind| sent.refused(kind.demands_token()).0);
-                let refused = by_layer.or(guard.filter(|_| enforced));
-                let status = match refused {
+                    .find_map(|kind| sent.rejected(kind.demands_token()).0);
+                let rejected = by_layer.or(guard.filter(|_| enforced));
+                let status = match rejected {
                     None => 200,
                     Some("insufficient_scope") => 403,
                     Some("multiple_credentials") => 400,
@@ -344,14 +370,14 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
                 let response = app.oneshot(request).await.unwrap();
                 let case = format!("{stack:?} {sent:?} {path}");
                 assert_eq!(response.status(), status, "{case}");
-                if let Some(reason) = refused {
+                if let Some(reason) = rejected {
                     let error = response.extensions().get::<AuthError>();
                     assert_eq!(error.map(AuthError::reason), Some(reason), "{case}");
                 }
                 if !enforced {
                     let reported = stack
                         .iter()
-                        .find_map(|kind| sent.refused(kind.demands_token()).0)
+                        .find_map(|kind| sent.rejected(kind.demands_token()).0)
                         .or(guard);
                     let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
                     let found = verdict.error().map(AuthError::reason);
@@ -371,7 +397,7 @@ async fn every_stack_of_three_layers_enforces_what_one_of_them_does() {
 }
 
 #[tokio::test]
-async fn of_report_only_layers_the_outermost_that_refuses_is_reported() {
+async fn of_report_only_layers_the_outermost_that_rejects_is_reported() {
     let pool = TestPool::new();
     let revoking = pool
         .verifier_builder()

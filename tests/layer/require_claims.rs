@@ -54,8 +54,8 @@ async fn a_rule_on_groups_and_principal() {
         let response = send(pool.verifier().layer(), admins, token).await;
         assert_eq!(response.status(), status);
         assert_eq!(response.body() == "inner", status == 200);
-        let refused = (status == 403).then_some(&AuthError::Forbidden);
-        assert_eq!(response.extensions().get::<AuthError>(), refused);
+        let rejected = (status == 403).then_some(&AuthError::Forbidden);
+        assert_eq!(response.extensions().get::<AuthError>(), rejected);
     }
 }
 
@@ -108,13 +108,13 @@ async fn inside_a_report_only_layer_a_rule_reports() {
     let pool = TestPool::new();
     let layer = || pool.verifier().layer().report_only();
     let user = pool.token().user("user-1");
-    for (token, refused) in [
+    for (token, rejected) in [
         (user.clone().groups(["admins"]), None),
         (user, Some(AuthError::Forbidden)),
     ] {
         let response = send(layer(), admins, token).await;
         assert_eq!(response.body(), "inner");
         let verdict = response.extensions().get::<ReportOnlyVerdict>().unwrap();
-        assert_eq!(verdict.error(), refused.as_ref());
+        assert_eq!(verdict.error(), rejected.as_ref());
     }
 }

@@ -64,6 +64,7 @@ fn the_document_says_what_is_enforced() {
     let elsewhere = metadata.clone();
     let _ = metadata.guard(all_of(["orders/post", "orders/get"]));
     let _ = elsewhere.guard(all_of(["orders/get"]).or(all_of(["admin/read"])));
+    let _ = elsewhere.layer().require(all_of(["orders/use"]));
     let policy = metadata.enforce(all_of(["orders/all"]));
     assert_eq!(policy, all_of(["orders/all"]), "it is given back as it was");
     assert_eq!(
@@ -71,7 +72,7 @@ fn the_document_says_what_is_enforced() {
         json!({
             "resource": RESOURCE,
             "authorization_servers": [pool.user_pool().issuers().next()],
-            "scopes_supported": ["admin/read", "orders/all", "orders/get", "orders/post"],
+            "scopes_supported": ["admin/read", "orders/all", "orders/get", "orders/post", "orders/use"],
             "bearer_methods_supported": ["header"],
         })
     );
@@ -95,7 +96,7 @@ fn the_issuer_of_each_pool_that_can_be_discovered_is_an_authorization_server() {
 }
 
 #[test]
-fn a_resource_that_nothing_could_be_found_under_is_refused_and_quoted() {
+fn a_resource_that_nothing_could_be_found_under_is_rejected_and_quoted() {
     let verifier = TestPool::new().verifier();
     for resource in [
         "",
@@ -319,10 +320,10 @@ async fn nested_resources_are_found_each_at_its_own_well_known_path() {
         assert_eq!(document["resource"], metadata.identifier());
         assert_eq!(document["scopes_supported"], json!([scope]));
 
-        let refused = call(&app, Method::GET, path).await;
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = call(&app, Method::GET, path).await;
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(
-            parameter(refused.headers(), "resource_metadata"),
+            parameter(rejected.headers(), "resource_metadata"),
             Some(metadata.url())
         );
         for (aud, status) in [
@@ -486,7 +487,7 @@ async fn challenges_of_layer_and_guard_name_the_document() {
 /// What a client that steps up asks for: the scopes of this operation, those of the layer included,
 /// and none of other operations.
 #[tokio::test]
-async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
+async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_rejected() {
     let pool = TestPool::new();
     let metadata = metadata(&pool);
     let delete = metadata.enforce(all_of(["orders/delete"]));
@@ -497,11 +498,7 @@ async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
             get(|| async {}).route_layer(metadata.guard(all_of(["orders/get"]))),
         )
         .route("/in-handler", get(in_handler))
-        .route_layer(
-            metadata
-                .layer()
-                .require(metadata.enforce(all_of(["orders/use"]))),
-        );
+        .route_layer(metadata.layer().require(all_of(["orders/use"])));
     let supported = ["orders/delete", "orders/get", "orders/use"];
     assert_eq!(document(&metadata)["scopes_supported"], json!(supported));
 
@@ -556,7 +553,7 @@ async fn the_403_names_the_scopes_of_this_operation_wherever_it_is_refused() {
     assert_eq!(parameter(without.headers(), "scope"), Some("orders/use"));
 }
 
-/// As a client of the Model Context Protocol does: from a refused request to the metadata, to the
+/// As a client of the Model Context Protocol does: from a rejected request to the metadata, to the
 /// issuer, to a token, to an answer. It knows one URL and its own credentials.
 #[tokio::test]
 async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
@@ -585,10 +582,10 @@ async fn a_client_that_knows_only_the_url_finds_its_way_to_a_token() {
             assert_eq!(response.status(), StatusCode::OK, "{url}");
             serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
         };
-        let refused = http.get(&url).send().await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = http.get(&url).send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
 
-        let metadata = json_at(parameter(refused.headers(), "resource_metadata").unwrap()).await;
+        let metadata = json_at(parameter(rejected.headers(), "resource_metadata").unwrap()).await;
         assert_eq!(metadata["resource"], url, "RFC 9728 §3.3");
         let issuer = metadata["authorization_servers"][0].as_str().unwrap();
         let discovery = json_at(&format!("{issuer}/.well-known/openid-configuration")).await;

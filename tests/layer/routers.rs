@@ -1,5 +1,5 @@
 //! The layers in every place where an axum router takes one: which answers stay as they are, and
-//! which become refusals.
+//! which become rejections.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -214,8 +214,8 @@ async fn a_fallback_for_methods_is_guarded_like_the_routes_of_its_router() {
     }
 }
 
-/// Axum routes `HEAD` to the handler of `GET`: it needs that handler's scopes, and no refusal to it
-/// has a body.
+/// Axum routes `HEAD` to the handler of `GET`: it needs that handler's scopes, and a rejection of
+/// it has an empty body.
 #[tokio::test]
 async fn head_needs_what_get_needs() {
     let pool = TestPool::new();
@@ -236,9 +236,9 @@ async fn head_needs_what_get_needs() {
             }
         }
     }
-    let refused = call(&app, Method::HEAD, "/", None).await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Bearer");
+    let rejected = call(&app, Method::HEAD, "/", None).await;
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.headers()[WWW_AUTHENTICATE], "Bearer");
 }
 
 fn preflight() -> Request {
@@ -404,13 +404,13 @@ async fn routers_of_two_pools_keep_to_their_own() {
     for app in [nested, merged] {
         for (path, pool, other) in [("/shop", &shop, &staff), ("/staff", &staff, &shop)] {
             assert_statuses(&app, &pool.token(), &[(GET, path, 401, 200)]).await;
-            let refused = call(&app, GET, path, Some(&other.token())).await;
-            assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{path}");
+            let rejected = call(&app, GET, path, Some(&other.token())).await;
+            assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED, "{path}");
             assert_eq!(
-                refused.extensions().get::<AuthError>(),
+                rejected.extensions().get::<AuthError>(),
                 Some(&AuthError::IssuerNotAllowed)
             );
-            let challenge = refused.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+            let challenge = rejected.headers()[WWW_AUTHENTICATE].to_str().unwrap();
             let realm = path.trim_start_matches('/');
             assert!(challenge.contains(&format!("realm=\"{realm}\"")), "{path}");
         }

@@ -123,7 +123,7 @@ fn cors() -> CorsLayer {
 }
 
 #[tokio::test]
-async fn with_cors_outside_a_preflight_needs_no_token_and_a_script_can_read_a_refusal() {
+async fn with_cors_outside_a_preflight_needs_no_token_and_a_script_can_read_a_rejection() {
     let pool = TestPool::new();
     let service = ServiceBuilder::new()
         .layer(cors())
@@ -134,12 +134,12 @@ async fn with_cors_outside_a_preflight_needs_no_token_and_a_script_can_read_a_re
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some(SHOP));
 
-    let refused = answer(service.clone(), from_the_shop(get())).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.header(WWW_AUTHENTICATE), Some("Bearer"));
-    assert_eq!(refused.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some(SHOP));
+    let rejected = answer(service.clone(), from_the_shop(get())).await;
+    assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.header(WWW_AUTHENTICATE), Some("Bearer"));
+    assert_eq!(rejected.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some(SHOP));
     assert_eq!(
-        refused.header(ACCESS_CONTROL_EXPOSE_HEADERS),
+        rejected.header(ACCESS_CONTROL_EXPOSE_HEADERS),
         Some("www-authenticate")
     );
 
@@ -155,18 +155,18 @@ async fn with_cors_inside_a_preflight_needs_a_token_unless_preflights_pass() {
     let strict = behind(pool.verifier().layer()).service_fn(hello);
     let passing = behind(pool.verifier().layer().pass_cors_preflight()).service_fn(hello);
 
-    let refused = answer(strict.clone(), preflight()).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.header(ACCESS_CONTROL_ALLOW_ORIGIN), None);
+    let rejected = answer(strict.clone(), preflight()).await;
+    assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.header(ACCESS_CONTROL_ALLOW_ORIGIN), None);
     let allowed = answer(passing.clone(), preflight()).await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header(ACCESS_CONTROL_ALLOW_ORIGIN), Some(SHOP));
 
     for service in [strict, passing] {
-        let refused = answer(service.clone(), from_the_shop(get())).await;
-        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        let rejected = answer(service.clone(), from_the_shop(get())).await;
+        assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
         assert_eq!(
-            refused.header(ACCESS_CONTROL_ALLOW_ORIGIN),
+            rejected.header(ACCESS_CONTROL_ALLOW_ORIGIN),
             None,
             "a script cannot read it"
         );
@@ -266,7 +266,7 @@ async fn a_timeout_inside_does_not_count_the_wait_for_keys() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_on_refusals_only_if_it_is_propagated_outside() {
+async fn a_request_id_is_on_rejections_only_if_it_is_propagated_outside() {
     let pool = TestPool::new();
     let outside = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -279,16 +279,16 @@ async fn a_request_id_is_on_refusals_only_if_it_is_propagated_outside() {
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(hello);
 
-    let refused = answer(outside.clone(), get()).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
-    assert!(refused.header("x-request-id").is_some());
+    let rejected = answer(outside.clone(), get()).await;
+    assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
+    assert!(rejected.header("x-request-id").is_some());
     let accepted = answer(outside, with_token(&pool)).await;
     assert_eq!(accepted.status, StatusCode::OK);
     assert!(accepted.header("x-request-id").is_some());
 
-    let refused = answer(inside.clone(), get()).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.header("x-request-id"), None);
+    let rejected = answer(inside.clone(), get()).await;
+    assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.header("x-request-id"), None);
     let accepted = answer(inside, with_token(&pool)).await;
     assert!(accepted.header("x-request-id").is_some());
 }
@@ -338,11 +338,11 @@ async fn a_panic_is_500_wherever_it_is_caught_and_lets_nobody_in() {
             answer(in_the_check.clone(), get()).await,
         ],
     ] {
-        let [panicked, refused] = answers;
+        let [panicked, rejected] = answers;
         assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(panicked.header(WWW_AUTHENTICATE), None);
         assert_eq!(panicked.error, None);
-        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(rejected.status, StatusCode::UNAUTHORIZED);
     }
     let mut agreed_to = get();
     agreed_to
@@ -352,8 +352,8 @@ async fn a_panic_is_500_wherever_it_is_caught_and_lets_nobody_in() {
     assert_eq!(accepted.status, StatusCode::OK);
 }
 
-/// The statuses that a trace layer saw, with the reason of a refusal, and how often it took one for
-/// a failure.
+/// The statuses that a trace layer saw, with the reason of a rejection, and how often it counted
+/// one as a failure.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<(Vec<String>, usize)>>);
 

@@ -38,7 +38,7 @@ fn with_token(pool: &TestPool) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_refusal_gives_the_place_in_a_concurrency_limit_back() {
+async fn a_rejection_gives_the_place_in_a_concurrency_limit_back() {
     let pool = TestPool::new();
     let places = Arc::new(Semaphore::new(1));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&places));
@@ -53,8 +53,8 @@ async fn a_refusal_gives_the_place_in_a_concurrency_limit_back() {
         .service_fn(ok);
     for service in [BoxCloneService::new(inside), BoxCloneService::new(outside)] {
         for _ in 0..3 {
-            let refused = service.clone().oneshot(without_token()).await.unwrap();
-            assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+            let rejected = service.clone().oneshot(without_token()).await.unwrap();
+            assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
             let accepted = service.clone().oneshot(with_token(&pool)).await.unwrap();
             assert_eq!(accepted.status(), StatusCode::OK);
         }
@@ -63,10 +63,10 @@ async fn a_refusal_gives_the_place_in_a_concurrency_limit_back() {
     }
 }
 
-/// One service, called again and again as a connection does: the place that a refused request did
+/// One service, called again and again as a connection does: the place that a rejected request did
 /// not need is the next one's.
 #[tokio::test]
-async fn a_place_that_a_refused_request_did_not_need_is_kept_for_the_next() {
+async fn a_place_that_a_rejected_request_did_not_need_is_kept_for_the_next() {
     let pool = TestPool::new();
     let places = Arc::new(Semaphore::new(1));
     let mut service = ServiceBuilder::new()
@@ -193,8 +193,8 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
         .service_fn(ok);
     let taken = places.try_acquire().unwrap();
 
-    let refused = inside.clone().oneshot(without_token()).await.unwrap();
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let rejected = inside.clone().oneshot(without_token()).await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
     let shed = inside.clone().oneshot(with_token(&pool)).await.unwrap_err();
     assert!(shed.is::<Overloaded>());
     for request in [without_token(), with_token(&pool)] {
@@ -204,8 +204,8 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
 
     drop(taken);
     for service in [BoxCloneService::new(inside), BoxCloneService::new(outside)] {
-        let refused = service.clone().oneshot(without_token()).await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = service.clone().oneshot(without_token()).await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
         let accepted = service.oneshot(with_token(&pool)).await.unwrap();
         assert_eq!(accepted.status(), StatusCode::OK);
     }
@@ -238,14 +238,14 @@ async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
 
     let known = service.clone().oneshot(with_token(&pool)).await.unwrap();
     assert_eq!(known.status(), StatusCode::OK);
-    let refused = service.oneshot(without_token()).await.unwrap();
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let rejected = service.oneshot(without_token()).await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
     held.release();
     assert_eq!(waiting.await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn in_front_of_a_buffer_refusals_do_not_fill_it() {
+async fn in_front_of_a_buffer_rejections_do_not_fill_it() {
     let pool = TestPool::new();
     let mut service = ServiceBuilder::new()
         .layer(pool.verifier().layer())
@@ -277,8 +277,8 @@ async fn the_service_and_the_layer_can_be_boxed() {
         BoxService::new(either(Some(layer()))),
     ] {
         let mut service = service;
-        let refused = service.ready().await.unwrap().call(without_token());
-        assert_eq!(refused.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        let rejected = service.ready().await.unwrap().call(without_token());
+        assert_eq!(rejected.await.unwrap().status(), StatusCode::UNAUTHORIZED);
         let accepted = service.ready().await.unwrap().call(with_token(&pool));
         assert_eq!(accepted.await.unwrap().status(), StatusCode::OK);
     }

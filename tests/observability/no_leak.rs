@@ -1,4 +1,4 @@
-//! Marked tokens, kids and claims through every refusal: no mark comes out again, in no answer,
+//! Marked tokens, kids and claims through every rejection: no mark comes out again, in no answer,
 //! `Debug`, `Display`, log or metric; except the app client of a verified token, in a span that
 //! asks for it.
 
@@ -73,14 +73,14 @@ impl<'a> MakeWriter<'a> for Shown {
     }
 }
 
-/// A request that is refused for this reason, and what it meets.
+/// A request that is rejected for this reason, and what it meets.
 struct Attempt {
     reason: &'static str,
     fields: Vec<String>,
     verifier: Verifier,
 }
 
-/// Marked wherever a token can be without being refused for it.
+/// Marked wherever a token can be without being rejected for it.
 fn marked(pool: &TestPool) -> TokenBuilder {
     let mut token = pool
         .token()
@@ -100,7 +100,7 @@ fn attempts() -> Vec<Attempt> {
     let one = |token: String| vec![format!("Bearer {token}")];
     let token = || marked(&pool);
     let text = |what: &str| format!("{MARK}-{what}");
-    let refused = |reason, fields| Attempt {
+    let rejected = |reason, fields| Attempt {
         reason,
         fields,
         verifier: pool.verifier(),
@@ -124,76 +124,76 @@ fn attempts() -> Vec<Attempt> {
     };
     let any = AllowedClients::any;
     vec![
-        refused("accepted", one(token().build())),
-        refused("missing_token", vec![format!("Basic {}", text("basic"))]),
-        refused(
+        rejected("accepted", one(token().build())),
+        rejected("missing_token", vec![format!("Basic {}", text("basic"))]),
+        rejected(
             "malformed_credentials",
             vec![format!("Bearer {} {MARK}", token().build())],
         ),
-        refused(
+        rejected(
             "multiple_credentials",
             [one(token().build()), vec![text("second")]].concat(),
         ),
-        refused("token_too_large", one(text(&"x".repeat(20_000)))),
-        refused(
+        rejected("token_too_large", one(text(&"x".repeat(20_000)))),
+        rejected(
             "malformed_token",
             one(format!("{}.{MARK}", token().build())),
         ),
-        refused(
+        rejected(
             "malformed_header",
             one(token().raw_header(format!("{{\"alg\":\"{MARK}\",")).build()),
         ),
-        refused(
+        rejected(
             "malformed_claims",
             one(token()
                 .raw_payload(format!("{{\"iss\":\"{MARK}\","))
                 .build()),
         ),
-        refused(
+        rejected(
             "malformed_claims",
             one(token().claim("exp", text("exp")).build()),
         ),
-        refused(
+        rejected(
             "algorithm_not_allowed",
             one(token().header("alg", text("alg")).build()),
         ),
-        refused(
+        rejected(
             "header_not_supported",
             one(token().header("crit", vec![text("crit")]).build()),
         ),
-        refused(
+        rejected(
             "issuer_not_allowed",
             one(token().claim("iss", text("iss")).build()),
         ),
-        refused(
+        rejected(
             "token_use_not_allowed",
             one(token().claim("token_use", text("use")).build()),
         ),
-        refused(
+        rejected(
             "audience_not_allowed",
             one(token().claim("aud", text("aud")).build()),
         ),
-        refused(
+        rejected(
             "sender_constrained",
             one(token()
                 .claim("cnf", serde_json::json!({ "jkt": text("jkt") }))
                 .build()),
         ),
-        refused("expired", one(token().expired().build())),
-        refused("not_yet_valid", one(token().not_yet_valid().build())),
-        refused(
+        rejected("expired", one(token().expired().build())),
+        rejected("not_yet_valid", one(token().not_yet_valid().build())),
+        rejected(
             "issued_in_future",
             one(token().claim("iat", 99_999_999_999_u64).build()),
         ),
-        refused("invalid_signature", one(token().tampered().build())),
-        refused(
+        rejected("invalid_signature", one(token().tampered().build())),
+        rejected(
             "invalid_signature",
             one(token()
                 .signed_with(Key::Unpublished)
                 .kid("test-only-access")
                 .build()),
         ),
-        refused(
+        rejected(
             "unknown_key",
             one(token().kid(text("kid\r\n\u{1b}[31m")).build()),
         ),
@@ -226,7 +226,7 @@ fn attempts() -> Vec<Attempt> {
             AllowedClients::only(["caller"]).unwrap(),
             None,
         ),
-        refused("insufficient_scope", one(token().build())),
+        rejected("insufficient_scope", one(token().build())),
         with(
             "token_too_old",
             one(token().without_claim("iat").build()),

@@ -50,6 +50,8 @@ fn named_paths(page: &str) -> BTreeSet<&str> {
     .filter(|word| folders.iter().any(|folder| word.starts_with(folder)))
     // `{a,b}` and `*` stand for several.
     .filter(|word| !word.contains(['{', '*']))
+    // A method of the Model Context Protocol.
+    .filter(|word| *word != "tools/call")
     .collect()
 }
 

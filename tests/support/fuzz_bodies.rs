@@ -1,7 +1,7 @@
 //! What each fuzz target does with its bytes. `fuzz/` runs them on what libFuzzer finds,
 //! `tests/tokens/fuzz_seeds.rs` on the fixtures.
 //!
-//! A body panics where a promise is broken; a refusal is never wrong here, because the tables say
+//! A body panics where a promise is broken; a rejection is never wrong here, because the tables say
 //! what must get in.
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
@@ -229,8 +229,8 @@ pub(crate) fn challenge(data: &[u8]) {
     assert_eq!(parameters(field.as_bytes()), expected, "{field:?}");
     assert!(!www_authenticate::is_invalid_token(&without_token));
 
-    let refused = answer(&layer, Some("Bearer a.b.c"));
-    let field = &refused.headers()[WWW_AUTHENTICATE];
+    let rejected = answer(&layer, Some("Bearer a.b.c"));
+    let field = &rejected.headers()[WWW_AUTHENTICATE];
     let found = parameters(field.as_bytes());
     let error = found.iter().find(|(name, _)| *name == "error");
     assert_eq!(error, Some(&("error", "invalid_token")), "{field:?}");
@@ -240,7 +240,7 @@ pub(crate) fn challenge(data: &[u8]) {
             .filter(|_| expected.len() > usize::from(denied)),
         expected.first().filter(|(name, _)| *name == "realm")
     );
-    assert!(www_authenticate::is_invalid_token(&refused), "{field:?}");
+    assert!(www_authenticate::is_invalid_token(&rejected), "{field:?}");
 }
 
 /// The parameters of a `Bearer` challenge in the one form that RFC 6750 §3 shows: quoted, and with
@@ -318,8 +318,8 @@ pub(crate) fn resource_metadata(data: &[u8]) {
 
     let document = serde_json::from_str::<Value>(&metadata.document()).unwrap();
     assert_eq!(document["resource"], resource);
-    let refused = answer(&metadata.layer(), None);
-    let field = &refused.headers()[WWW_AUTHENTICATE];
+    let rejected = answer(&metadata.layer(), None);
+    let field = &rejected.headers()[WWW_AUTHENTICATE];
     let expected = [("resource_metadata", metadata.url())];
     assert_eq!(parameters(field.as_bytes()), expected);
 }
@@ -469,7 +469,7 @@ pub(crate) fn mutated_token(data: &[u8]) {
                 .unwrap_or_else(|_| part.clone()),
         };
         let was_decoded = what & 1 == 1 && URL_SAFE_NO_PAD.decode(&*part).is_ok();
-        // Doubled at each edit it would take more memory than there is; a token is refused for its
+        // Doubled at each edit it would take more memory than there is; a token is rejected for its
         // length long before.
         if bytes.len() > LONGEST_PART {
             return;

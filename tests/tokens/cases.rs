@@ -102,9 +102,9 @@ async fn a_guard_on_the_route_answers_as_the_layer_does() {
     assert!(replayed > 80, "{replayed}");
 }
 
-/// So that a refusal is owed to what its name says, and to nothing else.
+/// So that a rejection is owed to what its name says, and to nothing else.
 #[test]
-fn each_refusal_has_an_accepted_twin_that_differs_in_one_thing() {
+fn each_rejection_has_an_accepted_twin_that_differs_in_one_thing() {
     let cases = all();
     let by_name = cases
         .iter()

@@ -111,7 +111,7 @@ fn a_set_of_token_uses_is_accepted_and_each_token_says_which_it_is() {
 }
 
 #[test]
-fn an_empty_set_of_token_uses_is_refused() {
+fn an_empty_set_of_token_uses_is_rejected() {
     let error = TestPool::new()
         .verifier_builder()
         .token_uses([])
@@ -165,12 +165,12 @@ fn an_id_token_is_not_bound_to_a_resource() {
     let requiring = pool.verifier_builder().require_audience(OURS);
     let id = pool.token().id_token("jane");
     accepted(&built(accepting.token_uses(both)), &id);
-    let refused = rejected(&built(requiring.token_uses(both)), &id);
-    assert_eq!(refused, AuthError::AudienceNotAllowed);
+    let rejected = rejected(&built(requiring.token_uses(both)), &id);
+    assert_eq!(rejected, AuthError::AudienceNotAllowed);
 }
 
 #[test]
-fn an_audience_that_no_token_could_carry_is_refused_and_quoted() {
+fn an_audience_that_no_token_could_carry_is_rejected_and_quoted() {
     let pool = TestPool::new();
     for name in ["", "https://api.example.com\n"] {
         for builder in [

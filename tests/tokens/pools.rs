@@ -57,9 +57,9 @@ fn the_clients_of_one_pool_are_not_those_of_another() {
         for (of_pool, pool) in pools.iter().enumerate() {
             for (of_client, client) in clients.iter().enumerate() {
                 let verdict = verify_twice(&verifier, &pool.token().client_id(*client));
-                let refused = verdict.err();
+                let rejected = verdict.err();
                 let expected = (of_pool != of_client).then_some(AuthError::ClientNotAllowed);
-                assert_eq!(refused, expected, "{order:?} {of_pool} {client}");
+                assert_eq!(rejected, expected, "{order:?} {of_pool} {client}");
             }
         }
     }
@@ -81,9 +81,9 @@ fn cnf_is_ignored_in_the_tokens_of_the_pool_that_says_so() {
             });
             for (index, pool) in pools.iter().enumerate() {
                 let token = pool.token().claim("cnf", json!({ "jkt": "a" }));
-                let refused = verify_twice(&verifier, &token).err();
+                let rejected = verify_twice(&verifier, &token).err();
                 let expected = (index != ignoring).then_some(AuthError::SenderConstrained);
-                assert_eq!(refused, expected, "{order:?} {ignoring} {index}");
+                assert_eq!(rejected, expected, "{order:?} {ignoring} {index}");
             }
         }
     }

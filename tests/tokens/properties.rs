@@ -86,7 +86,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 fn scope_token() -> impl Strategy<Value = String> {
-    "[!#-\\[\\]-~]{1,12}".prop_filter("not a list, which is refused", |scope| {
+    "[!#-\\[\\]-~]{1,12}".prop_filter("not a list, which is rejected", |scope| {
         !(scope.contains(',') && scope.contains('/'))
     })
 }
@@ -123,7 +123,7 @@ proptest! {
 
     /// Any byte of a token to any other: nothing gets in. The cache is on, and knows the good one.
     #[test]
-    fn a_changed_byte_refuses(at: prop::sample::Index, byte: u8) {
+    fn a_changed_byte_rejects(at: prop::sample::Index, byte: u8) {
         let verifier = POOL.verifier();
         let token = POOL.token().build();
         prop_assert!(verifier.try_verify(&token).unwrap().is_ok());
@@ -190,12 +190,12 @@ proptest! {
         prop_assert_eq!(accepts(&token, Some(exp + leeway)), Some(Some(AuthError::Expired)));
         prop_assert_eq!(accepts(&token, Some(exp + leeway + 1)), Some(Some(AuthError::Expired)));
         // `iat` may be ahead by a day, whatever the leeway.
-        for (claim, refusal, leeway) in [("nbf", AuthError::NotYetValid, leeway), ("iat", AuthError::IssuedInFuture, 86_400)] {
+        for (claim, rejection, leeway) in [("nbf", AuthError::NotYetValid, leeway), ("iat", AuthError::IssuedInFuture, 86_400)] {
             let start = at + 86_401;
             let token = POOL.token().claim("exp", start + 1000).claim("iat", 0).claim(claim, start).build();
             prop_assert_eq!(accepts(&token, Some(start - leeway)), Some(None));
             prop_assert_eq!(accepts(&token, Some(start - leeway + 1)), Some(None));
-            prop_assert_eq!(accepts(&token, Some(start - leeway - 1)), Some(Some(refusal)));
+            prop_assert_eq!(accepts(&token, Some(start - leeway - 1)), Some(Some(rejection)));
         }
     }
 }
@@ -225,7 +225,7 @@ fn same(one: &Value, other: &Value) -> bool {
 
 /// All 2^13 and more of them: of a signed token no single bit can be another.
 #[test]
-fn any_single_flipped_bit_refuses() {
+fn any_single_flipped_bit_rejects() {
     let verifier = POOL.verifier();
     let token = POOL.token().scopes(["profiles/get"]).build();
     assert!(verifier.try_verify(&token).unwrap().is_ok());
@@ -250,7 +250,7 @@ fn any_single_flipped_bit_refuses() {
 
 /// The flips again, of what is decoded: here the encoding is always right.
 #[test]
-fn any_single_flipped_bit_of_the_signature_or_the_payload_refuses() {
+fn any_single_flipped_bit_of_the_signature_or_the_payload_rejects() {
     let token = POOL.token().build();
     let parts = token.split('.').collect::<Vec<_>>();
     for part in 0..3 {
@@ -315,7 +315,7 @@ fn answer(values: &[HeaderValue]) -> (StatusCode, Option<AuthError>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// What the grammar refuses never gets as far as a token, and what it allows is never called
+    /// What the grammar rejects never gets as far as a token, and what it allows is never called
     /// malformed.
     #[test]
     fn a_field_value_is_read_by_the_grammar(value in prop_oneof![
@@ -355,9 +355,9 @@ proptest! {
         prop_assert_eq!(answer(&[value]).1.is_none(), before.trim_matches(' ').is_empty());
     }
 
-    /// Whatever the parts hold, a token with them is refused and nothing panics.
+    /// Whatever the parts hold, a token with them is rejected and nothing panics.
     #[test]
-    fn garbage_in_the_parts_is_refused(header in json_value(), payload in json_value(), signature: Vec<u8>) {
+    fn garbage_in_the_parts_is_rejected(header in json_value(), payload in json_value(), signature: Vec<u8>) {
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signature = URL_SAFE_NO_PAD.encode(signature);
         let good = json!({ "alg": "RS256", "kid": "test-only-access" });

@@ -1,4 +1,4 @@
-// Lets openid-client get a token from the local issuer, and shows that it sees each refusal.
+// Lets openid-client get a token from the local issuer, and shows that it sees each rejection.
 // It takes the variables that the issuer prints, and needs nothing else.
 
 import { strict as assert } from "node:assert";
@@ -30,4 +30,4 @@ for (const authentication of [client.ClientSecretBasic, client.ClientSecretPost]
 }
 await assert.rejects(fetchToken("profiles/get", "another secret"), { error: "invalid_client" });
 await assert.rejects(fetchToken("profiles/delete"), { error: "invalid_scope" });
-console.log("openid-client: 2 tokens obtained, 2 requests refused as expected");
+console.log("openid-client: 2 tokens obtained, 2 requests rejected as expected");

@@ -1,4 +1,4 @@
-"""Lets requests-oauthlib get a token from the local issuer, and shows that it sees each refusal.
+"""Lets requests-oauthlib get a token from the local issuer, and shows that it sees each rejection.
 
 It takes the variables that the issuer prints, and needs nothing else.
 """
@@ -28,13 +28,13 @@ def fetch_token(scopes, secret=CLIENT_SECRET, in_body=False):
     )
 
 
-def expect_refusal(error, *arguments):
+def expect_rejection(error, *arguments):
     try:
         fetch_token(*arguments)
-    except OAuth2Error as refusal:
-        assert refusal.error == error, f"{refusal.error} instead of {error}"
+    except OAuth2Error as rejection:
+        assert rejection.error == error, f"{rejection.error} instead of {error}"
         return
-    raise AssertionError(f"not refused with {error}")
+    raise AssertionError(f"not rejected with {error}")
 
 
 for in_body in (False, True):
@@ -42,6 +42,6 @@ for in_body in (False, True):
     assert token["token_type"] == "Bearer"
     assert token["expires_in"] == 3600
     assert token["access_token"].count(".") == 2
-expect_refusal("invalid_client", ["profiles/get"], "another secret")
-expect_refusal("invalid_scope", ["profiles/delete"])
-print("requests-oauthlib: 2 tokens obtained, 2 requests refused as expected")
+expect_rejection("invalid_client", ["profiles/get"], "another secret")
+expect_rejection("invalid_scope", ["profiles/delete"])
+print("requests-oauthlib: 2 tokens obtained, 2 requests rejected as expected")

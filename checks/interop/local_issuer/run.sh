@@ -26,19 +26,17 @@ python3 -m venv "$scratch/oauth"
 python3 -m venv "$scratch/mcp"
 "$scratch/mcp/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/mcp.txt"
 
-build() {
-    cargo build --quiet -p "$1" --message-format=json |
-        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
-}
-program="$(build local-issuer)"
-oauth2_client="$(build oauth2-client)"
+programs="$("$here/../programs.sh" local-issuer oauth2-client)"
+{ read -r program; read -r oauth2_client; } <<<"$programs"
 
 # Once as a pool on AWS names itself, once under its own URL.
 run_with() {
+    # What the issuer before this one printed would be taken for its own until its shell has emptied the file.
+    rm -f "$scratch/exports"
     "$program" --client caller --scope profiles/get --scope profiles/post "$@" >"$scratch/exports" &
     issuer=$!
     for _ in $(seq 100); do
-        grep --quiet COGNITO_SCOPES "$scratch/exports" && break
+        grep --quiet --no-messages COGNITO_SCOPES "$scratch/exports" && break
         kill -0 "$issuer"
         sleep 0.1
     done

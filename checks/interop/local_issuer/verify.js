@@ -1,4 +1,4 @@
-// Verifies a token of the local issuer with AWS's library, and shows that it refuses what it must.
+// Verifies a token of the local issuer with AWS's library, and shows that it rejects what it must.
 // It takes the variables that the issuer prints, and needs nothing else.
 
 import { strict as assert } from "node:assert";
@@ -57,7 +57,7 @@ assert.equal("typ" in decode(header), false);
 
 const richer = encode({ ...decode(payload), scope: "profiles/get profiles/post" });
 const unsigned = encode({ ...decode(header), alg: "none" });
-const refused = {
+const rejected = {
   "another scope than was granted": [`${header}.${richer}.${signature}`, {}, /Invalid signature/],
   "the signature of another token": [`${header}.${payload}.${other.split(".")[2]}`, {}, /Invalid signature/],
   "no signature": [`${unsigned}.${payload}.`, {}, /JWT string does not consist of exactly 3 parts/],
@@ -66,7 +66,7 @@ const refused = {
   "the other token use": [token, { tokenUse: "id" }, /Token use not allowed/],
   "another user pool": [token, { userPoolId: "eu-west-1_Other" }, /issuer not configured/],
 };
-for (const [what, [sent, properties, reason]] of Object.entries(refused)) {
+for (const [what, [sent, properties, reason]] of Object.entries(rejected)) {
   assert.throws(() => verifier(properties).verifySync(sent), reason, what);
 }
-console.log(`aws-jwt-verify: 1 token accepted, ${Object.keys(refused).length} refused as expected`);
+console.log(`aws-jwt-verify: 1 token accepted, ${Object.keys(rejected).length} rejected as expected`);

@@ -1,4 +1,4 @@
-"""Verifies a token of the local issuer with PyJWT, and shows that it refuses what it must.
+"""Verifies a token of the local issuer with PyJWT, and shows that it rejects what it must.
 
 It takes the variables that the issuer prints, and needs nothing else.
 """
@@ -47,12 +47,12 @@ def encode(value):
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-def expect_refusal(error, token, **options):
+def expect_rejection(error, token, **options):
     try:
         verify(token, **options)
     except error:
         return
-    raise AssertionError(f"not refused with {error.__name__}")
+    raise AssertionError(f"not rejected with {error.__name__}")
 
 
 token = fetch_token("profiles/get")
@@ -67,8 +67,8 @@ assert claims["exp"] - claims["iat"] == 3600
 
 richer = encode({**claims, "scope": "profiles/get profiles/post"})
 unsigned = encode({**jwt.get_unverified_header(token), "alg": "none"})
-expect_refusal(jwt.InvalidSignatureError, f"{header}.{richer}.{signature}")
-expect_refusal(jwt.InvalidSignatureError, f"{header}.{payload}.{other.split('.')[2]}")
-expect_refusal(jwt.InvalidAlgorithmError, f"{unsigned}.{payload}.")
-expect_refusal(jwt.InvalidIssuerError, token, issuer=ISSUER + "x")
-print("PyJWT: 1 token accepted, 4 refused as expected")
+expect_rejection(jwt.InvalidSignatureError, f"{header}.{richer}.{signature}")
+expect_rejection(jwt.InvalidSignatureError, f"{header}.{payload}.{other.split('.')[2]}")
+expect_rejection(jwt.InvalidAlgorithmError, f"{unsigned}.{payload}.")
+expect_rejection(jwt.InvalidIssuerError, token, issuer=ISSUER + "x")
+print("PyJWT: 1 token accepted, 4 rejected as expected")

@@ -1,5 +1,5 @@
 // The MCP SDK of npm against the MCP server at the URL given: it is challenged, discovers the issuer, registers, signs in, calls a
-// tool, is refused another, steps up, and calls it.
+// tool, is rejected another, steps up, and calls it.
 
 import assert from 'node:assert/strict';
 
@@ -69,5 +69,5 @@ text = await signingIn(() => call('read_notes', { notebook: 'private' }), transp
 assert.equal(text, 'the notes of private');
 assert.equal(provider.asked[2], 'notes/use notes/private', 'it depends on the argument');
 assert.equal(provider.asked.length, 3);
-console.log('npm: challenged, signed in, called, refused, stepped up twice');
+console.log('npm: challenged, signed in, called, rejected, stepped up twice');
 process.exit();

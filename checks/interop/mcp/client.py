@@ -81,7 +81,7 @@ async def main():
         assert browser.asked[2] == {"notes/use", "notes/read", "notes/private"}, browser.asked
         assert await call("read_notes", notebook="shared") == "the notes of shared"
         assert len(browser.asked) == 3, browser.asked
-    print("PyPI: challenged, signed in, called, refused, stepped up twice")
+    print("PyPI: challenged, signed in, called, rejected, stepped up twice")
 
 
 asyncio.run(asyncio.wait_for(main(), 60))

@@ -11,23 +11,33 @@ import { once } from 'node:events';
 const [suite, expected, url, issuer, clientId, callbackPort] = process.argv.slice(2);
 const target = new URL(url);
 
+// The only reason for which a check of expected-failures.yml may fail.
+const NOT_TESTABLE = /^Not testable: server does not list the diagnostic tool '(test_missing_capability|test_streaming_elicitation|test_logging_tool)'/;
+
 // Runs the suite, and returns what it printed. It fails if a check fails.
 async function run(...args) {
   const child = spawn(process.execPath, [suite, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  let opened = false;
-  for await (const chunk of child.stdout) {
-    printed += chunk;
-    // It asks for a browser. Ours has a user whom the issuer signs in at once.
-    const authorize = /^http\S+\/oauth2\/authorize\S*$/m.exec(printed);
-    if (authorize && !opened) {
-      opened = true;
-      await fetch(authorize[0]);
+  try {
+    let printed = '';
+    let opened = false;
+    for await (const chunk of child.stdout) {
+      printed += chunk;
+      // It asks for a browser. Ours has a user whom the issuer signs in at once. The suite prints the URL before it listens for
+      // the answer, so wait for both.
+      const authorize = /^(http\S+\/oauth2\/authorize\S*)\n/m.exec(printed);
+      if (authorize && !opened && /^Callback server started/m.test(printed)) {
+        opened = true;
+        await fetch(authorize[1]);
+      }
     }
+    const code = child.exitCode ?? (await once(child, 'exit'))[0];
+    const errors = [...printed.matchAll(/^ {4}Error: (.*)$/gm)].map(([, error]) => error);
+    const unexpected = errors.filter((error) => !NOT_TESTABLE.test(error));
+    if (code !== 0 || unexpected.length > 0) throw new Error(`${args.join(' ')}\n${printed}\n${unexpected.join('\n')}`);
+    return { printed, notTestable: errors.length };
+  } finally {
+    child.kill();
   }
-  const code = child.exitCode ?? (await once(child, 'exit'))[0];
-  if (code !== 0) throw new Error(`${args.join(' ')}\n${printed}`);
-  return printed;
 }
 
 // A token for the MCP server, as a client gets one that registers itself.
@@ -92,10 +102,12 @@ for (const [scenario, version] of [
   ['dns-rebinding-protection', '2026-07-28'],
   ['http-header-validation', '2026-07-28'],
 ]) {
-  await run('server', '--url', proxied, '--scenario', scenario, '--spec-version', version, '--expected-failures', expected);
-  console.log(`conformance: ${scenario} of ${version} passes`);
+  const { notTestable } = await run(
+    'server', '--url', proxied, '--scenario', scenario, '--spec-version', version, '--expected-failures', expected);
+  const except = notTestable ? `, except ${notTestable} checks of expected-failures.yml` : '';
+  console.log(`conformance: ${scenario} of ${version} passes${except}`);
 }
-const printed = await run('authorization', '--url', issuer, '--client-id', clientId, '--resource', target.href, '--port', callbackPort);
+const { printed } = await run('authorization', '--url', issuer, '--client-id', clientId, '--resource', target.href, '--port', callbackPort);
 const [summary] = /Total: \d+ passed, 0 failed/.exec(printed) ?? [];
 if (summary !== 'Total: 2 passed, 0 failed') throw new Error(printed);
 console.log('conformance: the local issuer passes as an authorization server');

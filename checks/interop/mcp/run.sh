@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # The MCP server of examples/mcp, and the clients of the MCP project: the SDKs of npm, PyPI and crates.io are challenged, discover the
-# issuer, register, sign in, call a tool, are refused another, step up, and call it. Then the project's conformance suite.
+# issuer, register, sign in, call a tool, are rejected another, step up, and call it. Then the project's conformance suite.
 #
 # Needs cargo, node with npm, and python3 with venv. What it installs goes into a temporary directory that it removes, also a Node of
 # version 22 where the one at hand is older, for the suite. Everything it starts listens on 127.0.0.1, and ends with it.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "$here/../../.."
+
+for program in cargo node npm python3; do
+    if ! command -v "$program" >/dev/null; then
+        echo "the MCP interoperability test needs $program, which is not installed" >&2
+        exit 1
+    fi
+done
 
 scratch="$(mktemp -d)"
 started=()
@@ -31,13 +38,8 @@ if [ "$(node -p 'process.versions.node.split(".")[0] >= 22')" = false ]; then
     node22="$scratch/node22/node_modules/$package/bin/node"
 fi
 
-build() {
-    cargo build --quiet -p "$1" --message-format=json |
-        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
-}
-server="$(build example-mcp)"
-issuer="$(build local-issuer)"
-rmcp_client="$(build rmcp-client)"
+programs="$("$here/../programs.sh" example-mcp local-issuer rmcp-client)"
+{ read -r server; read -r issuer; read -r rmcp_client; } <<<"$programs"
 
 # Starts a program, and waits until what it prints has this in it.
 start() {
@@ -46,7 +48,7 @@ start() {
     "$@" >"$printed" &
     started+=($!)
     for _ in $(seq 200); do
-        grep --quiet "$wanted" "$printed" && return
+        grep --quiet --no-messages "$wanted" "$printed" && return
         kill -0 "${started[-1]}"
         sleep 0.1
     done

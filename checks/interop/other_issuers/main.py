@@ -158,9 +158,9 @@ def check_users(report: Report, services: list[Service], name: str, endpoint: st
     service.ask("but has no scope of the API", "/profiles", access, 403, "accepted", scope)
     service.ask("the ID token is of the wrong use", "/whoami", identity, 401, "token_use_not_allowed")
     stranger = Asker(report, services, issuer, jwks_url, "another")
-    stranger.ask("where its client is not allowed, it is refused", "/whoami", access, 401, "client_not_allowed")
+    stranger.ask("where its client is not allowed, it is rejected", "/whoami", access, 401, "client_not_allowed")
     elsewhere = Asker(report, services, issuer + "x", jwks_url, client)
-    elsewhere.ask("where another pool is trusted, it is refused", "/whoami", access, 401, "issuer_not_allowed")
+    elsewhere.ask("where another pool is trusted, it is rejected", "/whoami", access, 401, "issuer_not_allowed")
 
 
 def main() -> None:

@@ -14,4 +14,4 @@ subject, issued = payload(sys.argv[1]), payload(sys.argv[2])
 assert issued["client_id"] == "backend" and subject["client_id"] == "app", (subject, issued)
 assert issued["scope"] == "profile" and subject["scope"] == "openid profile", (subject, issued)
 assert issued["jti"] != subject["jti"], issued
-print("idpyoidc exchanged a user's token for a narrower one, and refused a forged one and another audience")
+print("idpyoidc exchanged a user's token for a narrower one, and rejected a forged one and another audience")

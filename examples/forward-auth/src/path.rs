@@ -2,7 +2,7 @@
 //!
 //! A proxy, this service and the service behind it may each decode, merge or resolve a path in its
 //! own way, and then one of them decides about another path than the next one serves. So only paths
-//! with a single spelling are accepted: one that any of them would rewrite is refused.
+//! with a single spelling are accepted: one that any of them would rewrite is rejected.
 
 /// A path in its only spelling, without the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_with_one_spelling_is_accepted_and_every_other_refused() {
+    fn a_path_with_one_spelling_is_accepted_and_every_other_rejected() {
         for (target, accepted) in [
             ("/", true),
             ("/profiles", true),

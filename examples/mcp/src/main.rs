@@ -20,7 +20,7 @@ use rmcp::{
 };
 use tower_cognito::{
     AllowedClients, Claims, ConfigError, Principal, ResourceMetadata, ScopePolicy, Verifier,
-    late_refusal::{LateRefusal, LateRefusalLayer},
+    late_rejection::{LateRejection, LateRejectionLayer},
     testing::LocalIssuer,
 };
 
@@ -43,12 +43,12 @@ struct Notebook {
 impl Notes {
     #[tool(description = "Who calls, and through which agent")]
     async fn whoami(&self, Extension(parts): Extension<Parts>) -> Result<String, ErrorData> {
-        let claims = LateRefusal::authorize(&parts.extensions, |_| Ok(())).map_err(refused)?;
+        let claims = LateRejection::authorize(&parts.extensions, |_| Ok(())).map_err(rejected)?;
         let caller = match claims.principal() {
             Principal::User { username, .. } => format!("user {username}"),
             _ => format!("service {}", claims.client_id()),
         };
-        let actor = claims.actor().map_err(refused)?;
+        let actor = claims.actor().map_err(rejected)?;
         let agent = actor.as_ref().and_then(|actor| actor.subject());
         Ok(agent.map_or(caller.clone(), |agent| format!("{caller} through {agent}")))
     }
@@ -79,10 +79,10 @@ impl ServerHandler for Notes {
 
 /// Without the scopes, the response is a 403 that names them.
 fn require<'p>(parts: &'p Parts, policy: &ScopePolicy) -> Result<&'p Claims, ErrorData> {
-    LateRefusal::authorize(&parts.extensions, |claims| claims.require(policy)).map_err(refused)
+    LateRejection::authorize(&parts.extensions, |claims| claims.require(policy)).map_err(rejected)
 }
 
-fn refused(error: impl Error) -> ErrorData {
+fn rejected(error: impl Error) -> ErrorData {
     ErrorData::invalid_request(error.to_string(), None)
 }
 
@@ -101,7 +101,7 @@ fn app(resource: &ResourceMetadata) -> Result<Router, ConfigError> {
     let tools = StreamableHttpService::new(move || Ok(notes.clone()), sessions, config);
     Ok(Router::new()
         .route_service("/mcp", tools)
-        .route_layer(LateRefusalLayer)
+        .route_layer(LateRejectionLayer)
         .route_layer(resource.layer().require(scope("notes/use")?))
         .layer(resource.well_known_layer()))
 }

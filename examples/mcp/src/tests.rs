@@ -12,6 +12,8 @@ use tower_cognito::testing::TokenBuilder;
 
 use super::*;
 
+mod transcript;
+
 const URL: &str = "https://mcp.example.com/mcp";
 
 struct Server {

@@ -24,7 +24,7 @@ type BoxError = Box<dyn std::error::Error>;
 fn install_recorder() -> Result<PrometheusHandle, BoxError> {
     let durations = Matcher::Suffix("_duration_seconds".to_owned());
     let handle = PrometheusBuilder::new()
-        // Without buckets the exporter makes a summary, which cannot be added up over processes.
+        // Without buckets the exporter makes a summary, which cannot be added up.
         .set_buckets_for_metric(durations, &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])?
         .install_recorder()?;
     Ok(handle)

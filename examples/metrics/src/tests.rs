@@ -76,8 +76,8 @@ async fn a_scrape_shows_every_request_and_the_state_of_the_keys() {
         r#"tower_cognito_requests_total{reason="accepted",verified="true",enforcement="enforced"} 3"#,
         r#"tower_cognito_requests_total{reason="expired",verified="false",enforcement="enforced"} 1"#,
         r#"tower_cognito_requests_total{reason="unknown_key",verified="false",enforcement="enforced"} 1"#,
-        "# TYPE tower_cognito_inner_refusals_total counter",
-        r#"tower_cognito_inner_refusals_total{reason="insufficient_scope",verified="true",enforcement="enforced"} 1"#,
+        "# TYPE tower_cognito_inner_rejections_total counter",
+        r#"tower_cognito_inner_rejections_total{reason="insufficient_scope",verified="true",enforcement="enforced"} 1"#,
         r#"tower_cognito_token_cache_lookups_total{outcome="hit"} 1"#,
         r#"tower_cognito_token_cache_lookups_total{outcome="miss"} 4"#,
         &format!(

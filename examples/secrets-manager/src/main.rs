@@ -1,5 +1,5 @@
 //! A caller whose client secret is in AWS Secrets Manager. It is fetched before the first token
-//! request, and again when Cognito refuses the client, so a rotated secret needs no restart.
+//! request, and again when Cognito rejects the client, so a rotated secret needs no restart.
 //! `src/source.rs` is the part to paste.
 //!
 //! ```text

@@ -58,7 +58,7 @@ fn unavailable(error: &RedisError) -> TokenStoreError {
 }
 
 fn expiry(after: Duration) -> SetExpiry {
-    // Redis refuses zero.
+    // Redis rejects zero.
     SetExpiry::PX(u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 

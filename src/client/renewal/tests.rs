@@ -190,9 +190,9 @@ impl Model {
                 assert!(usable.as_ref().is_none_or(AccessToken::is_rejected));
                 None
             }
-            RenewalDecision::Refuse(_) => {
-                assert!(is_quiet, "refused though a request could be made");
-                assert!(usable.is_none(), "refused though a token could be served");
+            RenewalDecision::Fail(_) => {
+                assert!(is_quiet, "failed though a request could be made");
+                assert!(usable.is_none(), "failed though a token could be served");
                 None
             }
         };

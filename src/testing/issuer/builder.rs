@@ -77,7 +77,7 @@ impl LocalIssuerBuilder {
                 cors: true,
                 oauth_metadata: false,
                 registration: None,
-                resource: ResourceParameter::Refused,
+                resource: ResourceParameter::Rejected,
                 signed_in: None,
                 slashes: Slashes::Plain,
                 token_exchange: false,
@@ -147,7 +147,7 @@ impl LocalIssuerBuilder {
 
     /// Binds a client-credentials token to the `resource` of the request (RFC 8707 §2): it becomes
     /// `aud`. Other issuers do so, and MCP clients send `resource` with every request. By default
-    /// such a request is refused as `invalid_request`, as by Cognito.
+    /// such a request is rejected as `invalid_request`, as by Cognito.
     pub fn bind_resource(mut self) -> Self {
         self.behaviour.resource = ResourceParameter::Bound;
         self
@@ -218,7 +218,7 @@ impl LocalIssuerBuilder {
         self
     }
 
-    /// Sends no CORS fields from the token endpoint, and refuses its preflight requests. By default
+    /// Sends no CORS fields from the token endpoint, and rejects its preflight requests. By default
     /// it sends `Access-Control-Allow-Origin: *`, as Cognito's does.
     pub fn without_cors(mut self) -> Self {
         self.behaviour.cors = false;
@@ -228,7 +228,7 @@ impl LocalIssuerBuilder {
     /// Lets every app client exchange tokens at the token endpoint (RFC 8693), in the form that AWS
     /// documents for Cognito: the scopes that subject, client and request have in common, at most
     /// one `audience` or `resource`, and `act` if an `actor_token` was sent. Off by default, as at
-    /// Cognito: then the client is refused as `unauthorized_client`.
+    /// Cognito: then the client is rejected as `unauthorized_client`.
     ///
     /// **This form is known from documents only.** It has not been compared with a response of
     /// Cognito.
@@ -242,7 +242,7 @@ impl LocalIssuerBuilder {
     /// # Errors
     ///
     /// 1. [`StartError::Io`] if the port is taken, or the system gives no thread.
-    /// 2. [`StartError::PoolId`] for a pool id that [`UserPool::new`] refuses.
+    /// 2. [`StartError::PoolId`] for a pool id that [`UserPool::new`] rejects.
     pub fn start(self) -> Result<LocalIssuer, StartError> {
         let pool = UserPool::new(&self.pool_id)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;

@@ -8,7 +8,7 @@ use super::token_error::TokenError;
 #[derive(Clone, Copy)]
 pub(super) enum ResourceParameter {
     /// As at Cognito.
-    Refused,
+    Rejected,
     /// It becomes the token's `aud`.
     Bound,
 }

@@ -95,7 +95,7 @@ fn client_credentials(
     let audience = match (shared.behaviour.resource, form.get("resource")) {
         (_, None) => None,
         // Cognito binds tokens of users to a resource, and none of this grant.
-        (ResourceParameter::Refused, Some(_)) => return Err(TokenError::InvalidRequest),
+        (ResourceParameter::Rejected, Some(_)) => return Err(TokenError::InvalidRequest),
         (ResourceParameter::Bound, Some(resource)) => Some(resource::checked(resource)?),
     };
     let scopes = client

@@ -255,24 +255,27 @@ impl RouteMatrix {
         for route in &self.routes {
             for (token, expected) in calls(&route.access) {
                 let request = self.request(&route.method, &route.path, &token);
-                let seen = probe.call(request).await;
+                let answer = probe.call(request).await;
                 let expected = match (expected, route.answers) {
                     (Expected::Passed, Some(status)) => Expected::Exactly(status),
                     (expected, _) => expected,
                 };
-                rows.push(Row::listed(route, token, expected, seen));
+                rows.push(Row::listed(route, token, expected, answer));
             }
         }
         for (method, path) in self.unlisted() {
-            let without = probe.call(self.request(&method, &path, &Token::None)).await;
+            let without = probe
+                .call(self.request(&method, &path, &Token::None))
+                .await
+                .seen;
             if without.is_no_route() {
                 continue;
             }
             // Where a layer guards unknown paths as well, only a good token sees that nothing is
             // there.
-            if without.is_refusal() {
+            if without.is_rejection() {
                 let request = self.request(&method, &path, &self.every_scope());
-                if probe.call(request).await.is_no_route() {
+                if probe.call(request).await.seen.is_no_route() {
                     continue;
                 }
             }

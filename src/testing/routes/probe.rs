@@ -46,7 +46,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn is_refusal(self) -> bool {
+    pub(super) fn is_rejection(self) -> bool {
         self.is(Expected::Unauthenticated) || self.is(Expected::Forbidden)
     }
 
@@ -58,10 +58,10 @@ impl Seen {
             (Expected::Forbidden, Self::Grpc(code)) => code == PERMISSION_DENIED,
             (Expected::Exactly(expected), Self::Status(status)) => status == expected,
             (Expected::Passed, Self::Status(status)) => {
-                !self.is_refusal() && !self.is_no_route() && !status.is_server_error()
+                !self.is_rejection() && !self.is_no_route() && !status.is_server_error()
             }
             (Expected::Passed | Expected::Exactly(_), Self::Grpc(_)) => {
-                !self.is_refusal() && !self.is_no_route()
+                !self.is_rejection() && !self.is_no_route()
             }
             (_, Self::MissingLayer) => false,
         }
@@ -76,6 +76,13 @@ impl fmt::Display for Seen {
             Self::MissingLayer => f.pad("500"),
         }
     }
+}
+
+/// What a call is answered.
+pub(super) struct Answer {
+    pub(super) seen: Seen,
+    /// Why it is rejected, if this crate rejects it.
+    pub(super) rejected: Option<AuthError>,
 }
 
 pub(super) struct Probe<S, F> {
@@ -93,7 +100,7 @@ impl<S: Clone, F> Probe<S, F> {
         }
     }
 
-    pub(super) async fn call<B, R>(&self, request: Request<()>) -> Seen
+    pub(super) async fn call<B, R>(&self, request: Request<()>) -> Answer
     where
         S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug>,
         F: Fn(Vec<u8>) -> B,
@@ -115,7 +122,10 @@ impl<S: Clone, F> Probe<S, F> {
             Err(error) => Err(error),
         };
         match response {
-            Ok(response) => self.seen(&response),
+            Ok(response) => Answer {
+                seen: self.seen(&response),
+                rejected: response.extensions().get().cloned(),
+            },
             Err(error) => panic!("{route} got no response: {error:?}"),
         }
     }

@@ -7,8 +7,9 @@ use http::Method;
 use super::{
     Route,
     expect::{Expected, Token},
-    probe::Seen,
+    probe::{Answer, Seen},
 };
+use crate::error::AuthError;
 
 /// What is wrong with a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ pub enum RouteFinding {
     NotPublic,
     /// A scope that the list names is not required.
     ScopeNotRequired,
-    /// It refuses a token with every listed scope.
+    /// It rejects a token with every listed scope.
     TooStrict,
     /// It passes a request without a token, or with a bad one.
     Unguarded,
@@ -56,16 +57,18 @@ pub(super) struct Row {
     /// `None` for a route that is not on the list.
     expected: Option<Expected>,
     seen: Seen,
+    rejected: Option<AuthError>,
 }
 
 impl Row {
-    pub(super) fn listed(route: &Route, token: Token, expected: Expected, seen: Seen) -> Self {
+    pub(super) fn listed(route: &Route, token: Token, expected: Expected, answer: Answer) -> Self {
         Self {
             method: route.method.clone(),
             path: route.path.clone(),
             token,
             expected: Some(expected),
-            seen,
+            seen: answer.seen,
+            rejected: answer.rejected,
         }
     }
 
@@ -76,12 +79,13 @@ impl Row {
             token: Token::None,
             expected: None,
             seen,
+            rejected: None,
         }
     }
 
     fn finding(&self) -> Option<RouteFinding> {
         let Some(expected) = self.expected else {
-            return Some(if self.seen.is_refusal() {
+            return Some(if self.seen.is_rejection() {
                 RouteFinding::NotListed
             } else {
                 RouteFinding::Unguarded
@@ -93,10 +97,10 @@ impl Row {
         Some(match (self.seen, expected, &self.token) {
             (Seen::MissingLayer, ..) => RouteFinding::MissingLayer,
             (seen, ..) if seen.is_no_route() => RouteFinding::NoSuchRoute,
-            (seen, Expected::Passed | Expected::Exactly(_), Token::None) if seen.is_refusal() => {
+            (seen, Expected::Passed | Expected::Exactly(_), Token::None) if seen.is_rejection() => {
                 RouteFinding::NotPublic
             }
-            (seen, Expected::Passed | Expected::Exactly(_), _) if seen.is_refusal() => {
+            (seen, Expected::Passed | Expected::Exactly(_), _) if seen.is_rejection() => {
                 RouteFinding::TooStrict
             }
             (seen, Expected::Unauthenticated, _) if seen.is(Expected::Passed) => {
@@ -124,16 +128,23 @@ impl Row {
             Some(Expected::Exactly(status)) => status.as_str().to_owned(),
         };
         let finding = match (self.finding(), self.expected) {
-            (None, _) => "",
-            (Some(RouteFinding::Unguarded), None) => "NOT GUARDED, and not on the list",
-            (Some(finding), _) => finding.sentence(),
+            (None, _) => String::new(),
+            (Some(RouteFinding::Unguarded), None) => "NOT GUARDED, and not on the list".to_owned(),
+            (Some(finding @ RouteFinding::TooStrict), _) => match &self.rejected {
+                Some(AuthError::InsufficientScope { required }) => {
+                    format!("{}: {required}", finding.sentence())
+                }
+                Some(other) => format!("{}: {}", finding.sentence(), other.reason()),
+                None => finding.sentence().to_owned(),
+            },
+            (Some(finding), _) => finding.sentence().to_owned(),
         };
         [
             format!("{} {}", self.method, self.path),
             token,
             expected,
             self.seen.to_string(),
-            finding.to_owned(),
+            finding,
         ]
     }
 }

@@ -144,7 +144,7 @@ impl TokenBuilder {
 
     /// The ID token of a signed-in user: `aud` is the app client, the user name is in
     /// `cognito:username`, there are no scopes, and the pool's other key signs. A service must
-    /// refuse it.
+    /// reject it.
     pub fn id_token(mut self, user: impl Into<String>) -> Self {
         self.shape = Shape::IdToken(user.into());
         self
@@ -268,31 +268,31 @@ impl TokenBuilder {
         self.header("kid", kid.into())
     }
 
-    /// Fault: the token expired an hour ago. Refused with
+    /// Fault: the token expired an hour ago. Rejected with
     /// [`AuthError::Expired`](crate::AuthError::Expired).
     pub fn expired(self) -> Self {
         self.with_fault(Fault::Expired)
     }
 
-    /// Fault: the token's `nbf` is an hour ahead. Refused with
+    /// Fault: the token's `nbf` is an hour ahead. Rejected with
     /// [`AuthError::NotYetValid`](crate::AuthError::NotYetValid).
     pub fn not_yet_valid(self) -> Self {
         self.with_fault(Fault::NotYetValid)
     }
 
-    /// Fault: `iss` is another user pool. Refused with
+    /// Fault: `iss` is another user pool. Rejected with
     /// [`AuthError::IssuerNotAllowed`](crate::AuthError::IssuerNotAllowed).
     pub fn other_issuer(self) -> Self {
         self.with_fault(Fault::OtherIssuer)
     }
 
-    /// Fault: someone gave themselves the scope `tampered/all` after the token was signed. Refused
+    /// Fault: someone gave themselves the scope `tampered/all` after the token was signed. Rejected
     /// with [`AuthError::InvalidSignature`](crate::AuthError::InvalidSignature).
     pub fn tampered(self) -> Self {
         self.with_fault(Fault::Tampered)
     }
 
-    /// Fault: an unsecured JWS, with `alg` `none` and an empty signature (RFC 7519 §6). Refused
+    /// Fault: an unsecured JWS, with `alg` `none` and an empty signature (RFC 7519 §6). Rejected
     /// with [`AuthError::MalformedToken`](crate::AuthError::MalformedToken).
     ///
     /// For `none` with a signature behind it, use `.header("alg", "none")`.
@@ -300,7 +300,7 @@ impl TokenBuilder {
         self.with_fault(Fault::Unsigned)
     }
 
-    /// Fault: signed with a key that the pool does not publish. Refused with
+    /// Fault: signed with a key that the pool does not publish. Rejected with
     /// [`AuthError::UnknownKey`](crate::AuthError::UnknownKey).
     ///
     /// For a forger who uses the name of a published key, use

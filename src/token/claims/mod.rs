@@ -139,7 +139,7 @@ impl Claims {
     ///
     /// In an axum handler the error becomes the response: the nearest
     /// [`BearerAuthLayer`](crate::BearerAuthLayer) outside forms it, as it does for its own
-    /// refusals.
+    /// rejections.
     ///
     /// # Errors
     ///
@@ -337,7 +337,7 @@ impl Claims {
         }
     }
 
-    /// Whether a layer is outside, which forms a refusal. It decides nothing about the request.
+    /// Whether a layer is outside, which forms a rejection. It decides nothing about the request.
     pub(crate) const fn are_left_by_layer(&self) -> bool {
         self.left_by_layer
     }

@@ -235,7 +235,7 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    /// Splits at the first two dots. A third one is refused with everything else that is not
+    /// Splits at the first two dots. A third one is rejected with everything else that is not
     /// base64url.
     fn split(token: &'t [u8]) -> Option<Self> {
         let (header, rest) = split_once(token)?;
@@ -262,7 +262,7 @@ fn decoded_length(part: &[u8]) -> Result<usize, AuthError> {
         .map_err(|_| AuthError::MalformedToken)
 }
 
-/// Base64url without padding; refuses padding, other alphabets, white space and unused bits that
+/// Base64url without padding; rejects padding, other alphabets, white space and unused bits that
 /// are not zero, each of which would let one token be written in several ways (RFC 7515 §2, RFC
 /// 4648 §3.5).
 fn decode_strictly(part: &[u8], into: &mut Vec<u8>) -> Result<(), AuthError> {

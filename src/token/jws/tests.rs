@@ -34,8 +34,8 @@ fn verdict(keys: &Value, token: &[u8]) -> Result<(), AuthError> {
 struct Outcome {
     accepted: Vec<u64>,
     accepted_though_invalid: Vec<u64>,
-    /// Of RS256; that valid tokens of other algorithms are refused is the point.
-    refused_though_valid: Vec<u64>,
+    /// Of RS256; that valid tokens of other algorithms are rejected is the point.
+    rejected_though_valid: Vec<u64>,
 }
 
 fn replay(document: &Value) -> Outcome {
@@ -61,7 +61,7 @@ fn replay(document: &Value) -> Outcome {
                 outcome.accepted_though_invalid.push(number);
             }
             if valid && !accepts && keys["alg"] == "RS256" {
-                outcome.refused_though_valid.push(number);
+                outcome.rejected_though_valid.push(number);
             }
         }
     }
@@ -76,7 +76,7 @@ fn of_wycheproofs_tokens_only_good_ones_of_rs256_verify() {
             accepted: vec![33, 260, 261, 262, 345, 349],
             accepted_though_invalid: vec![],
             // An empty payload and one that is not UTF-8: good JWSs, and no JWTs.
-            refused_though_valid: vec![259, 263],
+            rejected_though_valid: vec![259, 263],
         }
     );
 }
@@ -90,7 +90,7 @@ fn wycheproofs_keys_are_used_only_for_what_they_are_for() {
         Outcome {
             accepted: vec![5, 7],
             accepted_though_invalid: vec![7],
-            refused_though_valid: vec![],
+            rejected_though_valid: vec![],
         }
     );
     assert_eq!(
@@ -98,7 +98,7 @@ fn wycheproofs_keys_are_used_only_for_what_they_are_for() {
         Outcome {
             accepted: vec![33, 46],
             accepted_though_invalid: vec![46],
-            refused_though_valid: vec![],
+            rejected_though_valid: vec![],
         }
     );
 }
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn one_wrong_byte_anywhere_is_refused(bytes in prop::collection::vec(any::<u8>(), 1..300), at: prop::sample::Index, wrong: u8) {
+    fn one_wrong_byte_anywhere_is_rejected(bytes in prop::collection::vec(any::<u8>(), 1..300), at: prop::sample::Index, wrong: u8) {
         let mut part = general_purpose::URL_SAFE_NO_PAD.encode(bytes).into_bytes();
         let at = at.index(part.len());
         *part.get_mut(at).unwrap() = wrong;

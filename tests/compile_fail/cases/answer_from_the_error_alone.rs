@@ -4,10 +4,10 @@ use http::Response;
 use tower_cognito::{AuthError, Verifier};
 
 fn app(verifier: &Verifier) -> Router {
-    let refused = |error: &AuthError| Response::new(Body::from(error.reason()));
+    let rejected = |error: &AuthError| Response::new(Body::from(error.reason()));
     Router::new()
         .route("/", get(|| async {}))
-        .route_layer(verifier.layer().rejection(refused))
+        .route_layer(verifier.layer().rejection(rejected))
 }
 
 fn main() {}

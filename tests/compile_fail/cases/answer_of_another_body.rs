@@ -4,10 +4,10 @@ use http::Response;
 use tower_cognito::{Verifier, rejection::Rejection};
 
 fn app(verifier: &Verifier) -> Router {
-    let refused = |_: Rejection<'_>| Response::new(String::from("no"));
+    let rejected = |_: Rejection<'_>| Response::new(String::from("no"));
     Router::new()
         .route("/", get(|| async {}))
-        .route_layer(verifier.layer().rejection(refused))
+        .route_layer(verifier.layer().rejection(rejected))
 }
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! A check says why it refuses; true and false do not.
+//! A check says why it rejects; true and false do not.
 use tower_cognito::{AllowedClients, UserPool, Verifier};
 
 fn verifier(pool: UserPool) {

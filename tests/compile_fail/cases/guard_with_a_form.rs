@@ -1,4 +1,4 @@
-//! A guard says why it refuses; the layer outside has the form.
+//! A guard says why it rejects; the layer outside has the form.
 use tower_cognito::{ConfigError, RequireScopesLayer, rejection::ProblemJson};
 
 fn guard() -> Result<(), ConfigError> {

@@ -45,9 +45,9 @@ const OF_TYPES: [OfType; 5] = [
         less: &["missing_layer"],
     },
     OfType {
-        // A handler may refuse for any reason.
+        // A handler may reject for any reason.
         label: "reason",
-        metrics: &["tower_cognito_inner_refusals_total"],
+        metrics: &["tower_cognito_inner_rejections_total"],
         source: include_str!("../../../src/error/auth.rs"),
         more: &[],
         less: &[],

@@ -32,7 +32,7 @@ async fn a_token_misses_once_and_then_hits() {
 }
 
 #[tokio::test]
-async fn what_is_refused_misses_every_time() {
+async fn what_is_rejected_misses_every_time() {
     let pool = TestPool::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();

@@ -1,4 +1,4 @@
-//! One count per request and layer; a guard counts what it refuses.
+//! One count per request and layer; a guard counts what it rejects.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 const REQUESTS: &str = "tower_cognito_requests_total";
-const REFUSALS: &str = "tower_cognito_inner_refusals_total";
+const REJECTIONS: &str = "tower_cognito_inner_rejections_total";
 const LOOKUPS: &str = "tower_cognito_token_cache_lookups_total";
 const LABELS: [&str; 3] = ["reason", "verified", "enforcement"];
 
@@ -51,7 +51,7 @@ fn counted(recorded: &Recorded) -> (Vec<String>, Vec<String>) {
     let samples = recorded.take();
     (
         rows(&samples, REQUESTS, &LABELS),
-        rows(&samples, REFUSALS, &LABELS),
+        rows(&samples, REJECTIONS, &LABELS),
     )
 }
 
@@ -177,7 +177,7 @@ async fn a_cors_preflight_that_passes_is_anonymous_too() {
 }
 
 #[tokio::test]
-async fn a_report_only_layer_counts_what_it_would_have_refused() {
+async fn a_report_only_layer_counts_what_it_would_have_rejected() {
     let pool = TestPool::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
@@ -193,7 +193,7 @@ async fn a_report_only_layer_counts_what_it_would_have_refused() {
 }
 
 #[tokio::test]
-async fn a_guard_counts_what_it_refuses_and_nothing_else() {
+async fn a_guard_counts_what_it_rejects_and_nothing_else() {
     let pool = TestPool::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
@@ -212,46 +212,49 @@ async fn a_guard_counts_what_it_refuses_and_nothing_else() {
 
     let unmet = token.clone().scopes(["profiles/post"]);
     assert_eq!(status(guarded(layer.clone()), Some(&unmet)).await, 403);
-    let refused = vec!["insufficient_scope true enforced 1".to_owned()];
-    assert_eq!(counted(&recorded), (accepted, refused));
+    let rejected = vec!["insufficient_scope true enforced 1".to_owned()];
+    assert_eq!(counted(&recorded), (accepted, rejected));
 
-    // What the layer refuses never gets there.
+    // What the layer rejects never gets there.
     assert_eq!(status(guarded(layer.clone()), None).await, 401);
-    let refused = vec!["missing_token false enforced 1".to_owned()];
-    assert_eq!(counted(&recorded), (refused, vec![]));
+    let rejected = vec!["missing_token false enforced 1".to_owned()];
+    assert_eq!(counted(&recorded), (rejected, vec![]));
 
     assert_eq!(status(guarded(layer.optional()), None).await, 401);
     let passed = vec!["anonymous false enforced 1".to_owned()];
-    let refused = vec!["missing_token false enforced 1".to_owned()];
-    assert_eq!(counted(&recorded), (passed, refused));
+    let rejected = vec!["missing_token false enforced 1".to_owned()];
+    assert_eq!(counted(&recorded), (passed, rejected));
 }
 
 /// An extractor under an optional layer, a handler, and a guard whose claims the layer did not
 /// make.
 #[tokio::test]
-async fn a_refusal_of_a_handler_counts_once_and_without_a_layer_as_a_missing_one() {
-    async fn refuse(_: Request<()>) -> Result<Response<String>, Infallible> {
+async fn a_rejection_of_a_handler_counts_once_and_without_a_layer_as_a_missing_one() {
+    async fn reject(_: Request<()>) -> Result<Response<String>, Infallible> {
         Ok(Response::from(AuthError::Forbidden))
     }
     let pool = TestPool::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();
-    let refused = |row: &str| vec![format!("{row} enforced 1")];
+    let rejected = |row: &str| vec![format!("{row} enforced 1")];
 
     let layer = pool.verifier().layer();
-    let nested = layer.layer(layer.layer(service_fn(refuse)));
+    let nested = layer.layer(layer.layer(service_fn(reject)));
     assert_eq!(status(nested, Some(&pool.token())).await, 403);
     let accepted = vec!["accepted true enforced 2".to_owned()];
-    assert_eq!(counted(&recorded), (accepted, refused("forbidden true")));
+    assert_eq!(counted(&recorded), (accepted, rejected("forbidden true")));
 
-    // Formed by a report-only layer, it is a refusal nevertheless.
-    let trial = layer.clone().report_only().layer(service_fn(refuse));
+    // Formed by a report-only layer, it is a rejection nevertheless.
+    let trial = layer.clone().report_only().layer(service_fn(reject));
     assert_eq!(status(trial, Some(&pool.token())).await, 403);
     let accepted = vec!["accepted true report_only 1".to_owned()];
-    assert_eq!(counted(&recorded), (accepted, refused("forbidden true")));
+    assert_eq!(counted(&recorded), (accepted, rejected("forbidden true")));
 
-    assert_eq!(status(service_fn(refuse), None).await, 500);
-    assert_eq!(counted(&recorded), (vec![], refused("missing_layer false")));
+    assert_eq!(status(service_fn(reject), None).await, 500);
+    assert_eq!(
+        counted(&recorded),
+        (vec![], rejected("missing_layer false"))
+    );
 }
 
 #[tokio::test]
@@ -260,8 +263,8 @@ async fn a_guard_without_a_layer_counts_a_request_that_no_layer_counted() {
     let _guard = recorded.listen();
     let alone = guard("profiles/get").layer(service_fn(handler));
     assert_eq!(status(alone, None).await, 500);
-    let refused = vec!["missing_layer false enforced 1".to_owned()];
-    assert_eq!(counted(&recorded), (vec![], refused));
+    let rejected = vec!["missing_layer false enforced 1".to_owned()];
+    assert_eq!(counted(&recorded), (vec![], rejected));
 }
 
 /// The numbers of a rollout are those that enforcement would give.
@@ -271,14 +274,14 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
     let one = |row: &str| vec![row.to_owned()];
     let token = pool.token();
     let both = token.clone().scopes(["profiles/get", "profiles/post"]);
-    for (token, layer, refusals) in [
+    for (token, layer, rejections) in [
         (Some(both), one("accepted true"), vec![]),
         (
             Some(token.clone().scopes(["profiles/get"])),
             one("accepted true"),
             one("insufficient_scope true"),
         ),
-        // Refused by both guards, of which the inner one would not have been asked.
+        // Rejected by both guards, of which the inner one would not have been asked.
         (
             Some(token.clone()),
             one("accepted true"),
@@ -306,13 +309,13 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
             };
             assert_eq!(
                 counted(&recorded),
-                (suffixed(&layer), suffixed(&refusals)),
+                (suffixed(&layer), suffixed(&rejections)),
                 "{enforcement}"
             );
             if enforcement == "report_only" {
                 let verdict = answer.extensions().get::<ReportOnlyVerdict>().unwrap();
                 let found = verdict.error().map(|error| error.reason());
-                let counted = refusals.first().or(layer.first()).unwrap();
+                let counted = rejections.first().or(layer.first()).unwrap();
                 let counted = counted.split_whitespace().next().unwrap();
                 assert_eq!(found.unwrap_or("accepted"), counted);
             }
@@ -342,7 +345,7 @@ async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
         Some(AuthError::InsufficientScope { required })
     };
     let token = pool.token();
-    for (token, refused) in [
+    for (token, rejected) in [
         (token.clone().scopes(["layer", "outer", "inner"]), None),
         (token.clone().scopes(["layer", "outer"]), lacks("inner")),
         (token.clone().scopes(["layer"]), lacks("outer")),
@@ -352,7 +355,7 @@ async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
         let response = service.clone().oneshot(request(Some(&token))).await;
         let response = response.unwrap();
         let verdict = response.body().as_ref().unwrap();
-        assert_eq!(verdict.error(), refused.as_ref());
+        assert_eq!(verdict.error(), rejected.as_ref());
         assert_eq!(
             response.extensions().get::<ReportOnlyVerdict>(),
             Some(verdict)

@@ -23,7 +23,7 @@ struct Case {
     token: Option<TokenBuilder>,
 }
 
-/// Requests whose token's signature verifies, and requests that are refused before that.
+/// Requests whose token's signature verifies, and requests that are rejected before that.
 fn cases() -> (Vec<Case>, Vec<Case>) {
     let pool = TestPool::new();
     let token = pool.token().client_credentials("caller");
@@ -33,7 +33,7 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
         layer,
         token,
     };
-    let refused = |reason, token| case(reason, 401, pool.verifier().layer(), Some(token));
+    let rejected = |reason, token| case(reason, 401, pool.verifier().layer(), Some(token));
     let good = |reason, status, layer| case(reason, status, layer, Some(token.clone()));
     let denying = |denied: Denied| {
         let builder = pool.verifier_builder().check(move |_| Err(denied.clone()));
@@ -65,15 +65,15 @@ fn cases() -> (Vec<Case>, Vec<Case>) {
     let unverified = vec![
         case("missing_token", 401, pool.verifier().layer(), None),
         good("keys_unavailable", 503, fetching(down)),
-        refused("expired", token.clone().expired()),
-        refused("invalid_signature", token.clone().tampered()),
-        refused("unknown_key", token.clone().unknown_key()),
-        refused("issuer_not_allowed", token.clone().other_issuer()),
-        refused(
+        rejected("expired", token.clone().expired()),
+        rejected("invalid_signature", token.clone().tampered()),
+        rejected("unknown_key", token.clone().unknown_key()),
+        rejected("issuer_not_allowed", token.clone().other_issuer()),
+        rejected(
             "algorithm_not_allowed",
             token.clone().header("alg", "HS256"),
         ),
-        refused("malformed_token", token.clone().unsigned()),
+        rejected("malformed_token", token.clone().unsigned()),
     ];
     (verified, unverified)
 }

@@ -1,11 +1,13 @@
 //! Rejections that look like a wrong setting are logged at the default level, and not too often.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use http::Request;
+use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cognito::{
-    AllowedClients, ResourceMetadata, TokenUse, UserPool, Verifier,
+    AllowedClients, AuthError, Claims, RequireScopesLayer, ResourceMetadata, ScopePolicy, TokenUse,
+    UserPool, Verifier,
+    bearer_auth::BearerAuthLayer,
     testing::{TestPool, TokenBuilder},
     verifier::VerifierBuilder,
 };
@@ -234,4 +236,106 @@ fn metadata_for_clients_of_any_kind_is_warned_of_once_unless_the_audience_is_dem
                 .all(|fields| fields["message"].contains("require_audience"))
         );
     }
+}
+
+/// The warnings that came since the last look of scopes that metadata lacks.
+fn unlisted(seen: &Seen) -> Vec<Fields> {
+    let mut warned = warnings(seen);
+    warned.retain(|fields| fields["message"].contains("metadata does not list"));
+    warned
+}
+
+fn policy() -> ScopePolicy {
+    ScopePolicy::all_of(["notes/read", "notes/write"]).unwrap()
+}
+
+async fn require_in_handler(request: Request<()>) -> Result<Response<String>, Infallible> {
+    let claims = request.extensions().get::<Claims>().unwrap();
+    Ok(Response::from(claims.require(&policy()).unwrap_err()))
+}
+
+/// Sends a request with a token without scopes.
+async fn send_without_scopes<S>(layer: &BearerAuthLayer, inner: S) -> u16
+where
+    S: tower::Service<Request<()>, Response = Response<String>, Error = Infallible> + Clone,
+{
+    let mut request = Request::new(());
+    let token = TestPool::new().token().scopes([""; 0]);
+    request
+        .headers_mut()
+        .insert("authorization", token.authorization());
+    let response = layer.layer(inner).oneshot(request).await;
+    response.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_scope_that_the_metadata_lacks_is_warned_of_when_it_is_first_missing() {
+    let (seen, _guard) = Seen::listen();
+    let resource =
+        ResourceMetadata::new("https://mcp.example.com", &TestPool::new().verifier()).unwrap();
+    let layer = resource.layer();
+    let report_only = resource.layer().report_only();
+
+    let guarded = RequireScopesLayer::new(policy()).layer(service_fn(handler));
+    let in_handler = service_fn(require_in_handler);
+    assert_eq!(send_without_scopes(&layer, guarded.clone()).await, 403);
+    let warned = unlisted(&seen);
+    let scopes: Vec<_> = warned.iter().map(|fields| &*fields["scope"]).collect();
+    assert_eq!(scopes, ["notes/read", "notes/write"]);
+    for fields in &warned {
+        assert_eq!(fields["metadata"], resource.url());
+        assert!(fields["advice"].contains("`ResourceMetadata::guard`"));
+        assert!(fields["help"].ends_with("#403-although-the-token-has-the-scope"));
+    }
+    // Once, wherever it is demanded.
+    assert_eq!(send_without_scopes(&layer, guarded.clone()).await, 403);
+    assert_eq!(send_without_scopes(&layer, in_handler).await, 403);
+    assert_eq!(
+        send_without_scopes(&report_only, guarded.clone()).await,
+        200
+    );
+    assert_eq!(unlisted(&seen), []);
+
+    // Each of them notices by itself; the twin lists what it demands.
+    for is_listed in [false, true] {
+        for place in ["handler", "report-only"] {
+            let resource = ResourceMetadata::new("https://x.example", resource.verifier()).unwrap();
+            if is_listed {
+                let _ = resource.enforce(policy());
+            }
+            let layer = resource.layer();
+            let status = match place {
+                "handler" => send_without_scopes(&layer, in_handler).await,
+                _ => send_without_scopes(&layer.report_only(), guarded.clone()).await,
+            };
+            assert_eq!(status, if place == "handler" { 403 } else { 200 });
+            let warned = unlisted(&seen).len();
+            assert_eq!(warned, if is_listed { 0 } else { 2 }, "{place}");
+        }
+    }
+
+    // A layer that is not of a resource publishes nothing.
+    assert_eq!(
+        send_without_scopes(&resource.verifier().layer(), guarded).await,
+        403
+    );
+    assert_eq!(unlisted(&seen), []);
+}
+
+/// A handler may make a policy of what the request contains.
+#[tokio::test]
+async fn warnings_of_scopes_that_the_metadata_lacks_have_a_bound() {
+    let (seen, _guard) = Seen::listen();
+    let resource =
+        ResourceMetadata::new("https://mcp.example.com", &TestPool::new().verifier()).unwrap();
+    let layer = resource.layer();
+    for number in 0..40 {
+        let required = ScopePolicy::all_of([format!("notes/{number}")]).unwrap();
+        let rejected = AuthError::InsufficientScope { required };
+        let rejects = service_fn(move |_: Request<()>| {
+            std::future::ready(Ok::<_, Infallible>(Response::from(rejected.clone())))
+        });
+        assert_eq!(send_without_scopes(&layer, rejects).await, 403);
+    }
+    assert_eq!(unlisted(&seen).len(), 32);
 }

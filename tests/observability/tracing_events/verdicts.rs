@@ -46,7 +46,9 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
                 let row: Vec<_> = labels.iter().map(|label| fields[label].clone()).collect();
                 match fields["message"].as_str() {
                     "authentication decided" => logged.0.push(format!("{} 1", row.join(" "))),
-                    "refused inside the layer" => logged.1.push(format!("{} 1", row.join(" "))),
+                    "request rejected inside the layer" => {
+                        logged.1.push(format!("{} 1", row.join(" ")))
+                    }
                     other => panic!("another event: {other}"),
                 }
             }
@@ -54,7 +56,7 @@ async fn each_verdict_is_one_event_and_one_count_in_the_same_words() {
             let samples = recorded.take();
             let counted = |name| rows(&samples, name, &labels);
             assert_eq!(counted("tower_cognito_requests_total"), logged.0);
-            assert_eq!(counted("tower_cognito_inner_refusals_total"), logged.1);
+            assert_eq!(counted("tower_cognito_inner_rejections_total"), logged.1);
         }
     }
 }
@@ -88,7 +90,7 @@ async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
         }
     }
 
-    // A refusal that no layer formed, although the claims were there.
+    // A rejection that no layer formed, although the claims were there.
     let mut request = Request::new(());
     *request.uri_mut() = "/c".parse().unwrap();
     request.extensions_mut().insert(claims);
@@ -105,8 +107,8 @@ async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
         let replaced = service_fn(move |request| {
             let guarded = guarded.clone();
             async move {
-                let refusal = guarded.oneshot(request).await?;
-                Ok::<_, Infallible>(if page { Response::default() } else { refusal })
+                let rejection = guarded.oneshot(request).await?;
+                Ok::<_, Infallible>(if page { Response::default() } else { rejection })
             }
         });
         let service = pool.verifier().layer().layer(replaced);
@@ -117,7 +119,7 @@ async fn a_missing_layer_is_logged_once_for_each_place_and_path() {
         assert_eq!(warned.len(), events, "{logged:?}");
         for message in warned {
             assert!(
-                message.contains("refusal replaced inside its BearerAuthLayer"),
+                message.contains("rejection replaced inside its BearerAuthLayer"),
                 "{message}"
             );
         }

@@ -185,12 +185,12 @@ impl Answer {
         let reached = response.body() == "inner";
         assert!(
             reached || response.body().is_empty(),
-            "a refusal has no body"
+            "a rejection has no body"
         );
         assert_ne!(
             reached,
             error.is_some(),
-            "a refusal never reaches the inner service"
+            "a rejection never reaches the inner service"
         );
         let reason = match (error, &claims) {
             (Some(error), _) => error.reason(),

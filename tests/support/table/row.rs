@@ -18,7 +18,7 @@ pub(crate) struct Case {
     pub(crate) request: RequestLine,
     pub(crate) headers: Vec<(String, FieldValue)>,
     pub(crate) expect: Expected,
-    /// Of a refusal: the accepted case that differs only in what is refused.
+    /// Of a rejection: the accepted case that differs only in what is rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) twin: Option<String>,
 }

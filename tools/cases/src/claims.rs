@@ -20,7 +20,7 @@ pub(crate) fn cases(t: &mut Table) {
 
 fn token_use(t: &mut Table) {
     const RULE: &str = "RFC 8725 §3.11, §3.12; AWS developer guide, Verifying JSON web tokens";
-    t.refused(
+    t.rejected(
         "id_token",
         RULE,
         "token_use_not_allowed",
@@ -28,7 +28,7 @@ fn token_use(t: &mut Table) {
         HERE,
         id_token(),
     );
-    t.refused(
+    t.rejected(
         "id_token_with_client_id",
         RULE,
         "token_use_not_allowed",
@@ -36,7 +36,7 @@ fn token_use(t: &mut Table) {
         HERE,
         id_token().claim("client_id", &format!("\"{CLIENT}\"")),
     );
-    t.refused(
+    t.rejected(
         "id_token_with_scope",
         RULE,
         "token_use_not_allowed",
@@ -44,7 +44,7 @@ fn token_use(t: &mut Table) {
         HERE,
         id_token().claim("scope", r#""profiles/get""#),
     );
-    t.refused("identity_pool_token", RULE, "issuer_not_allowed", TWIN, HERE, good().raw_payload(
+    t.rejected("identity_pool_token", RULE, "issuer_not_allowed", TWIN, HERE, good().raw_payload(
         r#"{"sub":"eu-west-1:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","aud":"eu-west-1:aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff","amr":["authenticated"],"iss":"https://cognito-identity.amazonaws.com","exp":1735690200,"iat":1735689600}"#,
     ).signed_with(Key::Unpublished));
     for (name, json) in [
@@ -59,7 +59,7 @@ fn token_use(t: &mut Table) {
         ("prefix", r#""acces""#),
         ("nul_behind", r#""access\u0000""#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("token_use_{name}"),
             RULE,
             "token_use_not_allowed",
@@ -75,7 +75,7 @@ fn token_use(t: &mut Table) {
         ("list", r#"["access"]"#),
         ("object", r#"{"access":true}"#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("token_use_is_{name}"),
             RULE,
             "malformed_claims",
@@ -84,7 +84,7 @@ fn token_use(t: &mut Table) {
             good().claim("token_use", json),
         );
     }
-    t.refused(
+    t.rejected(
         "token_use_missing",
         RULE,
         "token_use_not_allowed",
@@ -92,7 +92,7 @@ fn token_use(t: &mut Table) {
         HERE,
         good().without_claim("token_use"),
     );
-    t.refused(
+    t.rejected(
         "token_use_in_the_header",
         RULE,
         "token_use_not_allowed",
@@ -102,7 +102,7 @@ fn token_use(t: &mut Table) {
             .without_claim("token_use")
             .member("token_use", r#""access""#),
     );
-    t.refused(
+    t.rejected(
         "token_use_in_another_case",
         RULE,
         "token_use_not_allowed",
@@ -115,7 +115,7 @@ fn token_use(t: &mut Table) {
     let at = profile("both_token_uses");
     t.accepted("access_token_where_both_are_wanted", RULE, at, good());
     t.accepted("id_token_where_both_are_wanted", RULE, at, id_token());
-    t.refused(
+    t.rejected(
         "neither_token_where_both_are_wanted",
         RULE,
         "token_use_not_allowed",
@@ -124,7 +124,7 @@ fn token_use(t: &mut Table) {
         good().claim("token_use", r#""refresh""#),
     );
     let at = profile("id_tokens");
-    t.refused(
+    t.rejected(
         "access_token_where_an_id_token_is_wanted",
         RULE,
         "token_use_not_allowed",
@@ -142,7 +142,7 @@ fn token_use(t: &mut Table) {
             Some(json) => id_token().claim("aud", &json),
             None => id_token().without_claim("aud"),
         };
-        t.refused(
+        t.rejected(
             &format!("id_token_aud_{name}"),
             "RFC 7519 §4.1.3",
             "malformed_claims",
@@ -178,7 +178,7 @@ fn client_id(t: &mut Table) {
         ("comma", "1example23456789,2example23456789"),
         ("wildcard", "*"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("client_id_{name}"),
             RULE,
             "client_not_allowed",
@@ -194,7 +194,7 @@ fn client_id(t: &mut Table) {
         ("object", format!("{{\"{CLIENT}\":1}}")),
         ("true", "true".to_owned()),
     ] {
-        t.refused(
+        t.rejected(
             &format!("client_id_is_{name}"),
             RULE,
             "malformed_claims",
@@ -202,7 +202,7 @@ fn client_id(t: &mut Table) {
             at,
             good().claim("client_id", &json),
         );
-        t.refused(
+        t.rejected(
             &format!("client_id_is_{name}_where_any_is_allowed"),
             RULE,
             "malformed_claims",
@@ -211,7 +211,7 @@ fn client_id(t: &mut Table) {
             good().claim("client_id", &json),
         );
     }
-    t.refused(
+    t.rejected(
         "client_id_missing",
         RULE,
         "malformed_claims",
@@ -219,7 +219,7 @@ fn client_id(t: &mut Table) {
         at,
         good().without_claim("client_id"),
     );
-    t.refused(
+    t.rejected(
         "client_id_missing_where_any_is_allowed",
         RULE,
         "malformed_claims",
@@ -228,7 +228,7 @@ fn client_id(t: &mut Table) {
         good().without_claim("client_id"),
     );
     for other in ["aud", "azp", "sub", "cid", "clientId", "appid"] {
-        t.refused(
+        t.rejected(
             &format!("client_id_only_in_{}", other.to_lowercase()),
             RULE,
             "malformed_claims",
@@ -239,7 +239,7 @@ fn client_id(t: &mut Table) {
                 .claim(other, &format!("\"{CLIENT}\"")),
         );
     }
-    t.refused(
+    t.rejected(
         "allowed_client_in_azp_beside_another",
         RULE,
         "client_not_allowed",
@@ -262,7 +262,7 @@ fn audience(t: &mut Table) {
         ("unconfigured", format!("\"{ours}\"")),
         ("prefix_of_the_client", r#""1example2345678""#.to_owned()),
     ] {
-        t.refused(
+        t.rejected(
             &format!("aud_{name}"),
             RULE,
             "audience_not_allowed",
@@ -281,7 +281,7 @@ fn audience(t: &mut Table) {
         ("list_with_a_null", r#"["1example23456789",null]"#),
         ("list_of_lists", r#"[["1example23456789"]]"#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("aud_is_{name}"),
             RULE,
             "malformed_claims",
@@ -290,7 +290,7 @@ fn audience(t: &mut Table) {
             good().claim("aud", json),
         );
     }
-    t.refused(
+    t.rejected(
         "aud_of_the_own_client_and_another_resource",
         RULE,
         "audience_not_allowed",
@@ -419,7 +419,7 @@ fn audience(t: &mut Table) {
             good().claim("resource", r#""https://api.example.com""#),
         ),
     ] {
-        t.refused(
+        t.rejected(
             &format!("required_audience_{name}"),
             RULE,
             "audience_not_allowed",
@@ -440,7 +440,7 @@ fn audience(t: &mut Table) {
             r#"[["https://api.example.com"]]"#,
         ),
     ] {
-        t.refused(
+        t.rejected(
             &format!("required_audience_is_{name}"),
             RULE,
             "malformed_claims",
@@ -473,7 +473,7 @@ fn audience(t: &mut Table) {
         ("parent_of_the_second", r#""https://mcp.example.com""#),
         ("neither", r#""https://other.example.com""#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("two_required_audiences_{name}"),
             RULE,
             "audience_not_allowed",
@@ -489,7 +489,7 @@ fn audience(t: &mut Table) {
         at,
         good().claim("aud", &format!("[\"{CLIENT}\",\"{ours}\"]")),
     );
-    t.refused(
+    t.rejected(
         "audience_own_client_and_another",
         RULE,
         "audience_not_allowed",
@@ -534,7 +534,7 @@ fn audience(t: &mut Table) {
         ),
         ("empty", r#""""#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("audience_{name}"),
             RULE,
             "audience_not_allowed",
@@ -561,7 +561,7 @@ fn confirmation(t: &mut Table) {
         ("null", "null"),
         ("string", r#""jkt""#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("cnf_{name}"),
             RULE,
             "sender_constrained",
@@ -570,7 +570,7 @@ fn confirmation(t: &mut Table) {
             good().claim("cnf", json),
         );
     }
-    t.refused(
+    t.rejected(
         "cnf_escaped",
         RULE,
         "sender_constrained",
@@ -578,7 +578,7 @@ fn confirmation(t: &mut Table) {
         HERE,
         good().claim("c\\u006ef", r#"{"jkt":"AAAA"}"#),
     );
-    t.refused(
+    t.rejected(
         "cnf_twice",
         RULE,
         "malformed_claims",
@@ -612,7 +612,7 @@ fn names(t: &mut Table) {
             ("object", "{}"),
         ] {
             let token = if twin == TWIN { good() } else { user() };
-            t.refused(
+            t.rejected(
                 &format!("{}_is_{name}", claim.replace(':', "_")),
                 RULE,
                 "malformed_claims",
@@ -622,7 +622,7 @@ fn names(t: &mut Table) {
             );
         }
     }
-    // What grants nothing when it is of another type must not refuse a token that needs no grant.
+    // What grants nothing when it is of another type must not reject a token that needs no grant.
     for (name, json) in [
         ("null", "null"),
         ("string", r#""readers""#),

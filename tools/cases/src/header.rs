@@ -32,7 +32,7 @@ fn algorithms(t: &mut Table) {
     .enumerate()
     {
         let alg = format!("\"{none}\"");
-        t.refused(
+        t.rejected(
             &format!("alg_none_{index}"),
             NONE,
             "algorithm_not_allowed",
@@ -42,7 +42,7 @@ fn algorithms(t: &mut Table) {
         );
         let unsigned = good().member("alg", &alg).build();
         let unsigned = format!("{}.", unsigned.rsplit_once('.').unwrap().0);
-        t.refused(
+        t.rejected(
             &format!("alg_none_{index}_unsigned"),
             NONE,
             "malformed_token",
@@ -71,7 +71,7 @@ fn algorithms(t: &mut Table) {
         ("rs1", "RS1"),
         ("uri", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("alg_{name}"),
             EXACT,
             "algorithm_not_allowed",
@@ -87,7 +87,7 @@ fn algorithms(t: &mut Table) {
         ("list", r#"["RS256"]"#),
         ("object", r#"{"RS256":1}"#),
     ] {
-        t.refused(
+        t.rejected(
             &format!("alg_is_{name}"),
             EXACT,
             "malformed_header",
@@ -96,7 +96,7 @@ fn algorithms(t: &mut Table) {
             good().member("alg", json),
         );
     }
-    t.refused(
+    t.rejected(
         "alg_missing",
         EXACT,
         "malformed_header",
@@ -104,7 +104,7 @@ fn algorithms(t: &mut Table) {
         HERE,
         good().without_member("alg"),
     );
-    t.refused(
+    t.rejected(
         "alg_in_another_case",
         EXACT,
         "malformed_header",
@@ -129,7 +129,7 @@ fn algorithms(t: &mut Table) {
     for name in [
         "rs384", "rs512", "ps256", "ps384", "ps512", "es256", "es384", "es512", "eddsa",
     ] {
-        t.refused(
+        t.rejected(
             &format!("genuine_{name}"),
             "RFC 8725 §3.1",
             "algorithm_not_allowed",
@@ -139,7 +139,7 @@ fn algorithms(t: &mut Table) {
         );
     }
     for name in ["rs384", "rs512", "ps256"] {
-        t.refused(
+        t.rejected(
             &format!("genuine_{name}_with_a_plain_key"),
             "RFC 8725 §3.1; RFC 7517 §4.4",
             "algorithm_not_allowed",
@@ -148,7 +148,7 @@ fn algorithms(t: &mut Table) {
             foreign(name),
         );
     }
-    t.refused(
+    t.rejected(
         "blank_es256",
         "CVE-2022-21449",
         "algorithm_not_allowed",
@@ -156,7 +156,7 @@ fn algorithms(t: &mut Table) {
         jwks("mixed"),
         foreign("es256_blank"),
     );
-    t.refused(
+    t.rejected(
         "es256_said_to_be_rs256",
         "RFC 8725 §3.1",
         "unknown_key",
@@ -178,7 +178,7 @@ fn confusion(t: &mut Table) {
         "modulus_base64url",
         "kid",
     ] {
-        t.refused(
+        t.rejected(
             &format!("hs256_with_{form}"),
             "RFC 8725 §3.1; CVE-2016-10555; CVE-2023-48238; CVE-2026-22817",
             "algorithm_not_allowed",
@@ -187,7 +187,7 @@ fn confusion(t: &mut Table) {
             foreign(&format!("hs256_{form}")),
         );
     }
-    t.refused(
+    t.rejected(
         "hs256_with_an_empty_key",
         "CVE-2026-44351; CVE-2026-44699",
         "algorithm_not_allowed",
@@ -195,7 +195,7 @@ fn confusion(t: &mut Table) {
         HERE,
         foreign("hs256_empty"),
     );
-    t.refused(
+    t.rejected(
         "hs384_with_pem",
         "RFC 8725 §3.1",
         "algorithm_not_allowed",
@@ -203,7 +203,7 @@ fn confusion(t: &mut Table) {
         HERE,
         foreign("hs384_pem"),
     );
-    t.refused(
+    t.rejected(
         "hs512_with_pem",
         "RFC 8725 §3.1",
         "algorithm_not_allowed",
@@ -211,7 +211,7 @@ fn confusion(t: &mut Table) {
         HERE,
         foreign("hs512_pem"),
     );
-    t.refused(
+    t.rejected(
         "hs256_said_to_be_rs256",
         "RFC 8725 §3.1",
         "invalid_signature",
@@ -219,7 +219,7 @@ fn confusion(t: &mut Table) {
         HERE,
         foreign("hs256_as_rs256"),
     );
-    t.refused(
+    t.rejected(
         "hs256_with_a_published_secret",
         "RFC 8725 §3.1",
         "algorithm_not_allowed",
@@ -252,7 +252,7 @@ fn embedded_keys(t: &mut Table) {
         let with = |token: Token| token.member(name, &json);
         let twin = format!("{label}_in_the_header_is_ignored");
         t.accepted(&twin, RULE, HERE, with(good()));
-        t.refused(
+        t.rejected(
             &format!("{label}_and_our_kid"),
             RULE,
             "invalid_signature",
@@ -260,7 +260,7 @@ fn embedded_keys(t: &mut Table) {
             HERE,
             with(good()).signed_with(Key::Unpublished),
         );
-        t.refused(
+        t.rejected(
             &format!("{label}_and_its_kid"),
             RULE,
             "unknown_key",
@@ -270,7 +270,7 @@ fn embedded_keys(t: &mut Table) {
                 .member("kid", r#""test-only-unpublished""#)
                 .signed_with(Key::Unpublished),
         );
-        t.refused(
+        t.rejected(
             &format!("{label}_and_no_kid"),
             RULE,
             "malformed_header",
@@ -289,7 +289,7 @@ fn embedded_keys(t: &mut Table) {
             .claim("jwk", &attackers)
             .claim("cnf", &format!(r#"{{"jwk":{attackers}}}"#)),
     );
-    t.refused(
+    t.rejected(
         "key_in_the_claims",
         RULE,
         "invalid_signature",
@@ -300,7 +300,7 @@ fn embedded_keys(t: &mut Table) {
             .claim("cnf", &format!(r#"{{"jwk":{attackers}}}"#))
             .signed_with(Key::Unpublished),
     );
-    t.refused(
+    t.rejected(
         "keys_of_the_claimed_issuer",
         "RFC 8725 §3.10; CVE-2025-59936",
         "issuer_not_allowed",
@@ -340,7 +340,7 @@ fn key_names(t: &mut Table) {
         ("proto", "__proto__"),
         ("random", "b3duZWQ"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("kid_{name}"),
             OPAQUE,
             "unknown_key",
@@ -356,7 +356,7 @@ fn key_names(t: &mut Table) {
         ("list", r#"["test-only-access"]"#),
         ("object", "{}"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("kid_is_{name}"),
             OPAQUE,
             "malformed_header",
@@ -365,7 +365,7 @@ fn key_names(t: &mut Table) {
             good().member("kid", json),
         );
     }
-    t.refused(
+    t.rejected(
         "kid_missing",
         OPAQUE,
         "malformed_header",
@@ -373,7 +373,7 @@ fn key_names(t: &mut Table) {
         HERE,
         good().without_member("kid"),
     );
-    t.refused(
+    t.rejected(
         "kid_in_the_claims",
         OPAQUE,
         "malformed_header",
@@ -383,7 +383,7 @@ fn key_names(t: &mut Table) {
             .without_member("kid")
             .claim("kid", r#""test-only-access""#),
     );
-    t.refused(
+    t.rejected(
         "kid_in_another_case",
         OPAQUE,
         "malformed_header",
@@ -417,7 +417,7 @@ fn key_names(t: &mut Table) {
         ("other_case", PADDED_KID.to_lowercase()),
         ("more_padding", format!("{PADDED_KID}=")),
     ] {
-        t.refused(
+        t.rejected(
             &format!("padded_kid_{name}"),
             OPAQUE,
             "unknown_key",
@@ -438,7 +438,7 @@ fn key_names(t: &mut Table) {
         jwks("long_kid"),
         named(&long_kid()),
     );
-    t.refused(
+    t.rejected(
         "kid_of_255_bytes",
         OPAQUE,
         "unknown_key",
@@ -446,7 +446,7 @@ fn key_names(t: &mut Table) {
         jwks("long_kid"),
         named(&"k".repeat(255)),
     );
-    t.refused(
+    t.rejected(
         "kid_of_257_bytes",
         "kid is at most 256 bytes",
         "malformed_header",
@@ -454,7 +454,7 @@ fn key_names(t: &mut Table) {
         jwks("long_kid"),
         named(&"k".repeat(257)),
     );
-    t.refused(
+    t.rejected(
         "kid_of_10000_bytes",
         "kid is at most 256 bytes",
         "malformed_header",
@@ -468,7 +468,7 @@ fn key_names(t: &mut Table) {
         jwks("too_long_kid"),
         by_id_key(),
     );
-    t.refused(
+    t.rejected(
         "kid_of_257_bytes_that_is_published",
         "kid is at most 256 bytes",
         "malformed_header",
@@ -488,7 +488,7 @@ fn key_names(t: &mut Table) {
         jwks("unicode_kid"),
         named("cl\\u00e9-\\u00e9\\ud83d\\udd11"),
     );
-    t.refused(
+    t.rejected(
         "kid_of_unicode_decomposed",
         OPAQUE,
         "unknown_key",
@@ -503,7 +503,7 @@ fn key_names(t: &mut Table) {
         HERE,
         by_id_key(),
     );
-    t.refused(
+    t.rejected(
         "right_signature_wrong_kid",
         "RFC 7515 §4.1.4",
         "invalid_signature",
@@ -511,7 +511,7 @@ fn key_names(t: &mut Table) {
         HERE,
         good().signed_with(Key::Id),
     );
-    t.refused(
+    t.rejected(
         "signed_with_an_unpublished_key",
         "RFC 7515 §4.1.4",
         "invalid_signature",
@@ -519,7 +519,7 @@ fn key_names(t: &mut Table) {
         HERE,
         good().signed_with(Key::Unpublished),
     );
-    t.refused(
+    t.rejected(
         "unpublished_key",
         "RFC 7515 §4.1.4",
         "unknown_key",
@@ -529,7 +529,7 @@ fn key_names(t: &mut Table) {
             .member("kid", r#""test-only-unpublished""#)
             .signed_with(Key::Unpublished),
     );
-    t.refused(
+    t.rejected(
         "withdrawn_key",
         "RFC 7517 §5",
         "unknown_key",
@@ -560,7 +560,7 @@ fn extensions(t: &mut Table) {
         ("false", "false"),
         ("of_numbers", "[1]"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("crit_{name}"),
             CRIT,
             "header_not_supported",
@@ -569,7 +569,7 @@ fn extensions(t: &mut Table) {
             good().member("crit", json),
         );
     }
-    t.refused(
+    t.rejected(
         "crit_and_what_it_names",
         CRIT,
         "header_not_supported",
@@ -577,7 +577,7 @@ fn extensions(t: &mut Table) {
         HERE,
         good().member("crit", r#"["x"]"#).member("x", "1"),
     );
-    t.refused(
+    t.rejected(
         "crit_escaped",
         CRIT,
         "header_not_supported",
@@ -591,7 +591,7 @@ fn extensions(t: &mut Table) {
         ("null", "null"),
         ("string", "\"false\""),
     ] {
-        t.refused(
+        t.rejected(
             &format!("b64_is_{name}"),
             "RFC 7797 §3, §7",
             "header_not_supported",
@@ -600,7 +600,7 @@ fn extensions(t: &mut Table) {
             good().member("b64", json),
         );
     }
-    t.refused(
+    t.rejected(
         "b64_false_and_critical",
         "RFC 7797 §6, §7",
         "header_not_supported",
@@ -614,7 +614,7 @@ fn extensions(t: &mut Table) {
         ("empty", "\"\""),
         ("gzip", "\"GZIP\""),
     ] {
-        t.refused(
+        t.rejected(
             &format!("zip_{name}"),
             "RFC 7516 §4.1.3; CVE-2024-33664",
             "header_not_supported",
@@ -623,7 +623,7 @@ fn extensions(t: &mut Table) {
             good().member("zip", json),
         );
     }
-    t.refused(
+    t.rejected(
         "deflated",
         "RFC 7516 §4.1.3; CVE-2024-33664",
         "header_not_supported",
@@ -631,7 +631,7 @@ fn extensions(t: &mut Table) {
         HERE,
         foreign("deflated"),
     );
-    t.refused(
+    t.rejected(
         "crit_and_alg_none",
         CRIT,
         "header_not_supported",

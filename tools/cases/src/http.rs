@@ -41,7 +41,7 @@ fn schemes(t: &mut Table, token: &str) {
         HERE,
         vec![field("AuThOrIzAtIoN", &format!("Bearer {token}"))],
     );
-    t.refused(
+    t.rejected(
         "no_authorization",
         "RFC 6750 §3",
         "missing_token",
@@ -56,7 +56,7 @@ fn schemes(t: &mut Table, token: &str) {
         ("scheme_with_a_comma", format!("Bearer,{token}")),
         ("scheme_with_nbsp", format!("Bearer\u{a0}{token}")),
     ] {
-        t.refused(
+        t.rejected(
             name,
             SCHEME,
             "malformed_credentials",
@@ -85,7 +85,7 @@ fn schemes(t: &mut Table, token: &str) {
         ("scheme_jwt", format!("JWT {token}")),
         ("scheme_token", format!("Token {token}")),
     ] {
-        t.refused(
+        t.rejected(
             name,
             SCHEME,
             "missing_token",
@@ -94,7 +94,7 @@ fn schemes(t: &mut Table, token: &str) {
             authorization(&value),
         );
     }
-    t.refused(
+    t.rejected(
         "no_authorization_on_a_scoped_route",
         "RFC 6750 §3",
         "missing_token",
@@ -102,7 +102,7 @@ fn schemes(t: &mut Table, token: &str) {
         profile("scope"),
         Headers::new(),
     );
-    t.refused(
+    t.rejected(
         "no_authorization_on_a_described_route",
         "RFC 6750 §3; RFC 9728 §5.1",
         "missing_token",
@@ -145,7 +145,7 @@ fn schemes(t: &mut Table, token: &str) {
             [bearer(token), bearer(token)].concat(),
         ),
     ] {
-        t.refused(
+        t.rejected(
             name,
             "RFC 6750 §3.1",
             reason,
@@ -200,7 +200,7 @@ fn grammar(t: &mut Table, token: &str) {
         ("token_is_a_colon", "Bearer :".to_owned()),
         ("token_with_a_nul_escape", format!("Bearer {token}%00")),
     ] {
-        t.refused(
+        t.rejected(
             name,
             GRAMMAR,
             "malformed_credentials",
@@ -216,7 +216,7 @@ fn grammar(t: &mut Table, token: &str) {
         ("token_is_opaque", "Bearer mF_9.B5f-4.1JqM"),
         ("token_of_all_token68_characters", "Bearer azAZ09-._~+/=="),
     ] {
-        t.refused(
+        t.rejected(
             name,
             "RFC 6750 §3.1",
             "malformed_token",
@@ -244,12 +244,12 @@ fn several(t: &mut Table, token: &str) {
             [one("Basic x"), one("Digest y")].concat(),
         ),
     ] {
-        t.refused(name, TWICE, "multiple_credentials", "bearer", HERE, headers);
+        t.rejected(name, TWICE, "multiple_credentials", "bearer", HERE, headers);
     }
 }
 
 fn elsewhere(t: &mut Table, token: &str) {
-    t.refused(
+    t.rejected(
         "token_in_the_query",
         ELSEWHERE,
         "missing_token",
@@ -267,7 +267,7 @@ fn elsewhere(t: &mut Table, token: &str) {
         case.request.body = format!("access_token={token}");
     };
     let content = || field("content-type", "application/x-www-form-urlencoded");
-    form(t.refused(
+    form(t.rejected(
         "token_in_a_form",
         ELSEWHERE,
         "missing_token",
@@ -318,7 +318,7 @@ fn elsewhere(t: &mut Table, token: &str) {
     ] {
         let twin = format!("{name}_is_not_looked_at");
         let other = || vec![field(other, &value)];
-        t.refused(
+        t.rejected(
             &format!("only_{name}"),
             ELSEWHERE,
             "missing_token",
@@ -339,7 +339,7 @@ fn methods(t: &mut Table, token: &str) {
             .request
             .method = method.to_owned();
         let twin = format!("{name}_with_token");
-        t.refused(
+        t.rejected(
             &format!("{name}_without_token"),
             rule,
             "missing_token",
@@ -360,7 +360,7 @@ fn methods(t: &mut Table, token: &str) {
         let rule = "No path is exempt: the route decides where the layer sits";
         let twin = format!("{name}_with_token");
         t.accepted(&twin, rule, HERE, bearer(token)).request.target = target.to_owned();
-        t.refused(
+        t.rejected(
             &format!("{name}_without_token"),
             rule,
             "missing_token",
@@ -391,7 +391,7 @@ fn methods(t: &mut Table, token: &str) {
             HERE,
             [vec![other.clone()], bearer(token)].concat(),
         );
-        t.refused(
+        t.rejected(
             &format!("{name}_without_token"),
             rule,
             "missing_token",
@@ -431,7 +431,7 @@ fn lengths(t: &mut Table) {
             repeated(&[("\u{ff}", 100_000)]),
         ),
     ] {
-        t.refused(
+        t.rejected(
             name,
             "CVE-2025-30204; RFC 8725 §3.11",
             "token_too_large",
@@ -440,7 +440,7 @@ fn lengths(t: &mut Table) {
             headers,
         );
     }
-    t.refused(
+    t.rejected(
         "sixteen_kilobytes_of_dots",
         "CVE-2025-30204",
         "malformed_token",

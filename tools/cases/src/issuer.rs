@@ -92,7 +92,7 @@ pub(crate) fn cases(t: &mut Table) {
         ("list_in_a_string", format!("{ISSUER},{ISSUER}")),
         ("null_in_a_string", "null".to_owned()),
     ] {
-        t.refused(
+        t.rejected(
             &format!("iss_{name}"),
             RULE,
             "issuer_not_allowed",
@@ -113,7 +113,7 @@ pub(crate) fn cases(t: &mut Table) {
         ("empty_list", "[]".to_owned()),
         ("object", format!("{{\"{ISSUER}\":1}}")),
     ] {
-        t.refused(
+        t.rejected(
             &format!("iss_is_{name}"),
             RULE,
             "malformed_claims",
@@ -122,7 +122,7 @@ pub(crate) fn cases(t: &mut Table) {
             good().claim("iss", &json),
         );
     }
-    t.refused(
+    t.rejected(
         "iss_missing",
         RULE,
         "malformed_claims",
@@ -130,7 +130,7 @@ pub(crate) fn cases(t: &mut Table) {
         HERE,
         good().without_claim("iss"),
     );
-    t.refused(
+    t.rejected(
         "iss_in_the_header",
         RULE,
         "malformed_claims",
@@ -140,7 +140,7 @@ pub(crate) fn cases(t: &mut Table) {
             .without_claim("iss")
             .member("iss", &format!("\"{ISSUER}\"")),
     );
-    t.refused(
+    t.rejected(
         "iss_in_another_case",
         RULE,
         "malformed_claims",
@@ -171,7 +171,7 @@ fn configured(t: &mut Table) {
             ISSUER.replace("eu-west-1", "us-west-2"),
         ),
     ] {
-        t.refused(
+        t.rejected(
             &format!("iss_{name}"),
             "AWS developer guide, Multi-Region replication",
             "issuer_not_allowed",
@@ -182,7 +182,7 @@ fn configured(t: &mut Table) {
     }
     let at = profile("exact_issuer");
     t.accepted("exact_issuer", RULE, at, good());
-    t.refused(
+    t.rejected(
         "exact_issuer_other_host",
         RULE,
         "issuer_not_allowed",
@@ -190,7 +190,7 @@ fn configured(t: &mut Table) {
         at,
         iss(&updated),
     );
-    t.refused(
+    t.rejected(
         "exact_issuer_replica",
         RULE,
         "issuer_not_allowed",
@@ -205,7 +205,7 @@ fn configured(t: &mut Table) {
         at,
         iss("http://127.0.0.1:4566/local_TestOnly1"),
     );
-    t.refused(
+    t.rejected(
         "emulator_other_loopback_name",
         RULE,
         "issuer_not_allowed",
@@ -232,7 +232,7 @@ fn two_pools(t: &mut Table, at: At) {
         at,
         second().claim("client_id", other).claim("sub", other),
     );
-    t.refused(
+    t.rejected(
         "client_of_the_second_pool_in_the_first",
         "RFC 8725 §3.8; RFC 9068 §4",
         "client_not_allowed",
@@ -240,7 +240,7 @@ fn two_pools(t: &mut Table, at: At) {
         at,
         good().claim("client_id", other),
     );
-    t.refused(
+    t.rejected(
         "client_of_the_first_pool_in_the_second",
         "RFC 8725 §3.8; RFC 9068 §4",
         "client_not_allowed",
@@ -248,7 +248,7 @@ fn two_pools(t: &mut Table, at: At) {
         at,
         second().claim("client_id", &format!("\"{CLIENT}\"")),
     );
-    t.refused(
+    t.rejected(
         "third_pool",
         "RFC 8725 §3.8",
         "issuer_not_allowed",

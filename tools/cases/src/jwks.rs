@@ -53,7 +53,7 @@ pub(crate) fn cases(t: &mut Table) {
             jwks(set),
             by_id_key(),
         );
-        t.refused(
+        t.rejected(
             &format!("key_of_{set}"),
             rule,
             "unknown_key",
@@ -62,7 +62,7 @@ pub(crate) fn cases(t: &mut Table) {
             good(),
         );
     }
-    t.refused(
+    t.rejected(
         "empty_kid_asked_for",
         "RFC 7517 §4.5",
         "unknown_key",
@@ -70,7 +70,7 @@ pub(crate) fn cases(t: &mut Table) {
         jwks("empty_kid"),
         good().member("kid", r#""""#),
     );
-    t.refused(
+    t.rejected(
         "either_key_of_an_ambiguous_kid",
         "RFC 7517 §4.5",
         "unknown_key",
@@ -84,7 +84,7 @@ pub(crate) fn cases(t: &mut Table) {
         jwks("kid_of_unpublished"),
         good().signed_with(Key::Unpublished),
     );
-    t.refused(
+    t.rejected(
         "signature_of_a_replaced_key",
         "RFC 7517 §4.5",
         "invalid_signature",
@@ -118,7 +118,7 @@ fn without_keys(t: &mut Table) {
         "hundred_and_one_keys",
         "too_large",
     ] {
-        t.refused(
+        t.rejected(
             &format!("keys_{set}"),
             RULE,
             "keys_unavailable",
@@ -156,9 +156,9 @@ fn without_keys(t: &mut Table) {
             crate::table::bearer(&crate::accepted::id_token().build()),
         ),
     ] {
-        t.refused(
+        t.rejected(
             &format!("{name}_while_keys_are_unreachable"),
-            "Refused without a key, and so without a fetch",
+            "Rejected without a key, and so without a fetch",
             reason,
             "client_credentials",
             at,
@@ -166,7 +166,7 @@ fn without_keys(t: &mut Table) {
         )
         .twin = None;
     }
-    t.refused(
+    t.rejected(
         "unknown_kid_while_keys_are_unreachable",
         RULE,
         "keys_unavailable",

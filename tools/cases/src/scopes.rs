@@ -64,7 +64,7 @@ pub(crate) fn cases(t: &mut Table) {
         ),
     ] {
         let token = partner().claim("scope", &format!("\"{text}\""));
-        t.refused(name, RULE, "insufficient_scope", twin, shared, token);
+        t.rejected(name, RULE, "insufficient_scope", twin, shared, token);
     }
     for (name, text) in [
         ("empty", ""),
@@ -104,7 +104,7 @@ pub(crate) fn cases(t: &mut Table) {
         ("openid", "openid profile email"),
         ("api_sign_in", "aws.cognito.signin.user.admin"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("scope_{name}"),
             RULE,
             "insufficient_scope",
@@ -121,7 +121,7 @@ pub(crate) fn cases(t: &mut Table) {
         ("object", r#"{"profiles/get":true}"#),
         ("empty_list", "[]"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("scope_is_{name}"),
             RULE,
             "insufficient_scope",
@@ -130,7 +130,7 @@ pub(crate) fn cases(t: &mut Table) {
             good().claim("scope", json),
         );
     }
-    t.refused(
+    t.rejected(
         "scope_missing",
         "RFC 6750 §3.1; scopes can be suppressed",
         "insufficient_scope",
@@ -150,7 +150,7 @@ pub(crate) fn cases(t: &mut Table) {
         let name = other
             .replace(':', "_")
             .replace("Scope", "scope_in_another_case");
-        t.refused(
+        t.rejected(
             &format!("scope_only_in_{name}"),
             RULE,
             "insufficient_scope",
@@ -160,7 +160,7 @@ pub(crate) fn cases(t: &mut Table) {
                 .without_claim("scope")
                 .claim(other, r#"["profiles/get"]"#),
         );
-        t.refused(
+        t.rejected(
             &format!("scope_only_as_a_string_in_{name}"),
             RULE,
             "insufficient_scope",
@@ -171,7 +171,7 @@ pub(crate) fn cases(t: &mut Table) {
                 .claim(other, r#""profiles/get""#),
         );
     }
-    t.refused(
+    t.rejected(
         "scope_in_the_header",
         RULE,
         "insufficient_scope",
@@ -204,7 +204,7 @@ pub(crate) fn cases(t: &mut Table) {
             scope("x").member("alg", "\"none\""),
         ),
     ] {
-        t.refused(name, "RFC 6750 §3.1", reason, "scope_alone", at, token);
+        t.rejected(name, "RFC 6750 §3.1", reason, "scope_alone", at, token);
     }
     policies(t);
 }
@@ -276,7 +276,7 @@ fn policies(t: &mut Table) {
             t.accepted(&format!("{twin}_{index}"), RULE, at, scope(text));
         }
         for (index, text) in unmet.iter().enumerate() {
-            t.refused(
+            t.rejected(
                 &format!("{policy}_unmet_{index}"),
                 RULE,
                 "insufficient_scope",

@@ -19,7 +19,7 @@ pub(crate) fn cases(t: &mut Table) {
 fn checks(t: &mut Table) {
     for (name, reason) in [("check_forbids", "forbidden"), ("check_revokes", "revoked")] {
         let at = profile(name);
-        t.refused(
+        t.rejected(
             name,
             "VerifierBuilder::check",
             reason,
@@ -27,7 +27,7 @@ fn checks(t: &mut Table) {
             at,
             good(),
         );
-        t.refused(
+        t.rejected(
             &format!("{name}_but_first_the_signature"),
             "RFC 8725 §3.3",
             "invalid_signature",
@@ -36,7 +36,7 @@ fn checks(t: &mut Table) {
             good().signed_with(Key::Unpublished),
         )
         .twin = None;
-        t.refused(
+        t.rejected(
             &format!("{name}_but_first_the_expiry"),
             "RFC 8725 §3.3",
             "expired",
@@ -57,7 +57,7 @@ fn age(t: &mut Table) {
     let twin = "young_enough";
     t.accepted("just_issued", RULE, at(NOW), good());
     t.accepted(twin, RULE, at(NOW + 609), good());
-    t.refused(
+    t.rejected(
         "too_old_now",
         RULE,
         "token_too_old",
@@ -65,7 +65,7 @@ fn age(t: &mut Table) {
         at(NOW + 610),
         good(),
     );
-    t.refused(
+    t.rejected(
         "too_old_a_second_ago",
         RULE,
         "token_too_old",
@@ -73,7 +73,7 @@ fn age(t: &mut Table) {
         at(NOW + 611),
         good(),
     );
-    t.refused(
+    t.rejected(
         "too_old_although_it_lives_for_a_day",
         RULE,
         "token_too_old",
@@ -83,7 +83,7 @@ fn age(t: &mut Table) {
             .claim("iat", &(NOW - 43_200).to_string())
             .claim("exp", &(NOW + 43_200).to_string()),
     );
-    t.refused(
+    t.rejected(
         "no_iat_where_an_age_is_demanded",
         RULE,
         "token_too_old",
@@ -91,7 +91,7 @@ fn age(t: &mut Table) {
         at(NOW),
         good().without_claim("iat"),
     );
-    t.refused(
+    t.rejected(
         "old_auth_time_is_not_the_age",
         RULE,
         "token_too_old",
@@ -101,7 +101,7 @@ fn age(t: &mut Table) {
             .without_claim("iat")
             .claim("auth_time", &NOW.to_string()),
     );
-    t.refused(
+    t.rejected(
         "iat_of_the_lowest_date",
         RULE,
         "token_too_old",
@@ -109,7 +109,7 @@ fn age(t: &mut Table) {
         at(NOW),
         good().claim("iat", "-62135596800"),
     );
-    t.refused(
+    t.rejected(
         "expired_before_it_is_too_old",
         RULE,
         "expired",
@@ -122,7 +122,7 @@ fn age(t: &mut Table) {
 fn size(t: &mut Table) {
     const RULE: &str = "VerifierBuilder::max_token_bytes; CVE-2025-30204";
     let at = profile("max_token_bytes");
-    t.refused(
+    t.rejected(
         "a_byte_longer_than_is_configured",
         RULE,
         "token_too_large",
@@ -130,7 +130,7 @@ fn size(t: &mut Table) {
         at,
         sized(1001),
     );
-    t.refused(
+    t.rejected(
         "a_byte_longer_than_the_default",
         RULE,
         "token_too_large",
@@ -180,7 +180,7 @@ fn described(t: &mut Table) {
             bearer(&good().without_claim("scope").build()),
         ),
     ] {
-        t.refused(
+        t.rejected(
             &format!("described_{name}"),
             RULE,
             reason,
@@ -189,7 +189,7 @@ fn described(t: &mut Table) {
             headers,
         );
     }
-    t.refused(
+    t.rejected(
         "described_without_keys",
         RULE,
         "keys_unavailable",

@@ -44,7 +44,7 @@ fn segments(t: &mut Table) {
             format!("{}.{}", good().build(), good().build()),
         ),
     ] {
-        t.refused(name, PARTS, "malformed_token", TWIN, HERE, token);
+        t.rejected(name, PARTS, "malformed_token", TWIN, HERE, token);
     }
     // Shapes of JWE: RFC 7516 §3.1. Cognito's refresh tokens are of this kind.
     let jwe = |header: &str| format!("{}.{}", encode(header), "AAAA.AAAA.AAAA.AAAA");
@@ -65,7 +65,7 @@ fn segments(t: &mut Table) {
             jwe(r#"{"alg":"dir","enc":"A128GCM","cty":"JWT","zip":"DEF"}"#),
         ),
     ] {
-        t.refused(name, rule, "malformed_token", TWIN, HERE, token);
+        t.rejected(name, rule, "malformed_token", TWIN, HERE, token);
     }
     let serialization = |text: String| crate::table::bearer(&text);
     for (name, text) in [
@@ -86,7 +86,7 @@ fn segments(t: &mut Table) {
             format!(r#"{{"a":"{header}.{payload}.{signature}","protected":"{header}"}}"#),
         ),
     ] {
-        t.refused(
+        t.rejected(
             name,
             "RFC 7515 §7.2; CVE-2022-39227",
             "malformed_credentials",
@@ -95,7 +95,7 @@ fn segments(t: &mut Table) {
             serialization(text),
         );
     }
-    t.refused(
+    t.rejected(
         "nested_jwt",
         "RFC 7519 §5.2: a nested JWT is not unwrapped",
         "malformed_claims",
@@ -103,7 +103,7 @@ fn segments(t: &mut Table) {
         HERE,
         good().member("cty", r#""JWT""#).raw_payload(good().build()),
     );
-    t.refused(
+    t.rejected(
         "deflated_unsaid",
         "RFC 7516 §4.1.3; CVE-2024-33664",
         "malformed_claims",
@@ -121,7 +121,7 @@ fn base64(t: &mut Table) {
     t.accepted("with_unused_bits", BASE64, HERE, token.build());
     let twin = "with_unused_bits";
     let standard = |part: &str| part.replace('-', "+").replace('_', "/");
-    // Signed as they are written, so that only the encoding can be refused.
+    // Signed as they are written, so that only the encoding can be rejected.
     for (name, reason, token) in [
         (
             "header_padded",
@@ -224,7 +224,7 @@ fn base64(t: &mut Table) {
             token.build_of(r#"{"alg":"RS256"}"#, &payload),
         ),
     ] {
-        t.refused(name, BASE64, reason, twin, HERE, token);
+        t.rejected(name, BASE64, reason, twin, HERE, token);
     }
 }
 
@@ -266,7 +266,7 @@ fn json_header(t: &mut Table) {
     let text = String::from_utf8(good().header_bytes()).unwrap();
     let header = |t: &mut Table, name: &str, bytes: Vec<u8>| {
         let name = format!("header_{name}");
-        t.refused(
+        t.rejected(
             &name,
             JSON,
             "malformed_header",
@@ -297,7 +297,7 @@ fn json_header(t: &mut Table) {
             ("twice_once_escaped", escape_first(name)),
         ] {
             let token = good().also_member(&written, &format!("\"{value}\""));
-            t.refused(
+            t.rejected(
                 &format!("{name}_{how}"),
                 "RFC 7515 §4",
                 "malformed_header",
@@ -309,7 +309,7 @@ fn json_header(t: &mut Table) {
     }
     for (name, member) in [("crit", "[]"), ("b64", "true"), ("zip", "null")] {
         let token = good().also_member(name, member).also_member(name, member);
-        t.refused(
+        t.rejected(
             &format!("{name}_twice"),
             "RFC 7515 §4",
             "malformed_header",
@@ -318,7 +318,7 @@ fn json_header(t: &mut Table) {
             token,
         );
     }
-    t.refused(
+    t.rejected(
         "alg_none_then_rs256",
         "RFC 7515 §4",
         "malformed_header",
@@ -332,7 +332,7 @@ fn json_header(t: &mut Table) {
     broken.push(0xe2);
     let mut rest = vec![0x82, 0xac];
     rest.extend(good().payload_bytes());
-    t.refused(
+    t.rejected(
         "character_across_the_border",
         JSON,
         "malformed_header",
@@ -346,7 +346,7 @@ fn json_payload(t: &mut Table) {
     let text = String::from_utf8(good().payload_bytes()).unwrap();
     let payload = |t: &mut Table, name: &str, bytes: Vec<u8>| {
         let name = format!("payload_{name}");
-        t.refused(
+        t.rejected(
             &name,
             JSON,
             "malformed_claims",
@@ -371,7 +371,7 @@ fn json_payload(t: &mut Table) {
         HERE,
         good().member("deep", &deep(100)),
     );
-    t.refused(
+    t.rejected(
         "unread_member_of_depth_5000",
         "A header of more than 256 steps is not one",
         "malformed_header",
@@ -394,7 +394,7 @@ fn json_payload(t: &mut Table) {
         } else {
             "malformed_claims"
         };
-        t.refused(
+        t.rejected(
             &format!("{claim}_of_depth_5000"),
             "RFC 7519 §4.1",
             reason,
@@ -495,7 +495,7 @@ fn json_payload(t: &mut Table) {
             ("twice", name.to_owned()),
             ("twice_once_escaped", escape_first(name)),
         ] {
-            t.refused(
+            t.rejected(
                 &format!("{name}_{how}"),
                 "RFC 7519 §4",
                 "malformed_claims",
@@ -512,7 +512,7 @@ fn json_payload(t: &mut Table) {
         ("cognito:groups", "[]"),
         ("cognito:username", "\"mary\""),
     ] {
-        t.refused(
+        t.rejected(
             &format!("{}_twice", name.replace(':', "_")),
             "RFC 7519 §4",
             "malformed_claims",
@@ -521,7 +521,7 @@ fn json_payload(t: &mut Table) {
             good().also_claim(name, value).also_claim(name, value),
         );
     }
-    t.refused(
+    t.rejected(
         "exp_expired_then_good",
         "RFC 7519 §4",
         "malformed_claims",
@@ -529,7 +529,7 @@ fn json_payload(t: &mut Table) {
         HERE,
         good().raw_payload(text.replacen('{', "{\"exp\":1,", 1)),
     );
-    t.refused(
+    t.rejected(
         "scope_admin_then_good",
         "RFC 7519 §4",
         "malformed_claims",

@@ -49,7 +49,7 @@ fn changed(t: &mut Table) {
         ("as_base64url_text", with(signature.clone().into_bytes())),
         ("of_1024_bytes", with(vec![1; 1024])),
     ] {
-        t.refused(
+        t.rejected(
             &format!("signature_{name}"),
             RULE,
             "invalid_signature",
@@ -59,7 +59,7 @@ fn changed(t: &mut Table) {
         );
     }
     // Longer than the longest signature of any usable key (8192 bits).
-    t.refused(
+    t.rejected(
         "signature_of_1025_bytes",
         RULE,
         "malformed_token",
@@ -77,7 +77,7 @@ fn changed(t: &mut Table) {
         .unwrap();
     let [short_header, short_payload, _] = parts(&short);
     t.accepted("signature_that_begins_with_zero", RULE, HERE, short.clone());
-    t.refused(
+    t.rejected(
         "signature_stripped_of_its_zero",
         RULE,
         "invalid_signature",
@@ -86,7 +86,7 @@ fn changed(t: &mut Table) {
         format!("{short_header}.{short_payload}.{}", encode(&bytes[1..])),
     );
     let other = parts(&good().claim("scope", r#""admin""#).build());
-    t.refused(
+    t.rejected(
         "signature_of_another_token",
         RULE,
         "invalid_signature",
@@ -94,7 +94,7 @@ fn changed(t: &mut Table) {
         HERE,
         format!("{header}.{payload}.{}", other[2]),
     );
-    t.refused(
+    t.rejected(
         "payload_of_another_token",
         RULE,
         "invalid_signature",
@@ -103,7 +103,7 @@ fn changed(t: &mut Table) {
         format!("{header}.{}.{signature}", other[1]),
     );
     let other = parts(&good().member("typ", r#""JWT""#).build());
-    t.refused(
+    t.rejected(
         "header_of_another_token",
         RULE,
         "invalid_signature",
@@ -112,7 +112,7 @@ fn changed(t: &mut Table) {
         format!("{}.{payload}.{signature}", other[0]),
     );
     let space = encode([&decode(&payload)[..], b" "].concat());
-    t.refused(
+    t.rejected(
         "space_behind_the_payload",
         RULE,
         "invalid_signature",
@@ -154,7 +154,7 @@ fn forged_encodings(t: &mut Table) {
         "all_ones",
         "the_encoded_message",
     ] {
-        t.refused(
+        t.rejected(
             &format!("encoding_{name}"),
             RULE,
             "invalid_signature",
@@ -169,7 +169,7 @@ fn forged_encodings(t: &mut Table) {
         HERE,
         foreign("rs256_s_plus_n"),
     );
-    t.refused(
+    t.rejected(
         "small_signature_plus_n",
         "RFC 8017 §5.2.2; CVE-2017-11185",
         "invalid_signature",
@@ -182,7 +182,7 @@ fn forged_encodings(t: &mut Table) {
 fn keys(t: &mut Table) {
     let at = jwks("exponents");
     t.accepted("exponent_3", "RFC 8017 §3.1", at, foreign("rs256_e3"));
-    t.refused(
+    t.rejected(
         "exponent_3_cube_root",
         "CVE-2006-4339",
         "invalid_signature",
@@ -196,7 +196,7 @@ fn keys(t: &mut Table) {
         at,
         foreign("rs256"),
     );
-    t.refused(
+    t.rejected(
         "exponent_1",
         "RFC 8017 §3.1",
         "unknown_key",
@@ -217,7 +217,7 @@ fn keys(t: &mut Table) {
         at,
         foreign("rs256_8192"),
     );
-    t.refused(
+    t.rejected(
         "modulus_of_1024_bits",
         "RFC 7518 §3.3",
         "unknown_key",

@@ -88,7 +88,7 @@ impl Table {
         self.add(name, rule, "accepted", None, at, sent)
     }
 
-    pub(crate) fn refused(
+    pub(crate) fn rejected(
         &mut self,
         name: &str,
         rule: &str,

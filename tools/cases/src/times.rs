@@ -61,7 +61,7 @@ fn malformed(t: &mut Table) {
     ];
     for (claim, rule) in [("exp", EXP), ("nbf", NBF), ("iat", IAT)] {
         for (name, json) in beyond {
-            t.refused(
+            t.rejected(
                 &format!("{claim}_{name}"),
                 rule,
                 "malformed_claims",
@@ -71,7 +71,7 @@ fn malformed(t: &mut Table) {
             );
         }
         for (name, json) in &all {
-            t.refused(
+            t.rejected(
                 &format!("{claim}_is_{name}"),
                 rule,
                 "malformed_claims",
@@ -81,7 +81,7 @@ fn malformed(t: &mut Table) {
             );
         }
     }
-    t.refused(
+    t.rejected(
         "exp_missing",
         EXP,
         "malformed_claims",
@@ -89,7 +89,7 @@ fn malformed(t: &mut Table) {
         HERE,
         good().without_claim("exp"),
     );
-    t.refused(
+    t.rejected(
         "exp_only_in_the_header",
         "RFC 7519 §5.3",
         "malformed_claims",
@@ -99,7 +99,7 @@ fn malformed(t: &mut Table) {
             .without_claim("exp")
             .member("exp", &(NOW + 3600).to_string()),
     );
-    t.refused(
+    t.rejected(
         "exp_in_another_case",
         EXP,
         "malformed_claims",
@@ -109,7 +109,7 @@ fn malformed(t: &mut Table) {
             .without_claim("exp")
             .claim("Exp", &(NOW + 3600).to_string()),
     );
-    t.refused(
+    t.rejected(
         "expires_in_instead",
         EXP,
         "malformed_claims",
@@ -146,7 +146,7 @@ fn values(t: &mut Table) {
         ("tiny", "1e-300"),
         ("underflow", "1e-99999"),
     ] {
-        t.refused(
+        t.rejected(
             &format!("exp_{name}"),
             EXP,
             "expired",
@@ -192,7 +192,7 @@ fn values(t: &mut Table) {
             },
             ("year_9999", "253402300799"),
         ] {
-            t.refused(
+            t.rejected(
                 &format!("{claim}_{name}"),
                 rule,
                 reason,
@@ -220,7 +220,7 @@ fn values(t: &mut Table) {
         HERE,
         good().claim("auth_time", "\"now\""),
     );
-    t.refused(
+    t.rejected(
         "expired_and_without_scope",
         "RFC 6750 §3.1",
         "expired",
@@ -241,7 +241,7 @@ fn values(t: &mut Table) {
         } else {
             ("issued_in_future", TWIN)
         };
-        t.refused(
+        t.rejected(
             &format!("clock_at_{name}"),
             NUMBER,
             reason,
@@ -267,7 +267,7 @@ fn edges(t: &mut Table) {
         };
         let exp = NOW + 3600;
         t.accepted(&name("last_second"), EXP, at(exp + leeway - 1), good());
-        t.refused(
+        t.rejected(
             &name("expired_now"),
             EXP,
             "expired",
@@ -275,7 +275,7 @@ fn edges(t: &mut Table) {
             at(exp + leeway),
             good(),
         );
-        t.refused(
+        t.rejected(
             &name("expired_a_second_ago"),
             EXP,
             "expired",
@@ -289,7 +289,7 @@ fn edges(t: &mut Table) {
             at(exp + leeway),
             good().claim("exp", &format!("{exp}.001")),
         );
-        t.refused(
+        t.rejected(
             &name("expired_a_fraction_ago"),
             EXP,
             "expired",
@@ -306,7 +306,7 @@ fn edges(t: &mut Table) {
             let starts = |seconds: String| good().claim("iat", "0").claim(claim, &seconds);
             let first = name(&format!("{claim}_first_second"));
             t.accepted(&first, rule, at(NOW), starts((NOW + leeway).to_string()));
-            t.refused(
+            t.rejected(
                 &name(&format!("{claim}_a_second_ahead")),
                 rule,
                 reason,
@@ -314,7 +314,7 @@ fn edges(t: &mut Table) {
                 at(NOW),
                 starts((NOW + leeway + 1).to_string()),
             );
-            t.refused(
+            t.rejected(
                 &name(&format!("{claim}_a_fraction_ahead")),
                 rule,
                 reason,

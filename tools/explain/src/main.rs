@@ -1,4 +1,4 @@
-//! Why is this token refused? For a person at 3 a.m., with a token from a log or a bug report.
+//! Why is this token rejected? For a person at 3 a.m., with a token from a log or a bug report.
 //!
 //! ```text
 //! cargo install --path tools/explain
@@ -26,11 +26,11 @@ use tower_cognito::{TokenUse, UserPool, clock::SystemClock};
 use explanation::{Expected, Keys, Paint, Verdict, explain};
 
 const HELP: &str = "\
-Tells how a token is decided on, step by step, and goes on after a refusal.
+Tells how a token is decided on, step by step, and goes on after a rejection.
 
 Standard input is a token, an `Authorization` line, a curl command or a token
 response. Nothing is sent anywhere unless --fetch or the URL of --jwks says so.
-The exit code is 0 if the token is accepted, 1 if it is refused, and 2 if that
+The exit code is 0 if the token is accepted, 1 if it is rejected, and 2 if that
 cannot be told, because there are no keys or a flag is wrong.
 
   --pool ID          the user pool, as eu-west-1_AbCdEf123
@@ -69,7 +69,7 @@ async fn main() -> ExitCode {
     }
     match run().await {
         Ok(Verdict::Accepted) => ExitCode::SUCCESS,
-        Ok(Verdict::Refused) => ExitCode::FAILURE,
+        Ok(Verdict::Rejected) => ExitCode::FAILURE,
         Ok(Verdict::Open) => ExitCode::from(2),
         Err(error) => {
             eprintln!("explain: {error}");

@@ -1,4 +1,4 @@
-//! What the program tells a person: the failing step of each refusal, what to do, and never the
+//! What the program tells a person: the failing step of each rejection, what to do, and never the
 //! signature.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -95,7 +95,7 @@ struct Fault {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_at_the_step_that_refused() {
+async fn a_rejection_is_told_at_the_step_that_rejected() {
     let faults = [
         Fault {
             step: "form",
@@ -252,7 +252,7 @@ async fn a_refusal_is_told_at_the_step_that_refused() {
         assert!(marked(&page, rest).ends_with(&STEPS[at + 1..]), "{page}");
         assert_eq!(marked(&page, '✗'), [fault.step], "{page}");
         assert!(
-            unwrapped(&page).contains(&format!("✗ refused: {}.", fault.error)),
+            unwrapped(&page).contains(&format!("✗ rejected: {}.", fault.error)),
             "{page}"
         );
         let answer = format!(
@@ -306,7 +306,7 @@ async fn what_is_no_token_is_told_as_what_it_is() {
         let explanation = explained(&pool, &Expected::default(), input).await;
         let page = explanation.page(Paint::Plain);
         assert!(
-            unwrapped(&page).contains(&format!("✗ refused: {error}.")),
+            unwrapped(&page).contains(&format!("✗ rejected: {error}.")),
             "{page}"
         );
         assert_eq!(found(&page, "form"), found_at_form, "{page}");
@@ -322,7 +322,7 @@ async fn what_is_no_token_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_text_is_refused_before_the_header_is_looked_at() {
+async fn a_payload_that_is_no_text_is_rejected_before_the_header_is_looked_at() {
     let pool = TestPool::new();
     let token = pool
         .token()
@@ -391,7 +391,7 @@ async fn what_is_expected_follows_the_configuration() {
 }
 
 #[tokio::test]
-async fn all_claims_are_shown_and_those_of_a_refused_token_are_called_unproven() {
+async fn all_claims_are_shown_and_those_of_a_rejected_token_are_called_unproven() {
     let pool = TestPool::new();
     let token = pool.token().claim("tenant", json!({ "id": 7 }));
     let page = explained(&pool, &Expected::default(), &token.build())
@@ -462,9 +462,9 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_passes_beside_a_co
     let page = explanation.page(Paint::Plain);
     let failed = ["expiry", "issuer", "app client", "audience", "scopes"];
     assert_eq!(marked(&page, '✗'), failed, "{page}");
-    assert!(page.contains("refused: the token expired"), "{page}");
+    assert!(page.contains("rejected: the token expired"), "{page}");
     assert_eq!(
-        page.matches("Then it would refuse because").count(),
+        page.matches("Then it would reject because").count(),
         4,
         "{page}"
     );
@@ -485,7 +485,7 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_passes_beside_a_co
 async fn without_keys_nothing_is_fetched_and_nothing_is_called_accepted() {
     let pool = TestPool::new();
     let tell = async |token: TokenBuilder| {
-        // It would be refused with other words if it was asked.
+        // It would be rejected with other words if it was asked.
         let user_pool = pool.user_pool().with_jwks_url(&closed_port()).unwrap();
         let expected = Expected::default();
         explain(
@@ -509,9 +509,9 @@ async fn without_keys_nothing_is_fetched_and_nothing_is_called_accepted() {
     );
     assert!(page.contains("Nothing of this is proven"), "{page}");
 
-    let refused = tell(pool.token().expired()).await;
-    assert_eq!(refused.verdict(), Verdict::Refused);
-    assert_eq!(marked(&refused.page(Paint::Plain), '✗'), ["expiry"]);
+    let rejected = tell(pool.token().expired()).await;
+    assert_eq!(rejected.verdict(), Verdict::Rejected);
+    assert_eq!(marked(&rejected.page(Paint::Plain), '✗'), ["expiry"]);
 }
 
 #[tokio::test]
@@ -549,7 +549,7 @@ async fn mistakes_that_people_make_are_named() {
     ] {
         let explanation = explained(&pool, &needs(needed), &input).await;
         let page = explanation.page(Paint::Plain);
-        assert_eq!(explanation.verdict(), Verdict::Refused, "{page}");
+        assert_eq!(explanation.verdict(), Verdict::Rejected, "{page}");
         assert_eq!(marked(&page, '✗'), [step], "{page}");
         assert!(unwrapped(&page).contains(told), "{page}");
     }
@@ -569,8 +569,8 @@ async fn programs_get_the_same_as_an_object() {
     let told = explained(&pool, &expected, &token).await.json();
     assert_eq!(told["accepted"], false);
     assert_eq!(told["signature_verified"], true);
-    assert_eq!(told["refusals"][0]["reason"], "client_not_allowed");
-    assert_eq!(told["refusals"][0]["status"], 401);
+    assert_eq!(told["rejections"][0]["reason"], "client_not_allowed");
+    assert_eq!(told["rejections"][0]["status"], 401);
     let steps = told["steps"].as_array().unwrap();
     let failed: Vec<_> = steps
         .iter()

@@ -53,10 +53,10 @@ usage: local-issuer [FLAGS]
   --issuer-on-loopback   write this process's own URL into `iss`, for libraries that derive the
                          keys' URL from the issuer [the pool's URL on AWS]
   --bind-resource        bind tokens to the `resource` of a request, as MCP clients send it
-                         [refuse such a request, as Cognito does]
+                         [reject such a request, as Cognito does]
   --escaped-slashes      write `/` in tokens as `\\/`, as Cognito also does [`/`]
   --no-cors              send no CORS fields from the token endpoint [`*`, as Cognito does]
-  --token-exchange       let every app client exchange tokens (RFC 8693) [refused]
+  --token-exchange       let every app client exchange tokens (RFC 8693) [rejected]
   --fixture-keys         sign with the published test keys [new keys at each start]
   --check                fetch a token and the keys over HTTP, verify it, and exit with 0 or 1
   --help                 print this
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn what_cannot_be_meant_is_rejected() {
         for flags in [
             "--bogus",
             "--client",

@@ -91,7 +91,7 @@ impl Report {
 
     pub(crate) fn text(&self, complaints: &[String]) -> String {
         let mut text = String::from(
-            "| cycle | trouble in its first half | good callers | of them 503 | without a token | refused as they must be | p50 | p99 | memory | open files |\n\
+            "| cycle | trouble in its first half | good callers | of them 503 | without a token | rejected as they must be | p50 | p99 | memory | open files |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
         for row in &self.rows {
@@ -100,7 +100,7 @@ impl Report {
         let sum = |of: fn(&Cycle) -> u64| self.rows.iter().map(|row| of(&row.counts)).sum::<u64>();
         let _ = writeln!(
             text,
-            "\n{} requests of good callers were accepted with their own claims, {} of others were refused. {}",
+            "\n{} requests of good callers were accepted with their own claims, {} of others were rejected. {}",
             sum(|cycle| cycle.good),
             sum(|cycle| cycle.forged),
             if complaints.is_empty() {

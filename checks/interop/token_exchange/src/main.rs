@@ -29,9 +29,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("downstream", &forged, TokenError::InvalidRequest),
         ("elsewhere", &subject, TokenError::InvalidTarget),
     ] {
-        let refused = exchange(audience)?.token(subject).await.map(|_| ());
-        if refused != Err(expected) {
-            return Err(format!("the exchange for {audience} gave {refused:?}").into());
+        let rejected = exchange(audience)?.token(subject).await.map(|_| ());
+        if rejected != Err(expected) {
+            return Err(format!("the exchange for {audience} gave {rejected:?}").into());
         }
     }
     let token = exchange("downstream")?.token(&subject).await?;

@@ -6,9 +6,9 @@ use tower_cognito::{AuthError, TokenUse};
 use super::{Situation, found::printable, step::is_in_milliseconds};
 
 /// One or two sentences.
-pub(super) fn advice(situation: &Situation<'_>, refused: &AuthError) -> String {
+pub(super) fn advice(situation: &Situation<'_>, rejected: &AuthError) -> String {
     let found = situation.found;
-    match refused {
+    match rejected {
         AuthError::MissingToken | AuthError::MalformedCredentials => {
             malformed_credentials(situation)
         }
@@ -38,7 +38,7 @@ pub(super) fn advice(situation: &Situation<'_>, refused: &AuthError) -> String {
         }
         AuthError::TokenUseNotAllowed => wrong_token_use(situation),
         AuthError::ClientNotAllowed => {
-            "If this app client may call the service, add it to `AllowedClients::only`. If not, this refusal is what the list is for.".to_owned()
+            "If this app client may call the service, add it to `AllowedClients::only`. If not, this rejection is what the list is for.".to_owned()
         }
         AuthError::AudienceNotAllowed => {
             "The token is bound to another service. If the name in `aud` is this one's, give it to `VerifierBuilder::accept_audience`.".to_owned()

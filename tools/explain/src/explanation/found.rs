@@ -6,7 +6,7 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-/// Shows also what the crate refuses for its encoding.
+/// Shows also what the crate rejects for its encoding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()

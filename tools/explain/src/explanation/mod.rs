@@ -45,8 +45,8 @@ pub(crate) enum Keys {
 pub(crate) struct Explanation {
     lines: Vec<Line>,
     verdict: Verdict,
-    /// What a service would refuse for next, once the first is fixed, each with what to do.
-    refusals: Vec<(AuthError, String)>,
+    /// What a service would reject for next, once the first is fixed, each with what to do.
+    rejections: Vec<(AuthError, String)>,
     /// A sentence, if the token says when it expires.
     expiry: Option<String>,
     /// What else the token says.
@@ -60,7 +60,7 @@ pub(crate) enum Verdict {
     Accepted,
     /// The signature was not looked at, and nothing else is wrong.
     Open,
-    Refused,
+    Rejected,
 }
 
 impl Default for Expected {
@@ -100,7 +100,9 @@ pub(crate) async fn explain(
     )
     .await?;
     if pasted.has_scheme_twice {
-        outcome.refusals.insert(0, AuthError::MalformedCredentials);
+        outcome
+            .rejections
+            .insert(0, AuthError::MalformedCredentials);
     }
 
     let situation = Situation {
@@ -112,17 +114,17 @@ pub(crate) async fn explain(
         outcome: &outcome,
         now: clock.now(),
     };
-    let refusals = outcome.refusals.iter();
+    let rejections = outcome.rejections.iter();
     Ok(Explanation {
         lines: step::lines(&situation),
         expiry: situation.expiry(),
-        refusals: refusals
-            .map(|refused| (refused.clone(), advice::advice(&situation, refused)))
+        rejections: rejections
+            .map(|rejected| (rejected.clone(), advice::advice(&situation, rejected)))
             .collect(),
         rest: found.other_claims(),
         is_proven: outcome.end == End::Complete,
-        verdict: match (outcome.refusals.is_empty(), outcome.end) {
-            (false, _) => Verdict::Refused,
+        verdict: match (outcome.rejections.is_empty(), outcome.end) {
+            (false, _) => Verdict::Rejected,
             (true, End::Complete) => Verdict::Accepted,
             (true, _) => Verdict::Open,
         },
@@ -169,16 +171,16 @@ impl Explanation {
             "accepted": match self.verdict {
                 Verdict::Accepted => Value::from(true),
                 Verdict::Open => Value::Null,
-                Verdict::Refused => Value::from(false),
+                Verdict::Rejected => Value::from(false),
             },
             "signature_verified": self.is_proven,
-            "refusals": self
-                .refusals
+            "rejections": self
+                .rejections
                 .iter()
-                .map(|(refused, advice)| json!({
-                    "reason": refused.reason(),
-                    "status": refused.status().as_u16(),
-                    "message": refused.to_string(),
+                .map(|(rejected, advice)| json!({
+                    "reason": rejected.reason(),
+                    "status": rejected.status().as_u16(),
+                    "message": rejected.to_string(),
                     "advice": advice,
                 }))
                 .collect::<Vec<_>>(),

@@ -52,8 +52,8 @@ impl Explanation {
 
     fn conclusion(&self, paint: Paint) -> String {
         let expiry = self.expiry.as_deref().unwrap_or_default();
-        let mut refusals = self.refusals.iter();
-        let Some((refused, advice)) = refusals.next() else {
+        let mut rejections = self.rejections.iter();
+        let Some((rejected, advice)) = rejections.next() else {
             let (told, advice) = match self.verdict {
                 Verdict::Open => (
                     "? not decided: nothing is wrong so far, and the signature was not checked.",
@@ -69,17 +69,17 @@ impl Explanation {
             let told = wrap(&format!("{} {expiry}", paint.tone(tone, told)), 2);
             return format!("{}\n{}\n", told.trim_end(), to_do(advice));
         };
-        let refused_mark = paint.tone(Tone::Bad, "✗ refused:");
-        let told = wrap(&format!("{refused_mark} {refused}. {expiry}"), 2);
+        let rejected_mark = paint.tone(Tone::Bad, "✗ rejected:");
+        let told = wrap(&format!("{rejected_mark} {rejected}. {expiry}"), 2);
         let answer = format!(
             "  The service answers {}, and logs the reason `{}`.",
-            refused.status().as_u16(),
-            refused.reason(),
+            rejected.status().as_u16(),
+            rejected.reason(),
         );
         let mut text = format!("{}\n{answer}\n{}\n", told.trim_end(), to_do(advice));
-        for (refused, advice) in refusals {
+        for (rejected, advice) in rejections {
             let next = wrap(
-                &format!("  Then it would refuse because {refused}. {advice}"),
+                &format!("  Then it would reject because {rejected}. {advice}"),
                 2,
             );
             text.push_str(&next);
@@ -89,7 +89,7 @@ impl Explanation {
     }
 }
 
-const NOTHING: &str = "Nothing. If a service refuses this token all the same, its pool, clients, scopes or clock are not those given here.";
+const NOTHING: &str = "Nothing. If a service rejects this token all the same, its pool, clients, scopes or clock are not those given here.";
 const NO_KEYS: &str = "Give the keys with `--jwks FILE`, or let them be fetched with `--fetch`.";
 
 fn to_do(advice: &str) -> String {

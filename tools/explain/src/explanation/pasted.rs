@@ -7,7 +7,7 @@ pub(super) struct Pasted {
     pub(super) token: String,
     /// What stood there instead of a bearer token.
     pub(super) other_scheme: Option<String>,
-    /// `Bearer Bearer`, which a service refuses.
+    /// `Bearer Bearer`, which a service rejects.
     pub(super) has_scheme_twice: bool,
 }
 

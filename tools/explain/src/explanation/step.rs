@@ -60,10 +60,10 @@ impl Step {
         Self::Scopes,
     ];
 
-    /// The step that ends with this refusal. A reason that a later version of the crate adds has
+    /// The step that ends with this rejection. A reason that a later version of the crate adds has
     /// none here yet.
-    fn of(refused: &AuthError) -> Option<Self> {
-        Some(match refused {
+    fn of(rejected: &AuthError) -> Option<Self> {
+        Some(match rejected {
             AuthError::MissingToken
             | AuthError::MalformedCredentials
             | AuthError::MalformedToken
@@ -93,16 +93,16 @@ impl Step {
     fn mark(self, situation: &Situation<'_>) -> Mark {
         let outcome = situation.outcome;
         if outcome
-            .refusals
+            .rejections
             .iter()
-            .any(|refused| Self::of(refused) == Some(self))
+            .any(|rejected| Self::of(rejected) == Some(self))
         {
             return Mark::Failed;
         }
         let last = match outcome.end {
             End::Complete => return Mark::Passed,
             End::NoKeys => Some(Self::Key),
-            End::Refused => outcome.refusals.last().and_then(Self::of),
+            End::Rejected => outcome.rejections.last().and_then(Self::of),
         };
         // A payload that is not text ends the decision before the header is looked at.
         let header_was_skipped = last == Some(Self::Claims) && !situation.found.payload_is_text;

@@ -1,5 +1,5 @@
-//! How far a token gets. The crate's own verifier decides every step: where it refuses for a
-//! setting, the refusal is noted, the setting is changed to what the token says, and the verifier
+//! How far a token gets. The crate's own verifier decides every step: where it rejects for a
+//! setting, the rejection is noted, the setting is changed to what the token says, and the verifier
 //! is asked again.
 
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,7 @@ use super::{Expected, Keys, found::Found};
 /// What came of it.
 pub(super) struct Outcome {
     /// The first one is what a service says.
-    pub(super) refusals: Vec<AuthError>,
+    pub(super) rejections: Vec<AuthError>,
     pub(super) end: End,
     pub(super) keys: KeyStatus,
 }
@@ -25,8 +25,8 @@ pub(super) struct Outcome {
 pub(super) enum End {
     /// The signature verified, and the scopes were looked at.
     Complete,
-    /// The last refusal let nothing more be found out.
-    Refused,
+    /// The last rejection let nothing more be found out.
+    Rejected,
     /// Everything before the key was looked at, and there are no keys.
     NoKeys,
 }
@@ -54,7 +54,7 @@ impl FetchJwks for Offline {
     }
 }
 
-/// What the verifier is configured with, which a refusal changes.
+/// What the verifier is configured with, which a rejection changes.
 struct Settings {
     pool: UserPool,
     clients: Vec<String>,
@@ -81,31 +81,31 @@ pub(super) async fn run(
     };
     let policy = expected.policy()?;
     let mut verifier = settings.verifier(keys, clock.clone())?;
-    let mut refusals = Vec::new();
+    let mut rejections = Vec::new();
     let end = loop {
-        let refused = match verifier.verify(token).await {
+        let rejected = match verifier.verify(token).await {
             Ok(claims) => {
-                refusals.extend(policy.and_then(|policy| claims.require(&policy).err()));
+                rejections.extend(policy.and_then(|policy| claims.require(&policy).err()));
                 break End::Complete;
             }
             Err(AuthError::KeysUnavailable { .. }) if matches!(keys, Keys::Offline) => {
                 break End::NoKeys;
             }
-            Err(refused) => refused,
+            Err(rejected) => rejected,
         };
-        // Dates that contradict each other are refused at any time.
-        let again = refusals.contains(&refused);
-        let changed = !again && settings.accept(&refused, found).is_some();
+        // Dates that contradict each other are rejected at any time.
+        let again = rejections.contains(&rejected);
+        let changed = !again && settings.accept(&rejected, found).is_some();
         if !again {
-            refusals.push(refused);
+            rejections.push(rejected);
         }
         match settings.verifier(keys, clock.clone()) {
             Ok(next) if changed => verifier = next,
-            _ => break End::Refused,
+            _ => break End::Rejected,
         }
     };
     Ok(Outcome {
-        refusals,
+        rejections,
         end,
         keys: verifier.key_status(),
     })
@@ -138,11 +138,11 @@ impl Settings {
         builder.build()
     }
 
-    /// Accepts what was refused, if it is a setting's business. Keys are never fetched from where
+    /// Accepts what was rejected, if it is a setting's business. Keys are never fetched from where
     /// the token says.
-    fn accept(&mut self, refused: &AuthError, found: &Found) -> Option<()> {
+    fn accept(&mut self, rejected: &AuthError, found: &Found) -> Option<()> {
         let text = |name| found.claim(name).and_then(Value::as_str);
-        match refused {
+        match rejected {
             AuthError::Expired => self.at = Some(moment(found.date("exp")? - 1.0)?),
             AuthError::NotYetValid => self.at = Some(moment(found.date("nbf")?)?),
             AuthError::IssuedInFuture => self.at = Some(moment(found.date("iat")?)?),

@@ -1,5 +1,5 @@
 //! Lets the oauth2 crate get a token from the local issuer that the environment names, and shows
-//! that it sees each refusal. `run.sh` starts the issuer.
+//! that it sees each rejection. `run.sh` starts the issuer.
 
 use std::{env, error::Error, time::Duration};
 
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for authentication in [AuthType::BasicAuth, AuthType::RequestBody] {
         let token =
             fetch_token(&["profiles/get", "profiles/post"], &secret, authentication).await?;
-        let token = token.map_err(|error| format!("refused: {error}"))?;
+        let token = token.map_err(|error| format!("rejected: {error}"))?;
         if *token.token_type() != BasicTokenType::Bearer
             || token.expires_in() != Some(Duration::from_secs(3600))
             || token.access_token().secret().split('.').count() != 3
@@ -40,11 +40,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             other => return Err(format!("{expected} expected, found {:?}", other.err()).into()),
         }
     }
-    println!("oauth2: 2 tokens obtained, 2 requests refused as expected");
+    println!("oauth2: 2 tokens obtained, 2 requests rejected as expected");
     Ok(())
 }
 
-/// The token, or the error code of the issuer's refusal.
+/// The token, or the error code of the issuer's rejection.
 async fn fetch_token(
     scopes: &[&str],
     secret: &str,

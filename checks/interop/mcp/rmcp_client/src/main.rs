@@ -28,7 +28,7 @@ type BoxError = Box<dyn Error>;
 async fn main() -> Result<(), BoxError> {
     let url = env::args().nth(1).ok_or("usage: rmcp-client URL")?;
     tokio::time::timeout(Duration::from_secs(60), run(&url)).await??;
-    println!("crates.io: challenged, signed in, called, refused, stepped up twice");
+    println!("crates.io: challenged, signed in, called, rejected, stepped up twice");
     Ok(())
 }
 
@@ -70,11 +70,11 @@ async fn run(url: &str) -> Result<(), BoxError> {
         ),
     ] {
         let arguments = json!({ "notebook": notebook });
-        let refused = match call(&session, "read_notes", arguments.clone()).await {
-            Err(refused) => refused,
-            Ok(text) => return Err(format!("not refused: {text}").into()),
+        let rejected = match call(&session, "read_notes", arguments.clone()).await {
+            Err(rejected) => rejected,
+            Ok(text) => return Err(format!("not rejected: {text}").into()),
         };
-        let challenge = refused.auth_challenge().ok_or("no challenge")?;
+        let challenge = rejected.auth_challenge().ok_or("no challenge")?;
         let challenge = WWWAuthenticateParams::parse(challenge, &Url::parse(url)?);
         let scope = challenge.scope.as_deref().unwrap_or_default();
         assert!(challenge.is_insufficient_scope(), "{challenge:?}");

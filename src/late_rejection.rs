@@ -1,9 +1,9 @@
-//! Refusals by code that cannot return the HTTP response: a tool of an MCP server, a resolver of
+//! Rejections by code that cannot return the HTTP response: a tool of an MCP server, a resolver of
 //! GraphQL, a JSON-RPC method.
 //!
-//! Such code only knows its own protocol, where an error is a message under status 200. A client of
-//! OAuth waits for a 401 or 403 with a challenge. [`LateRefusal`] passes the reason from one to the
-//! other.
+//! Such code only knows its own protocol, where an error is a message under status 200. An OAuth
+//! client waits for a 401 or 403 with a challenge. [`LateRejection`] passes the reason from the
+//! code to the layer that can send it.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -11,14 +11,14 @@
 //! use axum::{Router, body::Body, extract::Request, http::StatusCode, routing::post};
 //! use tower::ServiceExt;
 //! use tower_cognito::{
-//!     ScopePolicy, late_refusal::{LateRefusal, LateRefusalLayer}, testing::TestPool,
+//!     ScopePolicy, late_rejection::{LateRejection, LateRejectionLayer}, testing::TestPool,
 //! };
 //!
 //! /// A framework calls the method, and makes a response with status 200 of whatever it returns.
 //! async fn framework(request: Request) -> String {
 //!     let (parts, _) = request.into_parts();
 //!     let delete = ScopePolicy::all_of(["notes/delete"]).unwrap();
-//!     match LateRefusal::authorize(&parts.extensions, |claims| claims.require(&delete)) {
+//!     match LateRejection::authorize(&parts.extensions, |claims| claims.require(&delete)) {
 //!         Ok(claims) => format!("deleted for {}", claims.client_id()),
 //!         Err(error) => format!("an error of the framework's protocol: {error}"),
 //!     }
@@ -27,7 +27,7 @@
 //! fn app(pool: &TestPool) -> Router {
 //!     Router::new()
 //!         .route("/rpc", post(framework))
-//!         .route_layer(LateRefusalLayer)
+//!         .route_layer(LateRejectionLayer)
 //!         .route_layer(pool.verifier().layer())
 //! }
 //!
@@ -66,72 +66,75 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::claims_of, error::AuthError, rejection::PendingRefusal, token::claims::Claims,
+    bearer_auth::claims_of, error::AuthError, rejection::PendingRejection, token::claims::Claims,
 };
 
-/// Lets code refuse a request that it does not respond to itself. In the extensions of a request
-/// that a [`LateRefusalLayer`] passed.
+/// Lets code reject a request that it does not respond to itself. In the extensions of a request
+/// that a [`LateRejectionLayer`] passed.
 #[derive(Clone, Debug, Default)]
-pub struct LateRefusal {
+pub struct LateRejection {
     reason: Arc<OnceLock<AuthError>>,
 }
 
-impl LateRefusal {
+impl LateRejection {
     /// The claims of the request with these extensions, if the rule accepts them.
     ///
     /// # Errors
     ///
-    /// What the rule returns, or why there are no claims. The request is refused with it. Return an
-    /// error in the terms of the framework; it is sent only if the response has begun or there
-    /// is no [`LateRefusalLayer`].
+    /// What the rule returns, or why there are no claims. The request is rejected with it. Return
+    /// an error in the terms of the framework as well; it is sent only if the response has begun or
+    /// there is no [`LateRejectionLayer`].
     pub fn authorize(
         extensions: &Extensions,
         rule: impl FnOnce(&Claims) -> Result<(), AuthError>,
     ) -> Result<&Claims, AuthError> {
-        let authorized = claims_of(extensions, "LateRefusal", None)
+        let authorized = claims_of(extensions, "LateRejection", None)
             .and_then(|claims| rule(claims).map(|()| claims));
-        if let (Err(error), Some(refusal)) = (&authorized, extensions.get::<Self>()) {
-            refusal.refuse(error.clone());
+        if let (Err(error), Some(rejection)) = (&authorized, extensions.get::<Self>()) {
+            rejection.reject(error.clone());
         }
         authorized
     }
 
-    /// Refuses the request. Of several refusals the first decides.
-    pub fn refuse(&self, error: AuthError) {
+    /// Rejects the request. Of several rejections the first decides.
+    pub fn reject(&self, error: AuthError) {
         // It is set already: by the first.
         let _ = self.reason.set(error);
     }
 }
 
-/// Lets code inside refuse requests by a [`LateRefusal`], whatever it responds.
+/// Lets code inside reject requests by a [`LateRejection`], whatever it responds.
 ///
 /// It belongs inside a [`BearerAuthLayer`](crate::BearerAuthLayer), which forms the response of a
-/// refusal, and outside the framework whose handlers refuse. The response that the framework made
+/// rejection, and outside the framework whose handlers reject. The response that the framework made
 /// is dropped.
 ///
-/// It works for refusals that come before the response begins. A framework that responds first and
-/// computes later, as with server-sent events, has to be told to wait.
+/// It works for rejections that come before the response begins. Configure a framework that
+/// responds first and computes later, as with server-sent events, to wait.
+///
+/// A rejection replaces the whole response. If one request calls several methods, as a JSON-RPC
+/// batch does, those that were accepted have run all the same.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct LateRefusalLayer;
+pub struct LateRejectionLayer;
 
-impl<S> Layer<S> for LateRefusalLayer {
-    type Service = LateRefusals<S>;
+impl<S> Layer<S> for LateRejectionLayer {
+    type Service = LateRejections<S>;
 
-    fn layer(&self, inner: S) -> LateRefusals<S> {
-        LateRefusals { inner }
+    fn layer(&self, inner: S) -> LateRejections<S> {
+        LateRejections { inner }
     }
 }
 
-/// The service of a [`LateRefusalLayer`].
+/// The service of a [`LateRejectionLayer`].
 ///
 /// The body of its responses must be `Default`, as of a guard.
 #[derive(Clone, Debug)]
-pub struct LateRefusals<S> {
+pub struct LateRejections<S> {
     inner: S,
 }
 
-impl<S> LateRefusals<S> {
+impl<S> LateRejections<S> {
     /// The inner service.
     pub const fn get_ref(&self) -> &S {
         &self.inner
@@ -142,45 +145,45 @@ impl<S> LateRefusals<S> {
         &mut self.inner
     }
 
-    /// The inner service, without late refusals.
+    /// The inner service, without late rejections.
     pub fn into_inner(self) -> S {
         self.inner
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for LateRefusals<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for LateRejections<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = LateRefusalFuture<S::Future>;
+    type Future = LateRejectionFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let refusal = LateRefusal::default();
-        request.extensions_mut().insert(refusal.clone());
-        LateRefusalFuture {
+        let rejection = LateRejection::default();
+        request.extensions_mut().insert(rejection.clone());
+        LateRejectionFuture {
             future: self.inner.call(request),
-            refusal,
+            rejection,
         }
     }
 }
 
 pin_project! {
-    /// The response of [`LateRefusals`].
-    pub struct LateRefusalFuture<F> {
+    /// The response of [`LateRejections`].
+    pub struct LateRejectionFuture<F> {
         #[pin]
         future: F,
-        refusal: LateRefusal,
+        rejection: LateRejection,
     }
 }
 
-impl<F, B, E> Future for LateRefusalFuture<F>
+impl<F, B, E> Future for LateRejectionFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Default,
@@ -190,18 +193,19 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
-        Poll::Ready(Ok(match this.refusal.reason.get() {
-            // A refusal that is on its way out already says more.
-            Some(error) if !PendingRefusal::is_in(&response) => {
-                PendingRefusal::response(error.clone(), None)
+        Poll::Ready(Ok(match this.rejection.reason.get() {
+            // A rejection that is on its way out already says more.
+            Some(error) if !PendingRejection::is_in(&response) => {
+                PendingRejection::response(error.clone(), None)
             }
             _ => response,
         }))
     }
 }
 
-impl<F> fmt::Debug for LateRefusalFuture<F> {
+impl<F> fmt::Debug for LateRejectionFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LateRefusalFuture").finish_non_exhaustive()
+        f.debug_struct("LateRejectionFuture")
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! A guard, an extractor and a handler say why a request is refused; the nearest layer outside
+//! A guard, an extractor and a handler say why a request is rejected; the nearest layer outside
 //! forms the response.
 
 use std::{
@@ -16,7 +16,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
     header::{
         ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH,
-        CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+        CONTENT_TYPE, ORIGIN, RETRY_AFTER, SERVER, SET_COOKIE, WWW_AUTHENTICATE,
     },
 };
 use http_body_util::BodyExt;
@@ -74,7 +74,7 @@ const DESCRIBED: &str = "Bearer realm=\"shop\", ";
 const METADATA: &str = "resource_metadata=\"https://shop.example/.well-known/x\"";
 
 #[tokio::test]
-async fn a_refusal_from_inside_has_form_realm_and_metadata_of_the_layer() {
+async fn a_rejection_from_inside_has_form_realm_and_metadata_of_the_layer() {
     let pool = TestPool::new();
     let layer = pool
         .verifier()
@@ -109,12 +109,12 @@ async fn a_refusal_from_inside_has_form_realm_and_metadata_of_the_layer() {
             "scope=\"fit\", error=\"insufficient_scope\", error_description=\"the access token lacks a required scope\", ",
         ),
     ] {
-        let refused = app(layer.clone())
+        let rejected = app(layer.clone())
             .oneshot(request(Method::GET, path, token))
             .await
             .unwrap();
-        assert_eq!(refused.status(), status, "{path}");
-        let headers = refused.headers();
+        assert_eq!(rejected.status(), status, "{path}");
+        let headers = rejected.headers();
         assert_eq!(
             headers[WWW_AUTHENTICATE],
             format!("{DESCRIBED}{parameters}{METADATA}"),
@@ -123,11 +123,11 @@ async fn a_refusal_from_inside_has_form_realm_and_metadata_of_the_layer() {
         assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
         assert_eq!(headers[CACHE_CONTROL], "no-store");
         assert_eq!(
-            refused.extensions().get::<AuthError>().unwrap().status(),
+            rejected.extensions().get::<AuthError>().unwrap().status(),
             status
         );
         let length = headers[CONTENT_LENGTH].clone();
-        let body = text(refused).await;
+        let body = text(rejected).await;
         assert_eq!(length, HeaderValue::from(body.len()));
         assert!(body.starts_with(r#"{"type":"about:blank""#), "{body}");
 
@@ -172,19 +172,19 @@ async fn what_a_closure_leaves_out_is_added() {
         ),
         (down, "/", Some(pool.token()), 503, None, Some("2")),
     ] {
-        let refused = app
+        let rejected = app
             .oneshot(request(Method::GET, path, token))
             .await
             .unwrap();
-        assert_eq!(refused.status(), status);
+        assert_eq!(rejected.status(), status);
         let field = |name: HeaderName| {
-            let value = refused.headers().get(name)?;
+            let value = rejected.headers().get(name)?;
             value.to_str().ok()
         };
         assert_eq!(field(WWW_AUTHENTICATE), challenge);
         assert_eq!(field(RETRY_AFTER), retry_after);
         assert_eq!(field(CACHE_CONTROL), Some("no-store"));
-        assert_eq!(text(refused).await, "no");
+        assert_eq!(text(rejected).await, "no");
     }
 }
 
@@ -206,7 +206,7 @@ impl RejectionResponse<Body> for Told {
 }
 
 #[tokio::test]
-async fn a_form_is_told_of_the_request_whoever_refuses_it() {
+async fn a_form_is_told_of_the_request_whoever_rejects_it() {
     let pool = TestPool::new();
     let layer = || pool.verifier().layer().rejection(Told);
     let expected = r#"PUT [("accept", "a/b"), ("accept", "c/d"), ("authorization", Sensitive)]"#;
@@ -222,9 +222,9 @@ async fn a_form_is_told_of_the_request_whoever_refuses_it() {
         headers.append(ACCEPT, HeaderValue::from_static("c/d"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("not/asked-for"));
         headers.get_mut(AUTHORIZATION).unwrap().set_sensitive(false);
-        let refused = app(layer()).oneshot(request).await.unwrap();
-        assert!(refused.status().is_client_error());
-        assert_eq!(text(refused).await, expected, "{path}");
+        let rejected = app(layer()).oneshot(request).await.unwrap();
+        assert!(rejected.status().is_client_error());
+        assert_eq!(text(rejected).await, expected, "{path}");
     }
 }
 
@@ -236,12 +236,12 @@ async fn a_head_request_is_told_the_length_that_get_has() {
             let mut lengths = Vec::new();
             for method in [Method::GET, Method::HEAD] {
                 let app = app(pool.verifier().layer().rejection(ProblemJson));
-                let refused = app
+                let rejected = app
                     .oneshot(request(method.clone(), path, token.clone()))
                     .await
                     .unwrap();
-                lengths.push(refused.headers()[CONTENT_LENGTH].clone());
-                assert_eq!(text(refused).await.is_empty(), method == Method::HEAD);
+                lengths.push(rejected.headers()[CONTENT_LENGTH].clone());
+                assert_eq!(text(rejected).await.is_empty(), method == Method::HEAD);
             }
             assert_ne!(lengths[0], "0");
             assert_eq!(lengths[0], lengths[1]);
@@ -250,7 +250,7 @@ async fn a_head_request_is_told_the_length_that_get_has() {
 }
 
 #[tokio::test]
-async fn only_a_post_of_grpc_gets_a_refusal_with_200() {
+async fn only_a_post_of_grpc_gets_a_rejection_with_200() {
     let pool = TestPool::new();
     for (method, path, token, status) in [
         (Method::POST, "/guard", None, 200),
@@ -265,10 +265,13 @@ async fn only_a_post_of_grpc_gets_a_refusal_with_200() {
         let grpc = HeaderValue::from_static("application/grpc");
         request.headers_mut().insert(CONTENT_TYPE, grpc);
         let app = app(pool.verifier().layer().rejection(Grpc::new()));
-        let refused = app.oneshot(request).await.unwrap();
-        assert_eq!(refused.status(), status, "{method} {path}");
-        assert_eq!(refused.headers().contains_key("grpc-status"), status == 200);
-        assert_eq!(refused.headers()[CACHE_CONTROL], "no-store");
+        let rejected = app.oneshot(request).await.unwrap();
+        assert_eq!(rejected.status(), status, "{method} {path}");
+        assert_eq!(
+            rejected.headers().contains_key("grpc-status"),
+            status == 200
+        );
+        assert_eq!(rejected.headers()[CACHE_CONTROL], "no-store");
     }
 }
 
@@ -285,19 +288,61 @@ async fn fields_that_a_service_in_between_adds_are_kept() {
             CorsLayer::new().allow_origin("https://shop.example".parse::<HeaderValue>().unwrap()),
         )
         .route_layer(pool.verifier().layer().rejection(ProblemJson));
-    let refused = app
+    let rejected = app
         .oneshot(request(Method::GET, "/", Some(pool.token())))
         .await
         .unwrap();
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
-    let headers: &HeaderMap = refused.headers();
+    assert_eq!(rejected.status(), StatusCode::FORBIDDEN);
+    let headers: &HeaderMap = rejected.headers();
     assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
     assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
     assert_ne!(headers[CONTENT_LENGTH], "0");
 }
 
+/// Of a list every element is kept, also when the form has written one; of anything else the form's
+/// word counts.
+#[tokio::test]
+async fn every_element_of_a_list_that_a_service_in_between_adds_is_kept() {
+    let pool = TestPool::new();
+    let form = |rejection: Rejection<'_>| {
+        let mut response = rejection.into_response(Body::empty());
+        let headers = response.headers_mut();
+        headers.append(SET_COOKIE, HeaderValue::from_static("a=form"));
+        headers.append(SERVER, HeaderValue::from_static("form"));
+        response
+    };
+    let between = MapResponseLayer::new(|mut response: Response| {
+        let headers = response.headers_mut();
+        for cookie in ["b=1", "c=2"] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        headers.append(SERVER, HeaderValue::from_static("between"));
+        response
+    });
+    let app = Router::new()
+        .route(
+            "/",
+            get(|| async {}).route_layer(RequireScopesLayer::new(policy("fit"))),
+        )
+        .route_layer(between)
+        .route_layer(pool.verifier().layer().rejection(form));
+    let refused = app
+        .oneshot(request(Method::GET, "/", Some(pool.token())))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let all = |name| {
+        let values = refused.headers().get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(all(SET_COOKIE), ["a=form", "b=1", "c=2"]);
+    assert_eq!(all(SERVER), ["form"]);
+}
+
 /// A whole router inside the layer writes the length of the placeholder, which must not become that
-/// of the refusal.
+/// of the rejection.
 #[tokio::test]
 async fn the_length_of_the_placeholder_is_dropped_with_it() {
     let pool = TestPool::new();
@@ -305,13 +350,13 @@ async fn the_length_of_the_placeholder_is_dropped_with_it() {
     let service = ServiceBuilder::new()
         .layer(pool.verifier().layer().rejection(ProblemJson))
         .service(router);
-    let refused = service
+    let rejected = service
         .oneshot(request(Method::GET, "/", Some(pool.token())))
         .await
         .unwrap();
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
-    assert_eq!(refused.headers().get(CONTENT_LENGTH), None);
-    assert!(!text(refused).await.is_empty());
+    assert_eq!(rejected.status(), StatusCode::FORBIDDEN);
+    assert_eq!(rejected.headers().get(CONTENT_LENGTH), None);
+    assert!(!text(rejected).await.is_empty());
 }
 
 #[tokio::test]
@@ -324,8 +369,8 @@ async fn the_challenge_names_every_scope_that_the_request_needs() {
         .layer(guard("inner"))
         .service(service_fn(async |request: Request<Body>| {
             let claims = request.extensions().get::<Claims>().unwrap();
-            let refused = claims.require(&policy("object")).err();
-            let response: Response = refused.map_or_else(Response::default, Response::from);
+            let rejected = claims.require(&policy("object")).err();
+            let response: Response = rejected.map_or_else(Response::default, Response::from);
             Ok::<_, Infallible>(response)
         }));
     for (granted, named) in [
@@ -372,34 +417,34 @@ async fn an_anonymous_caller_is_told_the_scopes_of_all_guards_up_to_the_first() 
         .service(service_fn(async |_: Request<Body>| {
             Ok::<Response, Infallible>(Response::default())
         }));
-    let refused = service
+    let rejected = service
         .oneshot(request(Method::GET, "/", None))
         .await
         .unwrap();
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()[WWW_AUTHENTICATE], "Bearer scope=\"a\"");
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.headers()[WWW_AUTHENTICATE], "Bearer scope=\"a\"");
 }
 
 #[tokio::test]
-async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
+async fn without_a_layer_a_rejection_stays_500_whatever_its_reason() {
     let pool = TestPool::new();
     let claims = pool.claims(&pool.token());
-    let refused = Router::new()
+    let rejected = Router::new()
         .route("/", get(|| async { Err::<(), _>(AuthError::Forbidden) }))
         .oneshot(request(Method::GET, "/", None))
         .await
         .unwrap();
-    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(refused.headers().get(WWW_AUTHENTICATE), None);
+    assert_eq!(rejected.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(rejected.headers().get(WWW_AUTHENTICATE), None);
     assert_eq!(
-        refused.extensions().get::<AuthError>(),
+        rejected.extensions().get::<AuthError>(),
         Some(&AuthError::Forbidden)
     );
 
     // A guard whose claims come from somewhere else has no layer either.
     let mut with_claims = request(Method::GET, "/guard", None);
     with_claims.extensions_mut().insert(claims);
-    let refused = Router::new()
+    let rejected = Router::new()
         .route(
             "/guard",
             get(|| async {}).route_layer(RequireScopesLayer::new(policy("fit"))),
@@ -407,20 +452,20 @@ async fn without_a_layer_a_refusal_stays_500_whatever_its_reason() {
         .oneshot(with_claims)
         .await
         .unwrap();
-    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(rejected.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 /// Wherever the rejection comes from, and whatever its reason: a cache must not give the response
 /// to another caller.
 #[tokio::test]
-async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
+async fn no_rejection_may_be_stored_and_what_is_accepted_is_left_alone() {
     let pool = TestPool::new();
     let app = app(pool.verifier().layer());
     let token = |scopes: &[&str]| Some(pool.token().scopes(scopes));
     let mut two_fields = request(Method::GET, "/guard", token(&["fit"]));
     let other = HeaderValue::from_static("Bearer other");
     two_fields.headers_mut().append(AUTHORIZATION, other);
-    let mut refused = vec![
+    let mut rejected = vec![
         (400, two_fields),
         (401, request(Method::GET, "/guard", None)),
         (
@@ -429,32 +474,32 @@ async fn no_refusal_may_be_stored_and_what_is_accepted_is_left_alone() {
         ),
     ];
     for path in ["/guard", "/rule", "/handler"] {
-        refused.push((403, request(Method::GET, path, token(&["other"]))));
+        rejected.push((403, request(Method::GET, path, token(&["other"]))));
         let accepted = request(Method::GET, path, token(&["fit"]));
         let accepted = app.clone().oneshot(accepted).await.unwrap();
         assert_eq!(accepted.status(), 200, "{path}");
         assert_eq!(accepted.headers().get(CACHE_CONTROL), None, "{path}");
     }
-    for (status, request) in refused {
+    for (status, request) in rejected {
         let place = request.uri().clone();
-        let refused = app.clone().oneshot(request).await.unwrap();
-        assert_eq!(refused.status(), status, "{place}");
-        assert_eq!(refused.headers()[CACHE_CONTROL], "no-store", "{place}");
+        let rejected = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(rejected.status(), status, "{place}");
+        assert_eq!(rejected.headers()[CACHE_CONTROL], "no-store", "{place}");
     }
 }
 
-/// An access log, or a classifier of failures, between a layer and what refuses inside it.
+/// An access log, or a classifier of failures, between a layer and what rejects inside it.
 #[tokio::test]
-async fn middleware_inside_a_layer_sees_the_status_of_a_guards_refusal_and_no_formed_response() {
+async fn middleware_inside_a_layer_sees_the_status_of_a_guards_rejection_and_no_formed_response() {
     let pool = TestPool::new();
     let guard = RequireScopesLayer::new(policy("fit"));
-    let refuse = || async { Err::<(), _>(AuthError::Forbidden) };
+    let reject = || async { Err::<(), _>(AuthError::Forbidden) };
     let send = async |layer: BearerAuthLayer, path: &str, token: Option<TokenBuilder>| {
         let seen = Arc::new(Mutex::new(None));
         let log = Arc::clone(&seen);
         let app = Router::new()
             .route("/guard", get(|| async {}).route_layer(guard.clone()))
-            .route("/handler", get(refuse))
+            .route("/handler", get(reject))
             .route_layer(MapResponseLayer::new(move |response: Response| {
                 *log.lock().unwrap() = Some(response.status());
                 for formed in [WWW_AUTHENTICATE, CACHE_CONTROL, RETRY_AFTER] {
