@@ -26,7 +26,7 @@ use http::{Request, StatusCode};
 use tower::Service;
 use tower_cognito::{Verifier, verifier::TokenCache};
 
-use self::support::{InsertArc, Issuer, guarded, request, taken};
+use self::support::{InsertArc, Issuer, guarded, request, takes_arc};
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -51,8 +51,8 @@ fn main() {
         _ => TokenCache::default(),
     });
     let token = match case.as_str() {
-        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-taken" | "axum-arc" | "axum-seen"
-        | "axum-metered" => good.clone(),
+        "rsa" | "first-sight" | "seen" | "axum-plain" | "axum-takes-arc" | "axum-arc"
+        | "axum-seen" | "axum-counted" | "axum-metered" => good.clone(),
         "expired" => issuer.token("access", "expired", -3600),
         "unknown-kid" => issuer.token("unknown", "unknown", 3600),
         "garbage" => "x".repeat(good.len()),
@@ -98,8 +98,8 @@ fn router(case: &str, verifier: &Verifier) -> Option<Router> {
     match case {
         "axum-plain" => Some(router),
         "axum-arc" => Some(router.route_layer(InsertArc::new())),
-        "axum-taken" => Some(taken()),
-        "axum-seen" | "axum-metered" => Some(guarded(verifier)),
+        "axum-takes-arc" => Some(takes_arc()),
+        "axum-seen" | "axum-counted" | "axum-metered" => Some(guarded(verifier)),
         _ => None,
     }
 }

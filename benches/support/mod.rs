@@ -125,8 +125,9 @@ pub(crate) fn guarded(verifier: &Verifier) -> Router {
         .route_layer(verifier.layer().require(policy))
 }
 
-/// A service whose layer inserts an `Arc`, and whose handler takes it.
-pub(crate) fn taken() -> Router {
+/// A service whose layer inserts an `Arc`, and whose handler takes it: as much as [`guarded`] does,
+/// without looking at a token.
+pub(crate) fn takes_arc() -> Router {
     let handler = |axum::Extension(inserted): axum::Extension<Arc<String>>| async move {
         drop(inserted);
         "hello"
