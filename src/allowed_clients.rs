@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::{config_error::ConfigError, json::RawStr};
+use crate::{config_error::ConfigError, json::RawStr, string_list::StringList};
 
 /// Cognito's pattern is `[\w+]+` of 1 to 128.
 pub(crate) const MAX_CLIENT_ID_BYTES: usize = 128;
@@ -47,11 +47,7 @@ impl AllowedClients {
     ///
     /// 1. [`ConfigError::EmptyList`] if there is none: an empty list must not silently mean "any".
     /// 2. [`ConfigError::InvalidClientId`] if one is not 1 to 128 printable ASCII characters.
-    pub fn only<I>(ids: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn only(ids: impl StringList) -> Result<Self, ConfigError> {
         let ids = ids
             .into_iter()
             .map(|id| checked_client_id(id.as_ref()))

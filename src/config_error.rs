@@ -184,6 +184,23 @@ pub enum ConfigError {
         /// What is wrong with it: a fixed text.
         problem: &'static str,
     },
+    /// The value of an environment variable that its setting rejects.
+    #[error("the environment variable `{variable}`: {error}")]
+    InVariable {
+        /// The variable's name.
+        variable: &'static str,
+        /// What the setting says. It quotes no secret.
+        error: Box<Self>,
+    },
+    /// An environment variable that is missing, or whose value is of the wrong kind. The value is
+    /// not quoted.
+    #[error("the environment variable `{variable}` {problem}")]
+    InvalidVariable {
+        /// The variable's name.
+        variable: &'static str,
+        /// What is wrong with it: a fixed text.
+        problem: &'static str,
+    },
     /// A user pool id that would make a wrong URL.
     #[error(
         "{given:?} is not a user pool id: a region, `_`, and letters or digits are accepted, as `eu-west-1_AbCdEf123`; \

@@ -159,6 +159,7 @@ pub mod clock;
 mod config_error;
 mod crypto;
 pub mod denylist;
+mod environment;
 mod error;
 mod error_debug;
 #[cfg(feature = "axum")]
@@ -179,6 +180,7 @@ pub mod resource_metadata;
 #[cfg(any(feature = "client", feature = "reqwest"))]
 mod response_headers;
 mod scope;
+mod string_list;
 mod test_keys;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -196,6 +198,7 @@ pub use self::{
     config_error::ConfigError,
     error::{AuthError, Denied, StepUp},
     scope::ScopePolicy,
+    string_list::StringList,
     user_pool::UserPool,
 };
 #[doc(inline)]

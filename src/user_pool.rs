@@ -8,6 +8,7 @@ use crate::{
     granted_scopes::{GrantedScopes, checked_resource_server},
     keys::KeySet,
     protected_url::{self, ProtectedUrl, Unencrypted, UrlProblem},
+    string_list::StringList,
     test_keys,
     token::expectations::Confirmation,
 };
@@ -344,11 +345,10 @@ impl UserPool {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_resource_servers<I>(mut self, identifiers: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn with_resource_servers(
+        mut self,
+        identifiers: impl StringList,
+    ) -> Result<Self, ConfigError> {
         let identifiers = identifiers
             .into_iter()
             .map(|identifier| checked_resource_server(identifier.as_ref()))

@@ -11,5 +11,5 @@ cd "$(dirname "$0")/../.."
 venv=target/cognito-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement checks/e2e/requirements.txt
-cargo build --quiet -p example-cognito -p explain
+cargo build --quiet -p example-cognito -p cognito-explain
 exec "$venv/bin/python" checks/e2e/main.py

@@ -33,7 +33,6 @@ token() {
         --data "grant_type=client_credentials&scope=$1" "$COGNITO_TOKEN_URL" | grep --only-matching 'eyJ[^"]*'
 }
 
-export USER_POOL_ID="$COGNITO_USER_POOL_ID" JWKS_URL="$COGNITO_JWKS_URL" CLIENT_ID="$COGNITO_CLIENT_ID"
 GOOD="$(token profiles/get)" OTHER="$(token profiles/post)"
 export GOOD OTHER
 # shellcheck disable=SC2016

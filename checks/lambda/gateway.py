@@ -141,7 +141,7 @@ def check(url, service, program):
         Role=f"arn:aws:iam::{ACCOUNT}:role/x",
         Code={"ZipFile": bootstrap(program)},
         Timeout=30,
-        Environment={"Variables": {name: os.environ[name] for name in ("USER_POOL_ID", "JWKS_URL", "CLIENT_ID")}},
+        Environment={"Variables": {name: os.environ[name] for name in ("COGNITO_USER_POOL_ID", "COGNITO_JWKS_URL", "COGNITO_CLIENT_IDS")}},
     )
     reader, writer = (f"Bearer {os.environ[name]}" for name in ("GOOD", "OTHER"))
     forged = reader[:-8] + ("A" * 8)

@@ -10,7 +10,7 @@ use super::{
     endpoint::{Endpoint, checked_token_url},
     request_token::{AppClient, RequestToken},
     scopes::Scopes,
-    secrets::Secrets,
+    secrets::{NamedSource, Secrets},
     shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
     token_endpoint::TokenEndpoint,
@@ -21,8 +21,10 @@ use crate::{
     clock::{Clock, SystemClock, jitter},
     config_error::ConfigError,
     crypto::sealing::{SealingKey, digest_of},
+    environment::named,
     metrics,
     protected_url::Unencrypted,
+    string_list::StringList,
 };
 
 /// How long one token request may take, both secrets included. A Cognito trigger that customises
@@ -42,10 +44,12 @@ const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 pub struct ClientCredentialsBuilder {
     issuer: Issuer,
     url: Result<String, ConfigError>,
+    /// The environment variable that gave the URL.
+    url_variable: Option<&'static str>,
     unencrypted: Unencrypted,
     client_id: String,
-    secret: SecretSource,
-    next_secret: Option<SecretSource>,
+    secret: NamedSource,
+    next_secret: Option<NamedSource>,
     scopes: Result<Scopes, ConfigError>,
     authentication: Option<ClientAuthentication>,
     metadata: BTreeMap<String, String>,
@@ -72,9 +76,13 @@ impl ClientCredentialsBuilder {
         Self {
             issuer,
             url,
+            url_variable: None,
             unencrypted: Unencrypted::OnLoopback,
             client_id,
-            secret,
+            secret: NamedSource {
+                setting: "ClientCredentials",
+                source: secret,
+            },
             next_secret: None,
             scopes: Ok(Scopes::default()),
             authentication: None,
@@ -90,11 +98,7 @@ impl ClientCredentialsBuilder {
     /// By default none are named, and Cognito then grants all that the app client may have: a token
     /// with more rights than the calls need. An empty list is an error, since it could be read
     /// either way.
-    pub fn scopes<I>(mut self, scopes: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn scopes(mut self, scopes: impl StringList) -> Self {
         self.scopes = Scopes::new(scopes);
         self
     }
@@ -106,7 +110,10 @@ impl ClientCredentialsBuilder {
     /// first, and the other one once if it is rejected as `invalid_client`. So neither order of
     /// deployment loses a request.
     pub fn next_secret(mut self, client_secret: impl Into<SecretSource>) -> Self {
-        self.next_secret = Some(client_secret.into());
+        self.next_secret = Some(NamedSource {
+            setting: "next_secret",
+            source: client_secret.into(),
+        });
         self
     }
 
@@ -127,6 +134,19 @@ impl ClientCredentialsBuilder {
     /// [`InProcessStore`](super::InProcessStore) for an example.
     pub fn share_tokens(mut self, store: impl TokenStore, key: &[u8; 32]) -> Self {
         self.shared = Some((Arc::new(store), *key));
+        self
+    }
+
+    /// What errors name: the variables that gave the URL and the secrets.
+    pub(super) fn with_variables(
+        mut self,
+        url_variable: &'static str,
+        secret: NamedSource,
+        next_secret: Option<NamedSource>,
+    ) -> Self {
+        self.url_variable = Some(url_variable);
+        self.secret = secret;
+        self.next_secret = next_secret;
         self
     }
 
@@ -188,7 +208,12 @@ impl ClientCredentialsBuilder {
     /// 5. [`ConfigError::HttpClient`] if the token URL is https and this machine has no CA
     ///    certificates.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
-        let url = checked_token_url(&self.url?, self.unencrypted)?;
+        let url = checked_token_url(&self.url?, self.unencrypted).map_err(|error| {
+            match self.url_variable {
+                Some(variable) => named(variable)(error),
+                None => error,
+            }
+        })?;
         let client_id = checked_client_id(&self.client_id)?;
         let secrets = Secrets::new(self.secret, self.next_secret)?;
         let scopes = self.scopes?;
@@ -262,8 +287,11 @@ impl fmt::Debug for ClientCredentialsBuilder {
             .field("issuer", &self.issuer)
             .field("client_id", &self.client_id)
             .field("scopes", &self.scopes)
-            .field("secret", &self.secret)
-            .field("next_secret", &self.next_secret)
+            .field("secret", &self.secret.source)
+            .field(
+                "next_secret",
+                &self.next_secret.as_ref().map(|next| &next.source),
+            )
             .field("shares_tokens", &self.shared.is_some())
             .field("authentication", &self.authentication)
             .field("timeout", &self.timeout)

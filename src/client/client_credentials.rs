@@ -11,7 +11,7 @@ use super::{
     secret_source::SecretSource,
     source::TokenSource,
 };
-use crate::config_error::ConfigError;
+use crate::{config_error::ConfigError, string_list::StringList};
 
 /// The tokens of an app client, obtained by client credentials (RFC 6749 §4.4). Clones are cheap
 /// and share what is held.
@@ -140,11 +140,7 @@ impl ClientCredentials {
     /// # Errors
     ///
     /// [`ConfigError::EmptyList`] or [`ConfigError::InvalidScope`].
-    pub fn with_scopes<I>(&self, scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn with_scopes(&self, scopes: impl StringList) -> Result<Self, ConfigError> {
         Ok(Self {
             source: Arc::clone(&self.source),
             request: TokenRequest::ClientCredentials(Scopes::new(scopes)?),

@@ -7,6 +7,7 @@ mod domain;
 mod endpoint;
 mod error;
 mod exchange_request;
+mod from_env;
 mod layer;
 mod origin;
 mod renewal;

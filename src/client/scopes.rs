@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{config_error::ConfigError, scope::ScopePolicy};
+use crate::{config_error::ConfigError, scope::ScopePolicy, string_list::StringList};
 
 /// A set of scopes: sorted, each once, separated by spaces, as they are sent. Empty is "all that
 /// the client may have".
@@ -10,11 +10,7 @@ use crate::{config_error::ConfigError, scope::ScopePolicy};
 pub(super) struct Scopes(Arc<str>);
 
 impl Scopes {
-    pub(super) fn new<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub(super) fn new(scopes: impl StringList) -> Result<Self, ConfigError> {
         let mut scopes = scopes.into_iter().peekable();
         if scopes.peek().is_none() {
             return Err(ConfigError::EmptyList {

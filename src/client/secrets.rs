@@ -10,15 +10,16 @@ use crate::config_error::ConfigError;
 
 /// Where the secrets come from, and those that are known.
 pub(super) struct Secrets {
-    sources: Vec<Source>,
+    sources: Vec<NamedSource>,
     /// A std mutex: it is never held across an await. `None` before the first one was fetched.
     known: Mutex<Option<KnownSecrets>>,
 }
 
-struct Source {
-    /// The builder method that gave it.
-    setting: &'static str,
-    source: SecretSource,
+/// A source, and the builder method or environment variable that gave it.
+#[derive(Debug)]
+pub(super) struct NamedSource {
+    pub(super) setting: &'static str,
+    pub(super) source: SecretSource,
 }
 
 /// The one that worked last is first.
@@ -27,13 +28,9 @@ pub(super) struct KnownSecrets(Vec<Arc<ClientSecret>>);
 
 impl Secrets {
     /// Reads what can be read without waiting, so that a mistake is noticed at the start.
-    pub(super) fn new(
-        secret: SecretSource,
-        next: Option<SecretSource>,
-    ) -> Result<Self, ConfigError> {
-        let source = |setting, source| Source { setting, source };
-        let mut sources = vec![source("ClientCredentials", secret)];
-        sources.extend(next.map(|next| source("next_secret", next)));
+    pub(super) fn new(secret: NamedSource, next: Option<NamedSource>) -> Result<Self, ConfigError> {
+        let mut sources = vec![secret];
+        sources.extend(next);
         let mut known = Some(KnownSecrets(Vec::new()));
         for source in &sources {
             match source.source.read_now() {
@@ -133,9 +130,16 @@ impl KnownSecrets {
 mod tests {
     use super::*;
 
+    fn source(secret: &str) -> NamedSource {
+        NamedSource {
+            setting: "test",
+            source: secret.into(),
+        }
+    }
+
     #[tokio::test]
     async fn the_secret_that_worked_is_tried_first() {
-        let secrets = Secrets::new("one".into(), Some("two".into())).unwrap();
+        let secrets = Secrets::new(source("one"), Some(source("two"))).unwrap();
         let order = async || {
             let known = secrets.current().await.unwrap();
             let exposed = known
@@ -158,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_secret_twice_is_one() {
-        let secrets = Secrets::new("one".into(), Some("one".into())).unwrap();
+        let secrets = Secrets::new(source("one"), Some(source("one"))).unwrap();
         assert_eq!(secrets.current().await.unwrap().in_order().len(), 1);
     }
 }

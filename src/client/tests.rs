@@ -19,7 +19,7 @@ use super::{
     request_token::{AppClient, BoxedTokenRequest, RequestToken, TokenRequest},
     scopes::Scopes,
     secret::ClientSecret,
-    secrets::Secrets,
+    secrets::{NamedSource, Secrets},
     shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
     token_response::TokenResponse,
@@ -99,7 +99,11 @@ impl Script {
         next: Option<SecretSource>,
         shared: Option<SharedTokens>,
     ) -> ClientCredentials {
-        let secrets = Secrets::new(secret, next).unwrap();
+        let named = |source| NamedSource {
+            setting: "test",
+            source,
+        };
+        let secrets = Secrets::new(named(secret), next.map(named)).unwrap();
         let settings = Settings {
             capacity: 256,
             dropped_when_unused_for: 25 * HOUR,

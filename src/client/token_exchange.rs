@@ -9,7 +9,7 @@ use super::{
     scopes::Scopes,
     source::{Settings, TokenSource},
 };
-use crate::{config_error::ConfigError, token::audience::is_audience};
+use crate::{config_error::ConfigError, string_list::StringList, token::audience::is_audience};
 
 const DEFAULT_CAPACITY: u64 = 10_000;
 /// A subject that does not call for so long costs one more request.
@@ -129,11 +129,7 @@ impl TokenExchangeBuilder {
 
     /// The scopes that the token should have. The issuer grants those that the subject's token has,
     /// too. By default none are named, and the token has all scopes of the subject's.
-    pub fn scopes<I>(mut self, scopes: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn scopes(mut self, scopes: impl StringList) -> Self {
         self.scopes = Scopes::new(scopes);
         self
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::compact_set::CompactSet;
-use crate::{error::Denied, token::claims::Claims};
+use crate::{error::Denied, string_list::StringList, token::claims::Claims};
 
 /// Which callers and tokens are denied, as a denylist's source says at one moment.
 ///
@@ -58,14 +58,14 @@ impl DeniedCallers {
     /// Denies app clients, by `client_id`: 403. For a client whose secret has leaked and is not
     /// rotated yet, or a customer who is locked out.
     #[must_use]
-    pub fn deny_clients(mut self, ids: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn deny_clients(mut self, ids: impl StringList) -> Self {
         extend(&mut self.clients, ids);
         self
     }
 
     /// Denies users, by `sub`: 403. The `sub` of a client-credentials token is its client id.
     #[must_use]
-    pub fn deny_subjects(mut self, subjects: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn deny_subjects(mut self, subjects: impl StringList) -> Self {
         extend(&mut self.subjects, subjects);
         self
     }
@@ -75,7 +75,7 @@ impl DeniedCallers {
     /// An entry is needed only until its token expires, which is at most 24 hours after it was
     /// issued (the longest life of a Cognito access token).
     #[must_use]
-    pub fn revoke_tokens(mut self, token_ids: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn revoke_tokens(mut self, token_ids: impl StringList) -> Self {
         extend(&mut self.token_ids, token_ids);
         self
     }
@@ -104,7 +104,7 @@ impl DeniedCallers {
     /// Lists values of another kind, for your own check: closed tenants, blocked groups.
     /// [`check`](Self::check) does not look at them; [`contains`](Self::contains) does.
     #[must_use]
-    pub fn list_values(mut self, kind: &str, values: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn list_values(mut self, kind: &str, values: impl StringList) -> Self {
         extend(self.values.entry(kind.into()).or_default(), values);
         self
     }
@@ -191,7 +191,7 @@ impl DeniedCallers {
     }
 }
 
-fn extend(set: &mut CompactSet, values: impl IntoIterator<Item: AsRef<str>>) {
+fn extend(set: &mut CompactSet, values: impl StringList) {
     for value in values {
         set.insert(value.as_ref());
     }

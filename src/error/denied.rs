@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::AuthError;
-use crate::config_error::ConfigError;
+use crate::{config_error::ConfigError, string_list::StringList};
 
 /// Why the service's own rule denies a token that verified: what a
 /// [`RequireClaimsLayer`](crate::RequireClaimsLayer) or a
@@ -115,11 +115,7 @@ impl StepUp {
     /// 1. [`ConfigError::EmptyList`] if there is none.
     /// 2. [`ConfigError::InvalidChallengeParameter`] if one is empty, or has a character that is
     ///    not printable ASCII, a space, a quote or a backslash.
-    pub fn acr_values<I>(mut self, values: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn acr_values(mut self, values: impl StringList) -> Result<Self, ConfigError> {
         let mut joined = String::new();
         for value in values {
             let value = value.as_ref();

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ResponseFuture, future};
-use crate::{config_error::ConfigError, scope::ScopePolicy};
+use crate::{config_error::ConfigError, scope::ScopePolicy, string_list::StringList};
 
 /// Demands scopes of the requests to a route.
 ///
@@ -50,11 +50,7 @@ impl RequireScopesLayer {
     /// # Errors
     ///
     /// As [`ScopePolicy::all_of`].
-    pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn all_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         ScopePolicy::all_of(scopes).map(Self::new)
     }
 
@@ -63,11 +59,7 @@ impl RequireScopesLayer {
     /// # Errors
     ///
     /// As [`ScopePolicy::any_of`].
-    pub fn any_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn any_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         ScopePolicy::any_of(scopes).map(Self::new)
     }
 

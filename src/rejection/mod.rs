@@ -97,11 +97,12 @@ use crate::error::AuthError;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot answer rejected requests with a `{B}` body",
+    message = "`{Self}` cannot respond to rejected requests with a `{B}` body",
     note = "implement `RejectionResponse<{B}>`, or give a closure `|rejection: Rejection<'_>| -> Response<{B}>`",
-    note = "a closure that took `&AuthError` takes a `Rejection<'_>` now; `rejection.error()` is the error",
+    note = "in axum, end the closure with `.into_response()`: a tuple such as `(StatusCode, Json<T>)` is not a `Response`",
+    note = "the closure takes a `Rejection<'_>`, and `rejection.error()` is the `AuthError`",
     note = "`BearerChallenge`, the default, and `Grpc` need the body to be `Default`",
-    note = "a service whose body is not (that of tower-http's `TraceLayer`) can be given another by `map_response_body`",
+    note = "for a body that is not `Default`, such as that of tower-http's `TraceLayer`, convert it with `map_response_body`",
     note = "`ProblemJson` needs the body to be `From<String>`"
 )]
 pub trait RejectionResponse<B> {

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use self::index::Index;
 pub(crate) use self::{claim::split, grammar::is_scope_token};
-use crate::config_error::ConfigError;
+use crate::{config_error::ConfigError, string_list::StringList};
 
 /// Which scopes a token must carry.
 ///
@@ -56,11 +56,7 @@ impl ScopePolicy {
     ///    token through.
     /// 2. [`ConfigError::InvalidScope`] if one of them is not a scope token of RFC 6749 §3.3, or is
     ///    a list of scopes with commas (`"profiles/get,profiles/post"`), which no token could meet.
-    pub fn all_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn all_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         Ok(Self::of([scope_list(scopes)?.into_boxed_slice()]))
     }
 
@@ -69,11 +65,7 @@ impl ScopePolicy {
     /// # Errors
     ///
     /// As [`all_of`](Self::all_of).
-    pub fn any_of<I>(scopes: I) -> Result<Self, ConfigError>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
+    pub fn any_of(scopes: impl StringList) -> Result<Self, ConfigError> {
         let scopes = scope_list(scopes)?.into_iter();
         Ok(Self::of(scopes.map(|scope| Box::from([scope]))))
     }
@@ -241,11 +233,7 @@ fn is_any_met(list: &[Box<[Scope]>], is_granted: impl Fn(&str) -> bool) -> bool 
         .any(|required| required.iter().all(|scope| is_granted(scope)))
 }
 
-fn scope_list<I>(scopes: I) -> Result<Vec<Scope>, ConfigError>
-where
-    I: IntoIterator,
-    I::Item: AsRef<str>,
-{
+fn scope_list(scopes: impl StringList) -> Result<Vec<Scope>, ConfigError> {
     let scopes = scopes
         .into_iter()
         .map(|scope| grammar::parse(scope.as_ref()))

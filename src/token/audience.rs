@@ -38,12 +38,7 @@ impl ExpectedAudience {
     ///
     /// [`ConfigError::InvalidAudience`] for the first name that no token could carry.
     pub(crate) fn check_names(&self) -> Result<(), ConfigError> {
-        match self.names.iter().find(|name| !is_audience(name)) {
-            None => Ok(()),
-            Some(name) => Err(ConfigError::InvalidAudience {
-                given: name.clone(),
-            }),
-        }
+        self.names.iter().try_for_each(|name| check(name))
     }
 
     /// Whether a token with this `aud` may be used here.
@@ -71,6 +66,18 @@ impl Default for ExpectedAudience {
             names: Vec::new(),
             unbound: Unbound::Accept,
         }
+    }
+}
+
+/// # Errors
+///
+/// [`ConfigError::InvalidAudience`] for a name that no token could carry.
+pub(crate) fn check(name: &str) -> Result<(), ConfigError> {
+    match is_audience(name) {
+        true => Ok(()),
+        false => Err(ConfigError::InvalidAudience {
+            given: name.to_owned(),
+        }),
     }
 }
 

@@ -107,6 +107,16 @@ impl VerifierBuilder {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn first_pool(&self) -> &UserPool {
+        &self.pools.first.pool
+    }
+
+    #[cfg(test)]
+    pub(super) const fn expected_audience(&self) -> &ExpectedAudience {
+        &self.audience
+    }
+
     /// Also trusts this pool. Each call adds one.
     ///
     /// A token belongs to the pool whose issuer it names, byte for byte. It must be signed by that

@@ -1,6 +1,7 @@
 //! The pipeline from a token to its claims.
 
 mod builder;
+mod from_env;
 mod not_a_layer;
 mod per_pool;
 mod setup_warnings;

@@ -9,7 +9,7 @@ use super::Verifier;
 /// No type implements it, and no other crate can name it, so a verifier is a layer around no
 /// service. It is only there for its message.
 #[diagnostic::on_unimplemented(
-    message = "a `Verifier` is not a layer, it makes one",
+    message = "a `Verifier` is not a layer; it makes layers",
     label = "write `verifier.layer()`"
 )]
 #[allow(unnameable_types, reason = "not to be implemented")]

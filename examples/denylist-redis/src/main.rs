@@ -1,23 +1,20 @@
 //! A service with a denylist in Redis.
 //!
-//! `USER_POOL_ID=eu-west-1_AbCdEf123 CLIENT_ID=1example23456789 REDIS_URL=redis://127.0.0.1 cargo run -p example-denylist-redis`
+//! `COGNITO_USER_POOL_ID=eu-west-1_AbCdEf123 COGNITO_CLIENT_IDS=1example23456789 REDIS_URL=redis://127.0.0.1 cargo run -p example-denylist-redis`
 
 use std::{env, error::Error, time::Duration};
 
 use axum::{Router, routing::get};
 use example_denylist_redis::{denylist, follow};
-use tower_cognito::{AllowedClients, Claims, UserPool, Verifier};
+use tower_cognito::{Claims, verifier::VerifierBuilder};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let redis = redis::Client::open(env::var("REDIS_URL")?)?;
     let denylist = denylist(&redis, Duration::from_secs(60)).spawn()?;
-    let verifier = Verifier::builder(
-        UserPool::new(&env::var("USER_POOL_ID")?)?,
-        AllowedClients::only([env::var("CLIENT_ID")?])?,
-    )
-    .check(denylist.to_check())
-    .build()?;
+    let verifier = VerifierBuilder::from_env()?
+        .check(denylist.to_check())
+        .build()?;
     if let Err(error) = denylist.warm_up().await {
         // It starts all the same: requests get 503 until the first load.
         eprintln!("no denylist yet: {error}");

@@ -1,6 +1,6 @@
 //! Forward authentication for nginx, Traefik, Caddy and Envoy.
 //!
-//! `USER_POOL_ID=eu-west-1_AbCdEf123 CLIENT_ID=1example23456789 cargo run -p example-forward-auth -- routes.toml fields`
+//! `COGNITO_USER_POOL_ID=eu-west-1_AbCdEf123 COGNITO_CLIENT_IDS=1example23456789 cargo run -p example-forward-auth -- routes.toml fields`
 //!
 //! The second argument says where the proxy puts the question: `fields` for nginx, Traefik and
 //! Caddy, `request-line` for Envoy. Only the proxy may reach it.
@@ -9,7 +9,7 @@ use std::{env, error::Error, fs};
 
 use axum::Router;
 use example_forward_auth::{Asked, forward_auth, policy::RoutePolicy};
-use tower_cognito::{AllowedClients, UserPool, Verifier};
+use tower_cognito::Verifier;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -24,13 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some("request-line") => Asked::InRequestLine,
         _ => return Err("the second argument is `fields` or `request-line`".into()),
     };
-    let mut pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
-    // Where the keys are not at the pool's URL: a local issuer.
-    if let Ok(jwks_url) = env::var("JWKS_URL") {
-        pool = pool.with_jwks_url(&jwks_url)?;
-    }
-    let clients = AllowedClients::only([env::var("CLIENT_ID")?])?;
-    let verifier = Verifier::builder(pool, clients).build()?;
+    let verifier = Verifier::from_env()?;
     let app = Router::new().fallback_service(forward_auth(&verifier, policy, asked));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:9180").await?;
     Ok(axum::serve(listener, app).await?)

@@ -1,13 +1,12 @@
 //! An AWS Lambda function behind an API Gateway HTTP API, with the layers around its handler.
 //!
-//! It reads the pool from `USER_POOL_ID` and the caller's app client from `CLIENT_ID`. `JWKS_URL`
-//! is only needed where the keys are not at the pool's own URL, such as at a local issuer.
+//! It reads the pool from `COGNITO_USER_POOL_ID` and the callers' app clients from
+//! `COGNITO_CLIENT_IDS`.
 //! `cargo lambda` runs the function on this machine:
 //!
 //! ```sh
 //! cargo run -p local-issuer -- --client caller --scope profiles/get     # paste its exports into the next two shells
 //!
-//! export USER_POOL_ID=$COGNITO_USER_POOL_ID JWKS_URL=$COGNITO_JWKS_URL CLIENT_ID=caller
 //! cargo lambda watch -p example-lambda
 //!
 //! TOKEN=$(curl -su caller:$COGNITO_CLIENT_SECRET -d grant_type=client_credentials $COGNITO_TOKEN_URL | grep -o 'eyJ[^"]*')
@@ -17,11 +16,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::{convert::Infallible, env};
+use std::convert::Infallible;
 
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use tower::{Service, ServiceBuilder};
-use tower_cognito::{AllowedClients, Claims, ConfigError, RequireScopesLayer, UserPool, Verifier};
+use tower_cognito::{Claims, ConfigError, RequireScopesLayer, Verifier};
 
 async fn handler(request: Request) -> Result<Response<Body>, Infallible> {
     let caller = request.extensions().get::<Claims>().map(Claims::client_id);
@@ -49,12 +48,7 @@ fn app(
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let mut pool = UserPool::new(&env::var("USER_POOL_ID")?)?;
-    if let Ok(jwks_url) = env::var("JWKS_URL") {
-        pool = pool.with_jwks_url(&jwks_url)?;
-    }
-    let verifier =
-        Verifier::builder(pool, AllowedClients::only([env::var("CLIENT_ID")?])?).build()?;
+    let verifier = Verifier::from_env()?;
     // Fetched before the first event, so that its caller does not wait. If that fails, later events
     // fetch them.
     if let Err(error) = verifier.warm_up().await {

@@ -19,6 +19,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config_error::ConfigError,
     error_debug::debug_as_display,
+    string_list::StringList,
     testing::{keys::SigningKeys, pool::TestPool, token::Slashes},
     user_pool::UserPool,
 };
@@ -97,7 +98,7 @@ impl LocalIssuerBuilder {
         mut self,
         id: impl Into<String>,
         secret: impl Into<String>,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
+        scopes: impl StringList,
     ) -> Self {
         self.clients
             .insert(id.into(), AppClient::new(secret.into(), scopes));
@@ -191,8 +192,8 @@ impl LocalIssuerBuilder {
     pub fn user_client(
         mut self,
         id: impl Into<String>,
-        redirect_uris: impl IntoIterator<Item: AsRef<str>>,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
+        redirect_uris: impl StringList,
+        scopes: impl StringList,
     ) -> Self {
         let client = AppClient::for_users(None, redirect_uris, scopes);
         self.clients.insert(id.into(), client);
@@ -202,7 +203,7 @@ impl LocalIssuerBuilder {
     /// Turns dynamic client registration on, for anyone (RFC 7591): a client that registers itself
     /// signs users in, and may ask for these scopes besides those of OpenID Connect. Discovery
     /// names the endpoint. Off by default, as at Cognito.
-    pub fn open_registration(mut self, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn open_registration(mut self, scopes: impl StringList) -> Self {
         let scopes = scopes.into_iter();
         self.behaviour.registration = Some(scopes.map(|scope| scope.as_ref().to_owned()).collect());
         self

@@ -1,6 +1,6 @@
 //! An app client: its secrets and what it may ask for.
 
-use crate::crypto::signing;
+use crate::{crypto::signing, string_list::StringList};
 
 /// As many secrets as Cognito lets a client have at a time.
 const MAX_SECRETS: usize = 2;
@@ -29,7 +29,7 @@ enum Flow {
 }
 
 impl AppClient {
-    pub(super) fn new(secret: String, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub(super) fn new(secret: String, scopes: impl StringList) -> Self {
         Self {
             authentication: Authentication::Secrets(vec![secret]),
             scopes: owned(scopes),
@@ -40,8 +40,8 @@ impl AppClient {
     /// A client that signs users in. Without a secret it is public.
     pub(super) fn for_users(
         secret: Option<String>,
-        redirect_uris: impl IntoIterator<Item: AsRef<str>>,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
+        redirect_uris: impl StringList,
+        scopes: impl StringList,
     ) -> Self {
         Self {
             authentication: secret.map_or(Authentication::Public, |secret| {
@@ -127,7 +127,7 @@ impl AppClient {
     }
 }
 
-fn owned(texts: impl IntoIterator<Item: AsRef<str>>) -> Vec<String> {
+fn owned(texts: impl StringList) -> Vec<String> {
     let texts = texts.into_iter();
     texts.map(|text| text.as_ref().to_owned()).collect()
 }

@@ -34,7 +34,7 @@ pub use self::{
 };
 use self::{client::AppClient, outage::Outage, server::Server, state::Shared};
 use super::token::TokenBuilder;
-use crate::user_pool::UserPool;
+use crate::{string_list::StringList, user_pool::UserPool};
 
 /// A user pool on a free port of the loopback interface, with the endpoints that a guarded service
 /// and its callers use.
@@ -202,7 +202,7 @@ impl LocalIssuer {
         &self,
         id: impl Into<String>,
         secret: impl Into<String>,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
+        scopes: impl StringList,
     ) {
         let client = AppClient::new(secret.into(), scopes);
         self.shared.state().clients.insert(id.into(), client);

@@ -19,7 +19,7 @@ use self::{
     report::Row,
 };
 use super::{pool::TestPool, token::TokenBuilder};
-use crate::scope::ScopePolicy;
+use crate::{scope::ScopePolicy, string_list::StringList};
 
 /// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer answers it without
 /// a token.
@@ -132,12 +132,7 @@ impl RouteMatrix {
     ///
     /// If there is no scope, or one that no token can carry.
     #[track_caller]
-    pub fn all_of(
-        self,
-        method: Method,
-        path: &str,
-        scopes: impl IntoIterator<Item: AsRef<str>>,
-    ) -> Self {
+    pub fn all_of(self, method: Method, path: &str, scopes: impl StringList) -> Self {
         match ScopePolicy::all_of(scopes) {
             Ok(policy) => self.policy(method, path, policy),
             Err(error) => panic!("{method} {path}: {error}"),
@@ -194,7 +189,7 @@ impl RouteMatrix {
     }
 
     /// Paths that the service has: whatever answers there has to be on the list.
-    pub fn paths(mut self, paths: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn paths(mut self, paths: impl StringList) -> Self {
         self.paths
             .extend(paths.into_iter().map(|path| path.as_ref().to_owned()));
         self

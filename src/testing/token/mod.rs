@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(super) use self::members::random_uuid;
 use super::keys::{Key, NamedKey, SigningKeys};
-use crate::clock::Clock;
+use crate::{clock::Clock, string_list::StringList};
 
 const DEFAULT_CLIENT: &str = "test-client";
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -157,14 +157,14 @@ impl TokenBuilder {
     }
 
     /// The granted scopes, instead of those so far. With none, the token has no `scope`.
-    pub fn scopes(mut self, scopes: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn scopes(mut self, scopes: impl StringList) -> Self {
         let scopes = scopes.into_iter().map(|scope| scope.as_ref().to_owned());
         self.scopes = Some(scopes.collect());
         self
     }
 
     /// The user's groups, `cognito:groups`. A client-credentials token has none.
-    pub fn groups(mut self, groups: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn groups(mut self, groups: impl StringList) -> Self {
         let groups = groups.into_iter().map(|group| group.as_ref().to_owned());
         self.groups = groups.collect();
         self

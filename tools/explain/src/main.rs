@@ -1,11 +1,12 @@
-//! Why is this token rejected? For a person at 3 a.m., with a token from a log or a bug report.
+//! Explains why a token is accepted or rejected. For a person at 3 a.m. with a token from a log or
+//! a bug report.
 //!
 //! ```text
 //! cargo install --path tools/explain
-//! explain --pool eu-west-1_AbCdEf123 --fetch --scope profiles/get < token
+//! cognito-explain --pool eu-west-1_AbCdEf123 --fetch --scope profiles/get < token
 //! ```
 //!
-//! The verdict is that of the crate's own `Verifier`; this program only tells it. It prints claims,
+//! The crate's own `Verifier` decides; this program only shows its decision. It prints claims,
 //! which the crate itself never does: keep the output to yourself.
 
 mod explanation;
@@ -26,26 +27,29 @@ use tower_cognito::{TokenUse, UserPool, clock::SystemClock};
 use explanation::{Expected, Keys, Paint, Verdict, explain};
 
 const HELP: &str = "\
-Tells how a token is decided on, step by step, and goes on after a rejection.
+Usage: cognito-explain --pool ID [OPTIONS] < token
 
-Standard input is a token, an `Authorization` line, a curl command or a token
-response. Nothing is sent anywhere unless --fetch or the URL of --jwks says so.
-The exit code is 0 if the token is accepted, 1 if it is rejected, and 2 if that
-cannot be told, because there are no keys or a flag is wrong.
+Explains step by step why a service accepts or rejects a token. It continues
+after the first rejection, so that you see everything that is wrong.
 
-  --pool ID          the user pool, as eu-west-1_AbCdEf123
-  --issuer URL       exactly this issuer; without --pool, --jwks is needed too
-  --replica REGION   also the pool's replica in this region
-  --jwks FILE|URL    the keys
-  --fetch            fetch the keys of the pool from AWS
-  --client ID        an allowed app client; may come several times; without it
-                     any client is
-  --scope SCOPE      a scope that the route needs; may come several times, and
-                     all are needed
-  --audience AUD     the service's own name in `aud`; may come several times
-  --leeway SECONDS   how far clocks may be apart; default 10
-  --id-token         the service accepts ID tokens, and no access tokens
-  --json             print an object for programs";
+Standard input is a token, an `Authorization` line, a curl command, a token
+response, or a log line with a token. Nothing is sent anywhere unless you give
+--fetch, or a URL to --jwks.
+
+  --pool ID          the user pool, such as eu-west-1_AbCdEf123
+  --issuer URL       accept exactly this issuer; without --pool, give --jwks too
+  --replica REGION   also accept the pool's replica in this region
+  --jwks FILE|URL    the key set
+  --fetch            fetch the pool's key set from AWS
+  --client ID        an allowed app client; repeatable; by default any client
+  --scope SCOPE      a scope that the route requires; repeatable, all required
+  --audience AUD     the service's own name in `aud`; repeatable
+  --leeway SECONDS   how far the clocks may be apart; default 10
+  --id-token         the service accepts ID tokens instead of access tokens
+  --json             print a JSON object
+
+Exit code: 0 if the token is accepted, 1 if it is rejected, 2 if that cannot be
+decided because there is no key set or an option is wrong.";
 
 /// A token is accepted up to 16 KiB; a longer paste is not a token.
 const LONGEST_INPUT: u64 = 1024 * 1024;
@@ -72,7 +76,7 @@ async fn main() -> ExitCode {
         Ok(Verdict::Rejected) => ExitCode::FAILURE,
         Ok(Verdict::Open) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("explain: {error}");
+            eprintln!("cognito-explain: {error}");
             ExitCode::from(2)
         }
     }
@@ -127,7 +131,7 @@ impl Flags {
                 "--fetch" => flags.fetch = true,
                 "--json" => flags.json = true,
                 "--id-token" => flags.expected.token_use = TokenUse::Id,
-                _ => return Err(format!("{flag:?} is not a flag; --help lists them").into()),
+                _ => return Err(format!("{flag:?} is not an option; --help lists them").into()),
             }
         }
         Ok(flags)
@@ -141,7 +145,11 @@ impl Flags {
             (None, Some(issuer)) if self.jwks.is_some() => {
                 UserPool::external(issuer, jwks_url.unwrap_or("https://keys.invalid/"))?
             }
-            _ => return Err("--pool is needed, or both --issuer and --jwks".into()),
+            _ => {
+                return Err(
+                    "give --pool, or both --issuer and --jwks; --help lists the options".into(),
+                );
+            }
         };
         if let Some(region) = &self.replica {
             pool = pool.with_replica_region(region)?;

@@ -292,6 +292,8 @@ fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
     export("COGNITO_DISCOVERY_URL", &issuer.discovery_url());
     export("COGNITO_TOKEN_URL", &issuer.token_url());
     export("COGNITO_API_URL", &issuer.api_url());
+    let ids: Vec<_> = options.clients.iter().map(|client| &*client.id).collect();
+    export("COGNITO_CLIENT_IDS", &ids.join(","));
     for (index, client) in options.clients.iter().enumerate() {
         let suffix = match index {
             0 => String::new(),
@@ -397,6 +399,7 @@ mod tests {
             "COGNITO_JWKS_URL='http://127.0.0.1:",
             "COGNITO_DISCOVERY_URL='http://127.0.0.1:",
             "COGNITO_TOKEN_URL='http://127.0.0.1:",
+            r"COGNITO_CLIENT_IDS='a,it'\''s'",
             "COGNITO_CLIENT_ID='a'",
             "COGNITO_SCOPES=''",
             r"COGNITO_CLIENT_ID_2='it'\''s'",

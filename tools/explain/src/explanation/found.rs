@@ -94,10 +94,10 @@ fn object(json: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(json).ok()
 }
 
-/// As JSON, or `nothing`.
+/// As JSON, or `absent`.
 pub(super) fn show(value: Option<&Value>) -> String {
     value.map_or_else(
-        || "nothing".to_owned(),
+        || "absent".to_owned(),
         |value| printable(&value.to_string()),
     )
 }

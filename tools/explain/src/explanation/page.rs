@@ -35,14 +35,14 @@ impl Explanation {
             page.push_str(&line.text(paint));
         }
         if !self.rest.is_empty() {
-            page.push_str("\n  also in it, and not looked at\n");
+            page.push_str("\n  other claims, not checked\n");
             for (name, value) in &self.rest {
                 // Writing to a string cannot fail.
                 let _ = writeln!(page, "{}", wrap(&format!("    {name}: {value}"), 6));
             }
         }
         if !self.is_proven {
-            let note = "\n  Nothing of this is proven: the signature was not accepted.\n";
+            let note = "\n  None of this is proven: the signature was not verified.\n";
             page.push_str(&paint.tone(Tone::Faint, note));
         }
         page.push('\n');
@@ -56,7 +56,7 @@ impl Explanation {
         let Some((rejected, advice)) = rejections.next() else {
             let (told, advice) = match self.verdict {
                 Verdict::Open => (
-                    "? not decided: nothing is wrong so far, and the signature was not checked.",
+                    "? undecided: no rule rejects the token, but its signature was not verified.",
                     NO_KEYS,
                 ),
                 _ => ("✓ accepted.", NOTHING),
@@ -72,14 +72,14 @@ impl Explanation {
         let rejected_mark = paint.tone(Tone::Bad, "✗ rejected:");
         let told = wrap(&format!("{rejected_mark} {rejected}. {expiry}"), 2);
         let answer = format!(
-            "  The service answers {}, and logs the reason `{}`.",
+            "  The service returns {} and logs the reason `{}`.",
             rejected.status().as_u16(),
             rejected.reason(),
         );
         let mut text = format!("{}\n{answer}\n{}\n", told.trim_end(), to_do(advice));
         for (rejected, advice) in rejections {
             let next = wrap(
-                &format!("  Then it would reject because {rejected}. {advice}"),
+                &format!("  It would then reject the token because {rejected}. {advice}"),
                 2,
             );
             text.push_str(&next);
@@ -89,8 +89,8 @@ impl Explanation {
     }
 }
 
-const NOTHING: &str = "Nothing. If a service rejects this token all the same, its pool, clients, scopes or clock are not those given here.";
-const NO_KEYS: &str = "Give the keys with `--jwks FILE`, or let them be fetched with `--fetch`.";
+const NOTHING: &str = "Nothing. If a service rejects this token, its pool, clients, scopes or clock differ from those given here.";
+const NO_KEYS: &str = "Give the key set with `--jwks FILE`, or fetch it with `--fetch`.";
 
 fn to_do(advice: &str) -> String {
     wrap(&format!("  What to do: {advice}"), 2)

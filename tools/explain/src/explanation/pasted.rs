@@ -1,4 +1,4 @@
-//! What people paste: a token, a header line, a curl command, a token response.
+//! What people paste: a token, a header line, a curl command, a token response, a log line.
 
 use serde_json::Value;
 
@@ -16,7 +16,8 @@ impl Pasted {
         let response = token_of_response(input);
         let text = response.as_deref().unwrap_or(input).trim();
         let field = field(text);
-        let value = field.unwrap_or(text).trim_matches(['"', '\'', '`']).trim();
+        let text = field.unwrap_or_else(|| token_in(text).unwrap_or(text));
+        let value = text.trim_matches(['"', '\'', '`']).trim();
 
         let mut schemes = 0;
         let mut token = value;
@@ -61,6 +62,22 @@ fn token_of_response(input: &str) -> Option<String> {
     Some(token.to_owned())
 }
 
+/// The token in other text, such as a log line or `export TOKEN=…`. `None` if the text has nothing
+/// but characters of tokens and white space: then it is a token, perhaps broken into lines.
+fn token_in(text: &str) -> Option<&str> {
+    let is_of_token =
+        |character: char| matches!(character, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '_' | '.');
+    let without_scheme = strip_prefix_ignoring_case(text, "bearer ").unwrap_or(text);
+    if without_scheme
+        .chars()
+        .all(|character| is_of_token(character) || character.is_whitespace())
+    {
+        return None;
+    }
+    let mut words = text.split(|character| !is_of_token(character));
+    words.find(|word| word.starts_with("eyJ") && word.matches('.').count() == 2)
+}
+
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)
@@ -92,6 +109,22 @@ mod tests {
             assert_eq!(pasted.token, "a.b.c", "{input:?}");
             assert_eq!(pasted.other_scheme, None, "{input:?}");
         }
+    }
+
+    #[test]
+    fn a_token_is_found_in_other_text() {
+        for input in [
+            "export TOKEN='eyJa.b.c'",
+            "TOKEN=eyJa.b.c",
+            r#"2026-11-27T01:00:00Z WARN upstream said 401 authorization="Bearer eyJa.b.c" ip=10.0.0.1"#,
+            "https://app.example.com/callback#access_token=eyJa.b.c&token_type=Bearer",
+            "x-amzn-oidc-accesstoken: eyJa.b.c",
+        ] {
+            assert_eq!(Pasted::read(input).token, "eyJa.b.c", "{input:?}");
+        }
+        // A token that was broken into lines is what the service received.
+        let broken = Pasted::read("eyJa.b\n.c").token;
+        assert_eq!(broken, "eyJa.b\n.c");
     }
 
     #[test]

@@ -143,21 +143,18 @@ impl Step {
                 TokenUse::Access => "\"access\"".to_owned(),
                 TokenUse::Id => "\"id\"".to_owned(),
             },
-            Self::Client if expected.clients.is_empty() => "any of the pool".to_owned(),
+            Self::Client if expected.clients.is_empty() => "any client of the pool".to_owned(),
             Self::Client => one_of(&expected.clients),
             Self::Audience if expected.token_use == TokenUse::Id => {
                 "the app client, as above".to_owned()
             }
             Self::Audience if expected.audiences.is_empty() => {
-                "nothing, or the app client".to_owned()
+                "absent, or the app client".to_owned()
             }
-            Self::Audience => format!(
-                "nothing, the app client, or {}",
-                one_of(&expected.audiences)
-            ),
+            Self::Audience => format!("absent, the app client, or {}", one_of(&expected.audiences)),
             Self::Expiry => format!("in the future (clocks may be {leeway} apart)"),
-            Self::NotBefore => "nothing, or in the past".to_owned(),
-            Self::IssuedAt => "nothing, or in the past".to_owned(),
+            Self::NotBefore => "absent, or in the past".to_owned(),
+            Self::IssuedAt => "absent, or in the past".to_owned(),
             Self::Key => {
                 let kids = situation
                     .outcome
@@ -171,7 +168,7 @@ impl Step {
                     kids.join(" or ")
                 }
             }
-            Self::Signature => "made with that key, over these very bytes".to_owned(),
+            Self::Signature => "made with that key over these bytes".to_owned(),
             Self::Scopes => situation
                 .policy
                 .map(ToString::to_string)
@@ -204,12 +201,12 @@ impl Step {
                 _ => show(found.header("kid")),
             },
             Self::Signature => match mark {
-                Mark::Passed => "it is".to_owned(),
-                Mark::Failed => "it is not".to_owned(),
-                Mark::NotReached => "not looked at".to_owned(),
+                Mark::Passed => "valid".to_owned(),
+                Mark::Failed => "invalid".to_owned(),
+                Mark::NotReached => "not checked".to_owned(),
             },
             Self::Scopes => match (found.claim("scope"), found.claim("scp")) {
-                (None, Some(scp)) => format!("nothing, but {} in scp", show(Some(scp))),
+                (None, Some(scp)) => format!("absent, but scp is {}", show(Some(scp))),
                 (scope, _) => show(scope),
             },
         }
@@ -254,7 +251,7 @@ fn form(situation: &Situation<'_>) -> String {
         ""
     };
     match (found.bytes, found.parts) {
-        (0, _) => "nothing".to_owned(),
+        (0, _) => "no token".to_owned(),
         (bytes, 1) => format!("1 part, {bytes} bytes{white_space}"),
         (bytes, parts) => format!("{parts} parts, {bytes} bytes{white_space}"),
     }
@@ -263,7 +260,7 @@ fn form(situation: &Situation<'_>) -> String {
 fn header(situation: &Situation<'_>) -> String {
     let found = situation.found;
     if !found.has_header() {
-        return "nothing that can be read".to_owned();
+        return "unreadable".to_owned();
     }
     let members = ["alg", "kid", "crit", "b64", "zip"]
         .into_iter()
@@ -280,9 +277,9 @@ fn header(situation: &Situation<'_>) -> String {
 fn claims(situation: &Situation<'_>, mark: Mark) -> String {
     let found = situation.found;
     match (mark, found.has_payload()) {
-        (Mark::Passed, _) => return "it is".to_owned(),
-        (Mark::NotReached, _) => return "not looked at".to_owned(),
-        (Mark::Failed, false) => return "no JSON object".to_owned(),
+        (Mark::Passed, _) => return "valid".to_owned(),
+        (Mark::NotReached, _) => return "not checked".to_owned(),
+        (Mark::Failed, false) => return "not a JSON object".to_owned(),
         (Mark::Failed, true) => {}
     }
     let text: fn(&Value) -> bool = Value::is_string;
@@ -321,7 +318,7 @@ fn claims(situation: &Situation<'_>, mark: Mark) -> String {
         None if must_be_there.contains(&name) => Some(format!("{name} is missing")),
         _ => None,
     })
-    .unwrap_or_else(|| "a claim that comes twice, or a date that is none".to_owned())
+    .unwrap_or_else(|| "a duplicate claim, or a number that is not a date".to_owned())
 }
 
 /// Seconds of this size are beyond the year 9999.

@@ -6,14 +6,19 @@ use std::time::{Duration, SystemTime};
 pub(super) const LAST_WRITABLE: f64 = 253_402_300_799.0;
 
 /// Breaks a text between words, so that lines fit a terminal of 80 columns. Further lines are
-/// indented.
+/// indented, less so for a word that would not fit, such as a URL.
 pub(super) fn wrap(text: &str, indent: usize) -> String {
     const WIDTH: usize = 80;
+    const LEAST_INDENT: usize = 4;
     let mut wrapped = String::new();
     let mut column = 0;
     for (count, word) in text.split(' ').enumerate() {
-        let length = word.chars().count();
-        if count > 0 && column > indent && column + 1 + length > WIDTH {
+        let length = visible_length(word);
+        if count > 0 && column > LEAST_INDENT && column + 1 + length > WIDTH {
+            let indent = match indent + length > WIDTH {
+                true => indent.min(LEAST_INDENT),
+                false => indent,
+            };
             wrapped.push('\n');
             wrapped.push_str(&" ".repeat(indent));
             column = indent;
@@ -25,6 +30,17 @@ pub(super) fn wrap(text: &str, indent: usize) -> String {
         column += length;
     }
     wrapped
+}
+
+/// Without the codes that colour it.
+fn visible_length(word: &str) -> usize {
+    let mut parts = word.split('\u{1b}');
+    let first = parts.next().map_or(0, |part| part.chars().count());
+    let coloured = parts.filter_map(|part| part.split_once('m'));
+    first
+        + coloured
+            .map(|(_, text)| text.chars().count())
+            .sum::<usize>()
 }
 
 /// `in 59 minutes (Sun, 22 Nov 2026 23:04:01 GMT)`, `3 hours 2 minutes ago (…)`.
@@ -84,6 +100,23 @@ pub(super) fn span(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_broken_where_it_fills_the_terminal() {
+        let words = "word ".repeat(16);
+        assert_eq!(wrap(words.trim_end(), 2).lines().count(), 1);
+        let red = words.replace("word", "\u{1b}[31mword\u{1b}[0m");
+        assert_eq!(wrap(red.trim_end(), 2).lines().count(), 1);
+        assert_eq!(
+            wrap(&format!("{words}more"), 2).lines().nth(1),
+            Some("  more")
+        );
+        let url = "u".repeat(73);
+        assert_eq!(
+            wrap(&format!("expected {url} or more"), 23),
+            format!("expected\n    {url} or\n{}more", " ".repeat(23))
+        );
+    }
 
     #[test]
     fn a_span_is_told_in_its_two_largest_units() {
