@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_region_is_rejected_and_quoted() {
+    fn an_invalid_region_is_rejected_and_quoted() {
         for region in [
             "",
             "-",

@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_of_a_partition_are_known_or_asked_for() {
+    fn the_hosts_of_a_partition_are_known_or_must_be_given() {
         let pool = UserPool::new("us-gov-west-1_A").unwrap();
         assert_eq!(
             pool.issuers().next(),

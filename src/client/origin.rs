@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_beyond_loopback_must_be_asked_for() {
+    fn plain_http_beyond_loopback_must_be_requested() {
         let inside = "http://profiles.svc:8080";
         assert!(Origin::parse(inside, Unencrypted::OnLoopback).is_err());
         assert!(Origin::parse(inside, Unencrypted::Anywhere).is_ok());

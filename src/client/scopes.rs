@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_and_what_is_no_scope_are_rejected() {
+    fn an_empty_list_and_an_invalid_scope_are_rejected() {
         let none: [&str; 0] = [];
         assert!(matches!(
             Scopes::new(none),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_nobody_issued_is_rejected_without_being_quoted() {
+    fn an_impossible_secret_is_rejected_without_being_quoted() {
         for (text, problem) in [
             ("", "is empty"),
             (

@@ -389,7 +389,7 @@ async fn a_token_without_lifetime_goes_to_those_who_wait_and_is_not_held() {
 }
 
 #[tokio::test]
-async fn a_lifetime_counts_from_the_request_and_not_from_the_reply() {
+async fn a_lifetime_counts_from_the_request_and_not_from_the_response() {
     let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]).gated();
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
@@ -469,7 +469,7 @@ async fn a_callee_that_rejects_everything_costs_one_request_a_minute() {
 }
 
 #[tokio::test]
-async fn a_token_that_comes_back_the_same_is_not_asked_for_again_at_once() {
+async fn an_unchanged_token_is_not_requested_again_at_once() {
     let script = Script::new([Step::Repeats("same"), Step::Repeats("same")]);
     let caller = script.caller(&ManualClock::new());
     for _ in 0..5 {
@@ -481,7 +481,7 @@ async fn a_token_that_comes_back_the_same_is_not_asked_for_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_stays_in_use_while_no_other_can_be_had() {
+async fn a_rejected_token_stays_in_use_until_another_is_available() {
     let script = Script::new([
         Step::Lives(HOUR),
         Step::Fails(TokenError::Timeout),
@@ -532,7 +532,7 @@ async fn the_second_secret_is_for_a_rejected_client_only() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_takes_nobodys_token_along() {
+async fn a_caller_who_goes_away_cancels_no_token_request() {
     let script = Script::new([Step::Lives(HOUR)]).gated();
     let caller = script.caller(&ManualClock::new());
     let first = tokio::spawn({
@@ -602,7 +602,7 @@ fn stalled(script: &Script, caller: &ClientCredentials) -> Runtime {
 }
 
 #[test]
-fn a_runtime_that_stands_still_keeps_no_caller_on_another_longer_than_the_timeout() {
+fn a_blocked_runtime_delays_callers_on_another_no_longer_than_the_timeout() {
     let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
     let clock = ManualClock::new();
     let caller = script.caller(&clock);
@@ -637,7 +637,7 @@ fn a_request_that_is_overdue_by_the_clock_is_taken_over_without_waiting() {
 }
 
 #[test]
-fn a_background_renewal_that_stands_still_does_not_outlive_the_token() {
+fn a_background_renewal_that_hangs_does_not_outlive_the_token() {
     let script = Script::new([Step::Lives(HOUR), Step::Hangs, Step::Lives(HOUR)]);
     let clock = ManualClock::new();
     let caller = script.caller(&clock);

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_reply_becomes_a_sensitive_header_value() {
+    fn a_good_response_becomes_a_sensitive_header_value() {
         for body in [
             r#"{"access_token":"a.b-_~+/c==","expires_in":3600,"token_type":"Bearer"}"#,
             r#" {"token_type":"bearer","access_token":"a.b-_~+/c==","scope":"x","id_token":null}"#,
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bearer_token_reply_is_rejected_by_kind() {
+    fn a_response_without_a_bearer_token_is_rejected_by_kind() {
         let form = "is not a JSON object of the expected form";
         let kind = "does not say that the token is of type Bearer";
         let token = "holds no access token that could be sent";

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_one_two_and_three_bytes_are_kept_apart() {
+    fn lengths_of_one_two_and_three_bytes_are_distinct() {
         let mut set = CompactSet::default();
         for length in [0, 1, 127, 128, 129, 16_383, 16_384, 100_000] {
             set.insert(&"x".repeat(length));

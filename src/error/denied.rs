@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_not_stand_in_a_challenge_is_rejected() {
+    fn a_value_that_would_break_a_challenge_is_rejected() {
         for value in ["", "a b", "a\"b", "a\\b", "a\r\nb", "ä"] {
             let rejected = StepUp::new().acr_values(["ok", value]).unwrap_err();
             let expected = ConfigError::InvalidChallengeParameter {

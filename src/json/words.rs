@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_in_every_place_is_told_apart() {
+    fn every_byte_in_every_place_is_distinct() {
         for byte in 0..=u8::MAX {
             for place in 0..8 {
                 for around in [b'a', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {

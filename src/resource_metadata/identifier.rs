@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_well_known_part_stands_between_host_and_path() {
+    fn the_well_known_part_is_between_host_and_path() {
         for (resource, origin, path) in [
             ("https://api.example.com", "https://api.example.com", ""),
             ("https://api.example.com/", "https://api.example.com", ""),

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn two_fields_are_rejected_however_equal() {
+    fn two_fields_are_rejected_even_if_equal() {
         assert_eq!(parse(&[]), Ok(None));
         for fields in [
             [&b"Bearer a.b.c"[..], b"Bearer a.b.c"],

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_saturates() {
+    fn dates_out_of_range_saturate() {
         for far in ["9223372037", "253402300799", "253402300799.9", "2e11"] {
             assert_eq!(read(far), Some(NumericDate(i64::MAX)), "{far}");
         }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_the_years_1_to_9999_is_not_a_date() {
+    fn a_number_beyond_the_years_1_to_9999_is_not_a_date() {
         for number in [
             "253402300800",
             "253402300800.0",

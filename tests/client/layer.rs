@@ -359,7 +359,7 @@ async fn the_inner_services_error_is_passed_on() {
 }
 
 #[test]
-fn the_inner_service_can_be_had_changed_and_taken_back() {
+fn the_inner_service_can_be_read_changed_and_taken_back() {
     let layer = ClientCredentials::builder("https://id.example.com/token", "caller", "a-secret");
     let layer = layer.build().unwrap().layer(ORIGIN).unwrap();
     let mut service = layer.layer(1);

@@ -268,7 +268,7 @@ async fn a_process_that_dies_with_the_lock_holds_up_no_one_for_longer_than_it_la
 }
 
 #[tokio::test]
-async fn what_is_put_into_the_store_is_encrypted_and_its_name_says_nothing() {
+async fn stored_tokens_are_encrypted_and_their_names_reveal_nothing() {
     let world = World::new();
     let process = world.process();
     let obtained = token(&process).await;

@@ -58,7 +58,7 @@ async fn error_of(server: &Server) -> TokenError {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_the_scopes_that_were_asked_for() {
+async fn a_token_has_the_requested_scopes() {
     let clock = ManualClock::new();
     let issuer = issuer(&clock);
     let verifier = Verifier::builder(issuer.user_pool(), AllowedClients::only([ID]).unwrap())
@@ -301,7 +301,7 @@ async fn a_rejection_of_the_issuer_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_reply_is_an_error_by_kind() {
+async fn an_invalid_token_response_is_an_error_by_kind() {
     let malformed = |problem| TokenError::MalformedResponse { problem };
     for (status, body, expected) in [
         (
@@ -356,7 +356,7 @@ async fn what_is_no_token_reply_is_an_error_by_kind() {
 }
 
 #[tokio::test]
-async fn a_reply_is_not_read_beyond_what_a_token_can_be() {
+async fn a_response_is_not_read_beyond_the_size_of_a_token() {
     let padded = |padding: usize| {
         format!(
             r#"{{"access_token":"a.b.c","token_type":"Bearer","x":"{}"}}"#,
@@ -469,7 +469,7 @@ async fn a_redirect_gets_neither_secret_nor_request() {
 }
 
 #[tokio::test]
-async fn a_secret_goes_over_tls_only_but_on_loopback() {
+async fn a_secret_travels_over_tls_only_except_on_loopback() {
     for (url, accepted) in [
         ("https://id.example.com/token", true),
         ("http://localhost:1/token", true),
@@ -528,7 +528,7 @@ async fn only_a_connection_that_was_not_made_is_tried_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_port_that_nobody_listens_on_is_unreachable() {
+async fn a_closed_port_is_unreachable() {
     let server = Server::start(|_| granted("a.b.c")).await;
     let url = server.url("/");
     drop(server);
@@ -550,7 +550,7 @@ async fn until_closed(caller: &ClientCredentials) {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_right_is_rejected() {
+fn an_impossible_configuration_is_rejected() {
     let builder = || ClientCredentials::builder("https://id.example.com/token", ID, SECRET);
     assert!(builder().build().is_ok());
     let none: [&str; 0] = [];

@@ -72,7 +72,7 @@ async fn a_process_that_was_frozen_in_the_middle_of_a_fetch_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_age_from_the_moment_at_which_they_were_asked_for() {
+async fn keys_age_from_the_moment_of_the_request() {
     let rig = Rig::new();
     let reply = rig.fetcher.hold(rig.keys());
     let request = rig.begin(&rig.token()).await;

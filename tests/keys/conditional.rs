@@ -87,7 +87,7 @@ async fn the_etag_is_sent_back_and_not_modified_is_a_successful_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn not_modified_without_having_been_asked_is_an_error() {
+async fn an_unexpected_not_modified_is_an_error() {
     let rig = Rig::new();
     rig.fetcher.respond(JwksResponse::not_modified());
     assert_eq!(

@@ -30,7 +30,7 @@ fn with_fallback() -> Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_url_is_asked_only_when_the_first_fails() {
+async fn the_second_url_is_used_only_when_the_first_fails() {
     let rig = with_fallback();
     rig.fetcher.respond(rig.keys());
     assert!(rig.verify(&rig.token()).await.is_ok());

@@ -179,14 +179,14 @@ async fn refresh(endpoint: &Endpoint) -> Result<(), FetchError> {
 
 /// The good twin of everything below.
 #[tokio::test]
-async fn a_good_reply_is_taken() {
+async fn a_good_response_is_accepted() {
     let endpoint = Endpoint::answering(ok(TestPool::new().jwks().as_bytes()));
     assert_eq!(refresh(&endpoint).await, Ok(()));
     assert_eq!(endpoint.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_reply_in_chunks_and_one_that_ends_with_the_connection_are_taken() {
+async fn a_response_in_chunks_and_one_that_ends_with_the_connection_are_accepted() {
     let document = TestPool::new().jwks();
     let chunked = reply(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked",
@@ -198,7 +198,7 @@ async fn a_reply_in_chunks_and_one_that_ends_with_the_connection_are_taken() {
 }
 
 #[tokio::test]
-async fn the_request_says_who_asks_and_what_for_and_nothing_else() {
+async fn the_request_has_user_agent_and_accept_and_nothing_else() {
     let (heads, seen) = std::sync::mpsc::channel();
     let document = TestPool::new().jwks();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -261,7 +261,7 @@ async fn a_body_that_drips_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_resets_is_asked_once_more_and_no_further() {
+async fn an_endpoint_that_resets_is_retried_once() {
     // Closing with unread data in the buffer makes the kernel send a reset.
     let connections = Arc::new(AtomicUsize::new(0));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -418,7 +418,7 @@ fn gzip(document: &[u8]) -> Vec<u8> {
 
 /// What is never unpacked cannot be a bomb.
 #[tokio::test]
-async fn a_compressed_reply_is_not_unpacked() {
+async fn a_compressed_response_is_not_decompressed() {
     let packed = gzip(TestPool::new().jwks().as_bytes());
     for coding in ["gzip", "x-gzip", "br", "deflate", "zstd"] {
         let head = format!(
@@ -434,7 +434,7 @@ async fn a_compressed_reply_is_not_unpacked() {
 }
 
 #[tokio::test]
-async fn an_error_status_is_an_error_whatever_the_body_says() {
+async fn an_error_status_is_an_error_whatever_the_body() {
     let document = TestPool::new().jwks();
     for (status, retry_after, connections) in [
         (201, None, 1),
@@ -473,7 +473,7 @@ async fn an_error_status_is_an_error_whatever_the_body_says() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_and_what_is_no_utf8_is_rejected() {
+async fn invalid_json_and_invalid_utf8_are_rejected() {
     let not_a_set = Err(FetchError::KeySet(KeySetError::NotAJwkSet));
     let page = Endpoint::answering(ok(b"<!doctype html><title>Sign in to the Wi-Fi</title>"));
     assert_eq!(refresh(&page).await, not_a_set);

@@ -30,7 +30,7 @@ async fn five_hundred_first_requests_cause_one_fetch_and_are_all_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_fetch_goes_on_when_the_request_that_caused_it_is_gone() {
+async fn the_fetch_continues_when_the_request_that_caused_it_is_gone() {
     let rig = Rig::new();
     let reply = rig.fetcher.hold(rig.keys());
     let leader = rig.begin(&rig.token()).await;
@@ -43,7 +43,7 @@ async fn the_fetch_goes_on_when_the_request_that_caused_it_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_nobody_waits_for_any_more_still_brings_the_keys() {
+async fn a_fetch_without_waiting_requests_still_brings_the_keys() {
     let rig = Rig::new();
     let reply = rig.fetcher.hold(rig.keys());
     let only = rig.begin(&rig.token()).await;
@@ -84,7 +84,7 @@ async fn a_process_that_starts_while_the_endpoint_is_down_serves_as_soon_as_it_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_backing_off_from_the_first_failure_nobody_waits_and_nobody_fetches() {
+async fn while_backing_off_from_the_first_failure_no_request_waits_or_fetches() {
     let rig = Rig::new();
     rig.fetcher.fail(FetchError::Timeout);
     let token = rig.token();

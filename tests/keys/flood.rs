@@ -183,7 +183,7 @@ async fn strangers_do_not_use_up_what_the_scheduled_refresh_needs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_failed_says_nothing_of_a_kid() {
+async fn a_failed_fetch_proves_nothing_about_a_kid() {
     let rig = Rig::warm().await;
     rig.advance(MINUTE);
     rig.fetcher

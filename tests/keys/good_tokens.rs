@@ -308,7 +308,7 @@ impl FetchJwks for NoConditions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_rejects_conditional_requests_is_asked_without_one_next() {
+async fn an_endpoint_that_rejects_conditional_requests_gets_an_unconditional_one_next() {
     let endpoint = NoConditions(Rig::new());
     let rig = Rig::configured(|builder| builder.fetcher(endpoint));
     assert_eq!(bounded(rig.verifier.warm_up()).await, Ok(()));

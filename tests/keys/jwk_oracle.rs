@@ -120,7 +120,7 @@ proptest! {
 
 /// The reason for reading members ourselves: jsonwebtoken skips these keys.
 #[test]
-fn jsonwebtoken_rejects_keys_for_members_that_nobody_reads() {
+fn jsonwebtoken_rejects_keys_for_unread_members() {
     let good = [
         r#""kty":"RSA""#,
         r#""kid":"tested""#,

@@ -35,7 +35,7 @@ async fn answer(rig: &Rig, token: &str) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_challenge() {
+async fn unavailable_keys_give_503_with_retry_after_and_no_challenge() {
     let rig = Rig::new();
     rig.fetcher.fail(FetchError::Status {
         status: StatusCode::TOO_MANY_REQUESTS,
@@ -54,7 +54,7 @@ async fn keys_that_cannot_be_had_are_answered_with_503_and_retry_after_and_no_ch
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_nobody_knows() {
+async fn an_unknown_kid_is_401_if_the_endpoint_lacks_it_and_503_if_it_is_unreachable() {
     let rig = Rig::warm().await;
     let unknown = rig.token_by(Key::Unpublished);
     rig.fetcher.respond(rig.keys());
@@ -81,7 +81,7 @@ async fn an_unknown_kid_is_401_when_the_endpoint_does_not_have_it_and_503_when_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_hangs_up_does_not_take_the_fetch_with_it() {
+async fn a_client_that_hangs_up_does_not_cancel_the_fetch() {
     let rig = Rig::new();
     let reply = rig.fetcher.hold(rig.keys());
     let leader = tokio::spawn(service(&rig).oneshot(request(&rig.token())));

@@ -11,7 +11,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no public items")]
 
 mod age;
-mod bad_replies;
+mod bad_responses;
 #[path = "../support/callsites.rs"]
 mod callsites;
 mod conditional;
@@ -21,7 +21,7 @@ mod first_fetch;
 mod flood;
 mod good_tokens;
 mod jwk_oracle;
-mod late_replies;
+mod late_responses;
 mod layer;
 mod log;
 mod model;

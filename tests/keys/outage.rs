@@ -188,7 +188,7 @@ async fn retry_after_is_honoured_within_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_caller_is_told_when_the_next_attempt_may_be() {
+async fn a_rejected_caller_learns_when_the_next_attempt_may_be() {
     let rig = Rig::new();
     rig.fetcher.fail(throttled(9));
     assert_unavailable(&rig.verify(&rig.token()).await);

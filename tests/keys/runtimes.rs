@@ -157,7 +157,7 @@ fn with_one_block_on_per_token_a_request_waits_for_a_refresh_before_the_keys_are
 
 /// A runtime per token, as behind a C interface: each refresh is dropped with its runtime.
 #[test]
-fn with_a_runtime_per_token_keys_are_refreshed_and_nobody_gets_503() {
+fn with_a_runtime_per_token_keys_are_refreshed_and_no_request_gets_503() {
     let rig = Rig::new();
     rig.fetcher.always_respond(rig.keys());
     runtime().block_on(rig.warm_up());

@@ -295,21 +295,21 @@ fn a_certificate_of_a_trusted_ca_for_the_host_is_accepted() {
 }
 
 #[test]
-fn an_expired_certificate_is_told_apart() {
+fn an_expired_certificate_has_its_own_cause() {
     let endpoint = TlsEndpoint::start("test-only-expired.pem", Greets::AtOnce);
     let outcome = Fetch::of(endpoint.url()).run();
     assert_cause(&outcome, "certificate_expired", "this machine's clock");
 }
 
 #[test]
-fn a_certificate_for_another_host_is_told_apart() {
+fn a_certificate_for_another_host_has_its_own_cause() {
     let endpoint = TlsEndpoint::start("test-only-other-name.pem", Greets::AtOnce);
     let outcome = Fetch::of(endpoint.url()).run();
     assert_cause(&outcome, "certificate_name", "check the host in the URL");
 }
 
 #[test]
-fn a_certificate_of_an_unknown_ca_is_told_apart() {
+fn a_certificate_of_an_unknown_ca_has_its_own_cause() {
     let endpoint = TlsEndpoint::start("test-only-good.pem", Greets::AtOnce);
     // Some CA is trusted, but not this one.
     let outcome = Fetch::of(endpoint.url())
@@ -319,20 +319,20 @@ fn a_certificate_of_an_unknown_ca_is_told_apart() {
 }
 
 #[test]
-fn a_refused_connection_is_told_apart() {
+fn a_refused_connection_has_its_own_cause() {
     let outcome = Fetch::of(format!("https://localhost:{}/?hush", closed_port())).run();
     assert_cause(&outcome, "refused", "nothing listens");
 }
 
 /// The name is longer than DNS can ask for, so that no query leaves the machine.
 #[test]
-fn a_name_that_does_not_resolve_is_told_apart() {
+fn a_name_that_does_not_resolve_has_its_own_cause() {
     let outcome = Fetch::of(format!("http://{}.invalid/?hush", "x".repeat(64))).run();
     assert_cause(&outcome, "dns", "DNS in this network");
 }
 
 #[test]
-fn an_endpoint_without_tls_is_told_apart() {
+fn an_endpoint_without_tls_has_its_own_cause() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -388,7 +388,7 @@ fn proxy(status: &'static str) -> u16 {
 }
 
 #[test]
-fn a_dead_proxy_and_one_that_refuses_are_told_apart_from_the_endpoint() {
+fn a_dead_proxy_and_one_that_refuses_differ_from_a_dead_endpoint() {
     let through = |port: u16| {
         Fetch::of("https://keys.example.com/jwks.json?hush")
             .with(

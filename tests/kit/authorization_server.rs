@@ -224,7 +224,7 @@ async fn a_code_is_good_once_for_five_minutes() {
 }
 
 #[tokio::test]
-async fn the_client_is_told_what_is_wrong_with_its_request() {
+async fn the_client_learns_what_is_wrong_with_its_request() {
     let issuer = issuer();
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
@@ -273,7 +273,7 @@ async fn a_stranger_is_never_redirected_to() {
 }
 
 #[tokio::test]
-async fn a_client_has_either_users_or_credentials_of_its_own() {
+async fn a_client_has_either_users_or_its_own_credentials() {
     let issuer = issuer();
     let as_itself = [
         ("grant_type", "client_credentials"),
@@ -337,7 +337,7 @@ async fn a_client_that_registers_itself_signs_users_in() {
 }
 
 #[tokio::test]
-async fn a_registration_that_could_harm_or_not_work_is_rejected() {
+async fn a_harmful_or_useless_registration_is_rejected() {
     let issuer = builder().open_registration(["notes/read"]).start().unwrap();
     let with = |member: &str, value: Value| {
         let mut metadata = json!({ "redirect_uris": [CALLBACK] });

@@ -129,7 +129,7 @@ async fn a_client_gets_a_token_by_either_way_of_authenticating() {
 }
 
 #[tokio::test]
-async fn the_reply_has_exactly_the_members_that_cognito_writes() {
+async fn the_response_has_exactly_the_members_that_cognito_writes() {
     let issuer = LocalIssuer::builder()
         .client("caller", SECRET, ["profiles/get"])
         .lifetime(Duration::from_secs(300))
@@ -158,7 +158,7 @@ async fn the_reply_has_exactly_the_members_that_cognito_writes() {
 }
 
 #[tokio::test]
-async fn the_granted_scopes_are_those_asked_for_or_all() {
+async fn the_granted_scopes_are_the_requested_ones_or_all() {
     let issuer = issuer();
     for (form, granted) in [
         (
@@ -330,7 +330,7 @@ fn a_third_secret_is_a_mistake_of_the_test() {
 
 #[test]
 #[should_panic(expected = "there is no app client \"stranger\"")]
-fn a_secret_for_nobody_is_a_mistake_of_the_test() {
+fn a_secret_for_an_unknown_client_panics() {
     issuer().add_secret("stranger", random_secret());
 }
 
@@ -530,7 +530,7 @@ async fn a_resource_is_rejected_as_at_cognito_or_bound_to_the_token() {
 }
 
 #[tokio::test]
-async fn slashes_are_escaped_where_it_was_asked_for() {
+async fn slashes_are_escaped_on_request() {
     for escaped in [false, true] {
         let builder = LocalIssuer::builder().client("caller", SECRET, ["profiles/get"]);
         let issuer = match escaped {
@@ -627,7 +627,7 @@ mod token_exchange {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_exchanged_is_rejected() {
+    async fn a_token_that_cannot_be_exchanged_is_rejected() {
         let issuer = exchanging();
         let subject = issuer.token().user("user-1").scopes(["profiles/get"]);
         let good = subject.build();

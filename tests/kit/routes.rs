@@ -175,7 +175,7 @@ async fn each_planted_fault_is_found() {
 }
 
 #[tokio::test]
-async fn a_forgotten_method_and_a_forgotten_path_are_found_wherever_the_layer_stands() {
+async fn a_forgotten_method_and_a_forgotten_path_are_found_wherever_the_layer_is() {
     let pool = TestPool::new();
     let verifier = pool.verifier();
     let routes = || {
@@ -300,6 +300,6 @@ async fn an_empty_list_shows_nothing() {
 
 #[test]
 #[should_panic(expected = "no path was found in the router's Debug output")]
-fn a_router_whose_paths_cannot_be_read_is_no_empty_list() {
+fn a_router_whose_paths_cannot_be_read_is_an_error() {
     let _ = RouteMatrix::new(&TestPool::new()).paths_of(&Router::<()>::new());
 }

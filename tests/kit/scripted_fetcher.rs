@@ -25,7 +25,7 @@ async fn bounded<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn steps_are_taken_in_turn_and_then_the_standing_answer() {
+async fn steps_come_in_turn_and_then_the_permanent_response() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new()
         .fail(FetchError::Timeout)
@@ -84,7 +84,7 @@ async fn a_fetch_can_hang_and_panic() {
 
 /// The verifier gives a fetch 5 seconds.
 #[tokio::test(start_paused = true)]
-async fn a_reply_can_be_late() {
+async fn a_response_can_be_late() {
     let pool = TestPool::new();
     let document = JwksResponse::document(pool.jwks());
     for (delay, outcome) in [(4, Ok(())), (6, Err(FetchError::Timeout))] {
@@ -96,7 +96,7 @@ async fn a_reply_can_be_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_reply_comes_when_it_is_released_or_dropped() {
+async fn a_held_response_comes_when_it_is_released_or_dropped() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
     let first = fetcher.hold(JwksResponse::document(pool.jwks()));

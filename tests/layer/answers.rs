@@ -132,7 +132,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_problem_says_what_status_and_challenge_say() {
+async fn a_problem_document_agrees_with_status_and_challenge() {
     let expected = [
         (
             500,
@@ -336,7 +336,7 @@ impl RejectionResponse<String> for Told {
 }
 
 #[tokio::test]
-async fn a_form_of_the_services_own_is_told_what_there_is_to_say() {
+async fn a_custom_form_sees_everything_about_the_rejection() {
     let challenge = r#"Some("Bearer error=\"invalid_token\", error_description=\"the access token is not valid\"")"#;
     let table = [
         (

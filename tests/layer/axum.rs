@@ -253,7 +253,7 @@ async fn a_principal_is_a_client_or_a_user() {
 /// What Cognito writes into such tokens is not documented, so neither kind may be assumed: a route
 /// for services would reject one, or a route for users accept it.
 #[tokio::test]
-async fn a_subject_that_is_neither_the_app_client_nor_a_named_user_is_not_taken_for_either() {
+async fn a_subject_that_is_neither_the_app_client_nor_a_named_user_is_unknown() {
     let pool = TestPool::new();
     let principal_of = async |token: TokenBuilder| {
         let claims = pool.verifier().verify(&token.build()).await.unwrap();

@@ -86,7 +86,7 @@ fn around_a_timeout(layer: BearerAuthLayer) -> [Router; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_of_a_layer_is_handled_outside_and_a_rejection_is_no_error() {
+async fn the_error_of_a_layer_is_handled_outside_and_a_rejection_is_not_an_error() {
     let pool = TestPool::new();
     let token = pool.token();
     for app in around_a_timeout(pool.verifier().layer()) {

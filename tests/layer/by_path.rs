@@ -111,7 +111,7 @@ async fn a_listed_path_needs_its_own_scopes() {
 }
 
 #[tokio::test]
-async fn any_token_is_enough_where_the_list_says_so_but_one_there_must_be() {
+async fn any_token_is_enough_where_the_list_says_so_but_one_is_required() {
     let target = "/shop.Health/Check";
     let without_scopes = send(&guard(), target, with_scopes([])).await;
     assert_eq!(without_scopes.status(), 200);
@@ -123,7 +123,7 @@ async fn any_token_is_enough_where_the_list_says_so_but_one_there_must_be() {
 /// What is said last of a path holds, and a clone that is changed does not change the guard it was
 /// made of.
 #[tokio::test]
-async fn a_path_is_said_again_in_place_of_what_was_said_before() {
+async fn a_second_entry_for_a_path_replaces_the_first() {
     let first = guard();
     let second = first
         .clone()

@@ -41,7 +41,7 @@ async fn send<const N: usize>(
 
 /// The claims of a token that is seen again remember a policy that they met.
 #[tokio::test]
-async fn a_token_that_met_one_policy_is_still_asked_for_another() {
+async fn a_token_that_met_one_policy_is_still_checked_against_another() {
     let pool = TestPool::new();
     let verifier = pool.verifier();
     let layer = |scope| verifier.layer().require(policy(scope));

@@ -206,7 +206,7 @@ impl RejectionResponse<Body> for Told {
 }
 
 #[tokio::test]
-async fn a_form_is_told_of_the_request_whoever_rejects_it() {
+async fn a_form_sees_the_request_whatever_rejects_it() {
     let pool = TestPool::new();
     let layer = || pool.verifier().layer().rejection(Told);
     let expected = r#"PUT [("accept", "a/b"), ("accept", "c/d"), ("authorization", Sensitive)]"#;
@@ -229,7 +229,7 @@ async fn a_form_is_told_of_the_request_whoever_rejects_it() {
 }
 
 #[tokio::test]
-async fn a_head_request_is_told_the_length_that_get_has() {
+async fn a_head_request_gets_the_length_of_get() {
     let pool = TestPool::new();
     for path in ["/guard", "/handler"] {
         for token in [None, Some(pool.token())] {
@@ -408,7 +408,7 @@ async fn the_challenge_names_every_scope_that_the_request_needs() {
 
 /// What a guard demands of a request without a token is in the challenge, too.
 #[tokio::test]
-async fn an_anonymous_caller_is_told_the_scopes_of_all_guards_up_to_the_first() {
+async fn an_anonymous_caller_gets_the_scopes_of_all_guards_up_to_the_first() {
     let pool = TestPool::new();
     let service = ServiceBuilder::new()
         .layer(pool.verifier().layer().optional())

@@ -504,7 +504,7 @@ async fn a_layer_can_depend_on_configuration() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_no_handler_is_guarded_as_well() {
+async fn a_service_that_is_not_a_handler_is_guarded_as_well() {
     let pool = TestPool::new();
     let files = tower::service_fn(async |request: Request| {
         let found = request.extensions().get::<Claims>().is_some();

@@ -265,7 +265,7 @@ async fn claims_are_in_the_response_where_they_are_wanted() {
 }
 
 #[tokio::test]
-async fn observers_are_told_each_verdict() {
+async fn observers_receive_each_verdict() {
     let pool = TestPool::new();
     let told = Arc::new(Mutex::new(Vec::new()));
     let write = |name: &'static str| {
@@ -337,7 +337,7 @@ fn the_inner_service_can_be_reached() {
 }
 
 #[tokio::test]
-async fn an_optional_layer_lets_only_the_absence_of_a_token_pass() {
+async fn an_optional_layer_passes_only_requests_without_a_token() {
     let pool = TestPool::new();
     let layer = pool.verifier().layer().optional();
     let response = answer(layer.clone(), without_token()).await;
@@ -493,7 +493,7 @@ async fn challenges_say_what_was_configured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_cannot_be_had_are_503_with_retry_after_and_no_challenge() {
+async fn unavailable_keys_are_503_with_retry_after_and_no_challenge() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new();
     fetcher.always_fail(tower_cognito::keys::FetchError::Connect(
@@ -580,7 +580,7 @@ async fn a_guard_without_a_layer_outside_is_the_services_own_fault() {
 }
 
 #[tokio::test]
-async fn report_only_lets_everything_through_and_says_what_it_found() {
+async fn report_only_passes_everything_and_reports_what_it_found() {
     let pool = TestPool::new();
     let policy = ScopePolicy::all_of(["profiles/post"]).unwrap();
     let layer = pool.verifier().layer().report_only();

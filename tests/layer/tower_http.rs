@@ -294,7 +294,7 @@ async fn a_request_id_is_on_rejections_only_if_it_is_propagated_outside() {
 }
 
 #[tokio::test]
-async fn a_panic_is_500_wherever_it_is_caught_and_lets_nobody_in() {
+async fn a_panic_is_500_wherever_it_is_caught_and_accepts_no_request() {
     let pool = TestPool::new();
     let panics = service_fn(
         async |_: Request<Body>| -> Result<Response<Body>, Infallible> {
@@ -456,7 +456,7 @@ impl<'a> MakeWriter<'a> for Log {
 /// A trace that logs header fields sees the token before this crate can mark it: outside,
 /// tower-http's own layer must.
 #[tokio::test]
-async fn a_trace_with_header_fields_shows_no_token_inside_or_behind_a_sensitive_headers_layer() {
+async fn a_trace_with_header_fields_shows_no_token_inside_a_sensitive_headers_layer() {
     let pool = TestPool::new();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()

@@ -176,7 +176,7 @@ async fn a_request_that_waited_for_a_key_is_served_in_a_place_and_gives_it_back(
 }
 
 #[tokio::test]
-async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
+async fn a_full_service_sheds_load_before_strangers_wait() {
     let pool = TestPool::new();
     let places = Arc::new(Semaphore::new(1));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&places));
@@ -213,7 +213,7 @@ async fn a_full_service_that_sheds_load_is_no_reason_to_let_strangers_wait() {
 
 /// A buffer's worker calls one request after the other: none may hold it up until a key comes.
 #[tokio::test(start_paused = true)]
-async fn behind_a_buffer_a_request_that_waits_for_a_key_holds_nobody_up() {
+async fn behind_a_buffer_a_request_that_waits_for_a_key_delays_no_other() {
     let pool = TestPool::new();
     let fetcher = ScriptedFetcher::new().respond(JwksResponse::document(pool.jwks()));
     let service = ServiceBuilder::new()

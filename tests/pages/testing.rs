@@ -29,7 +29,7 @@ fn is_in_example(snippet: &[&str]) -> bool {
 }
 
 #[test]
-fn every_snippet_of_the_page_stands_in_the_example() {
+fn every_snippet_of_the_page_is_in_the_example() {
     let snippets = snippets(PAGE, "rust,ignore");
     for snippet in &snippets {
         assert!(

@@ -123,7 +123,7 @@ proptest! {
 
     /// Any byte of a token to any other: nothing gets in. The cache is on, and knows the good one.
     #[test]
-    fn a_changed_byte_rejects(at: prop::sample::Index, byte: u8) {
+    fn a_changed_byte_is_rejected(at: prop::sample::Index, byte: u8) {
         let verifier = POOL.verifier();
         let token = POOL.token().build();
         prop_assert!(verifier.try_verify(&token).unwrap().is_ok());
@@ -225,7 +225,7 @@ fn same(one: &Value, other: &Value) -> bool {
 
 /// All 2^13 and more of them: of a signed token no single bit can be another.
 #[test]
-fn any_single_flipped_bit_rejects() {
+fn any_single_flipped_bit_is_rejected() {
     let verifier = POOL.verifier();
     let token = POOL.token().scopes(["profiles/get"]).build();
     assert!(verifier.try_verify(&token).unwrap().is_ok());
@@ -250,7 +250,7 @@ fn any_single_flipped_bit_rejects() {
 
 /// The flips again, of what is decoded: here the encoding is always right.
 #[test]
-fn any_single_flipped_bit_of_the_signature_or_the_payload_rejects() {
+fn any_single_flipped_bit_of_the_signature_or_the_payload_is_rejected() {
     let token = POOL.token().build();
     let parts = token.split('.').collect::<Vec<_>>();
     for part in 0..3 {

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_could_not_mean_what_is_written_is_rejected() {
+    fn a_contradictory_file_is_rejected() {
         let route = |method: &str, path: &str, rest: &str| {
             let file = format!("[[route]]\nmethod = \"{method}\"\npath = \"{path}\"\n{rest}\n");
             RoutePolicy::parse(&file)

@@ -88,7 +88,7 @@ fn an_attempt_that_never_ends_loses_the_slot_and_is_not_used_over_a_newer_one() 
 }
 
 #[test]
-fn a_late_success_says_nothing_against_a_newer_failure() {
+fn a_late_success_does_not_clear_a_newer_failure() {
     let mut state = empty();
     let (_, stuck) = look_up(&mut state, "a", &at(0));
     state.attempt_started(stuck.number, &at(0)).unwrap();

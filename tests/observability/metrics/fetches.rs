@@ -108,7 +108,7 @@ async fn a_failure_counts_by_its_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_key_set_and_what_panics_count_as_failures() {
+async fn an_invalid_key_set_and_a_panic_count_as_failures() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     let rig = Rig::new();
@@ -148,7 +148,7 @@ async fn a_fetch_that_hangs_counts_after_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_comes_too_late_is_superseded() {
+async fn a_response_that_comes_too_late_is_superseded() {
     let rig = Rig::warm().await;
     let recorded = Recorded::new();
     let _guard = recorded.listen();

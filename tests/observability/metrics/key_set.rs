@@ -48,7 +48,7 @@ fn start() -> f64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_verifier_says_in_which_state_it_begins_and_nothing_that_it_does_not_know() {
+async fn a_new_verifier_reports_its_state_and_nothing_unknown() {
     for (name, age) in [("empty", None), ("pinned", None), ("due", Some(0.0))] {
         let recorded = Recorded::new();
         let _guard = recorded.listen();
@@ -130,7 +130,7 @@ async fn the_gauges_are_set_when_a_request_finds_the_state_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gauges_are_set_when_it_is_asked_for_and_reading_the_status_sets_none() {
+async fn the_gauges_are_set_on_request_and_reading_the_status_sets_none() {
     let rig = Rig::warm().await;
     let recorded = Recorded::new();
     let _guard = recorded.listen();
@@ -152,7 +152,7 @@ async fn the_gauges_are_set_when_it_is_asked_for_and_reading_the_status_sets_non
 }
 
 #[tokio::test(start_paused = true)]
-async fn pools_are_told_apart_by_their_jwks_url() {
+async fn pools_are_distinguished_by_their_jwks_url() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     let other = tower_cognito::testing::TestPool::with_id("eu-west-1_TestOnly2").unwrap();

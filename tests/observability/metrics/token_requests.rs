@@ -11,7 +11,7 @@ const REQUESTS: &str = "tower_cognito_client_token_requests_total";
 const DURATIONS: &str = "tower_cognito_client_token_request_duration_seconds";
 
 #[tokio::test]
-async fn each_time_a_token_is_asked_for_counts_once_by_how_it_ended() {
+async fn each_request_for_a_token_counts_once_by_its_outcome() {
     let recorded = Recorded::new();
     let _guard = recorded.listen();
     let clock = tower_cognito::testing::ManualClock::new();

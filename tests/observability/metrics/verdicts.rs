@@ -269,7 +269,7 @@ async fn a_guard_without_a_layer_counts_a_request_that_no_layer_counted() {
 
 /// The numbers of a rollout are those that enforcement would give.
 #[tokio::test]
-async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
+async fn a_guard_does_not_count_what_enforcement_would_have_rejected_before_it() {
     let pool = TestPool::new();
     let one = |row: &str| vec![row.to_owned()];
     let token = pool.token();
@@ -325,7 +325,7 @@ async fn what_enforcement_would_have_kept_from_a_guard_it_does_not_count() {
 
 /// A handler sees the same verdict as the response: that of the outermost layer that would reject.
 #[tokio::test]
-async fn a_handler_is_told_what_would_have_kept_the_request_from_it() {
+async fn a_handler_sees_why_the_request_would_have_been_rejected() {
     let pool = TestPool::new();
     let service = ServiceBuilder::new()
         .layer(
@@ -387,7 +387,7 @@ async fn a_request_that_waits_counts_when_it_is_judged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_cannot_be_had_are_a_verdict_too() {
+async fn unavailable_keys_are_a_verdict_too() {
     let rig = Rig::new();
     let recorded = Recorded::new();
     let _guard = recorded.listen();

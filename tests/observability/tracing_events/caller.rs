@@ -91,7 +91,7 @@ async fn tell(case: Case, seen: &Seen, recorded: &Recorded) -> (Vec<Fields>, Vec
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_span_that_declares_the_field_is_told_the_client_of_verified_tokens_only() {
+async fn a_span_that_declares_the_field_records_the_client_of_verified_tokens_only() {
     let (seen, _guard) = Seen::listen();
     let recorded = Recorded::new();
     let _recording = recorded.listen();
@@ -110,7 +110,7 @@ async fn a_span_that_declares_the_field_is_told_the_client_of_verified_tokens_on
 }
 
 #[tokio::test]
-async fn beneath_a_report_only_layer_the_client_is_that_of_a_verified_token_too() {
+async fn inside_a_report_only_layer_the_client_is_that_of_a_verified_token() {
     let (seen, _guard) = Seen::listen();
     let pool = TestPool::new();
     let token = pool.token().client_credentials("caller");

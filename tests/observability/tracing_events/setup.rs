@@ -159,7 +159,7 @@ async fn a_reason_is_logged_once_an_hour_with_the_number_since() {
 
 /// These happen to good callers, or say nothing of a setting.
 #[tokio::test]
-async fn what_is_no_setting_is_not_warned_of() {
+async fn a_rejection_that_no_setting_causes_is_not_warned_of() {
     let (seen, _guard) = Seen::listen();
     let pool = TestPool::new();
     let verifier = pool.verifier();
@@ -192,7 +192,7 @@ async fn an_issuer_of_another_form_is_not_shown() {
 }
 
 #[test]
-fn a_report_only_layer_is_said_once_for_each_verifier() {
+fn a_report_only_layer_is_logged_once_for_each_verifier() {
     let (seen, _guard) = Seen::listen();
     let verifier = TestPool::new().verifier();
     let _enforcing = verifier.layer();

@@ -95,7 +95,7 @@ struct Fault {
 }
 
 #[tokio::test]
-async fn a_rejection_is_told_at_the_step_that_rejected() {
+async fn a_rejection_is_shown_at_the_step_that_rejects() {
     let faults = [
         Fault {
             step: "form",
@@ -269,7 +269,7 @@ async fn a_rejection_is_told_at_the_step_that_rejected() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_told_as_what_it_is() {
+async fn input_without_a_token_is_described() {
     let pool = TestPool::new();
     for (input, error, found_at_form, advice) in [
         (
@@ -322,7 +322,7 @@ async fn what_is_no_token_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_text_is_rejected_before_the_header_is_looked_at() {
+async fn a_payload_that_is_not_text_is_rejected_before_the_header_is_read() {
     let pool = TestPool::new();
     let token = pool
         .token()
@@ -446,7 +446,7 @@ async fn a_configuration_that_no_service_could_have_is_an_error() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once_and_nothing_passes_beside_a_contradiction() {
+async fn everything_wrong_is_shown_at_once_and_nothing_passes_beside_a_contradiction() {
     let pool = TestPool::new();
     let expected = Expected {
         clients: vec!["known".to_owned()],

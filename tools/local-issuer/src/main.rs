@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_rejected() {
+    fn contradictory_options_are_rejected() {
         for flags in [
             "--bogus",
             "--client",

@@ -154,7 +154,7 @@ async fn a_token_in_the_first_message_is_judged_before_anything_is_served() {
 }
 
 #[tokio::test]
-async fn without_keys_the_browser_is_told_to_keep_its_token() {
+async fn without_keys_the_browser_keeps_its_token() {
     let pool = TestPool::new();
     let verifier = Verifier::builder(pool.user_pool(), AllowedClients::any())
         .fetcher(ScriptedFetcher::new().always_fail(FetchError::Timeout))

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_that_stands_twice_is_noticed() {
+    fn a_repeated_scheme_is_noticed() {
         for (input, twice) in [
             ("Authorization: Bearer Bearer a.b.c", true),
             ("Bearer a.b.c", false),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_another_scheme_are_no_token() {
+    fn credentials_of_another_scheme_are_not_a_token() {
         let pasted = Pasted::read("Authorization: Basic Y2xpZW50OnNlY3JldA==");
         assert_eq!(pasted.token, "");
         assert_eq!(pasted.other_scheme.as_deref(), Some("Basic"));

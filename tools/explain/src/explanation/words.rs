@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_told_in_its_two_largest_units() {
+    fn a_span_is_shown_in_its_two_largest_units() {
         for (seconds, words) in [
             (0, "0 seconds"),
             (1, "1 second"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_from_now() {
+    fn a_moment_is_shown_relative_to_now() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         for (seconds, words) in [
             (
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_passed_is_told_in_the_past() {
+    fn a_past_moment_is_shown_in_the_past_tense() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         assert!(expiry(1_000_001.0, now).starts_with("It expires in 1 second ("));
         assert!(expiry(1_000_000.0, now).starts_with("It expired now ("));

@@ -16,7 +16,7 @@ use crate::rig::{Forger, HOUR, Rig, SECOND, assert_unavailable, bounded, settle}
 const GIVEN_UP: Duration = Duration::from_secs(10);
 
 #[tokio::test(start_paused = true)]
-async fn a_late_reply_of_an_older_fetch_does_not_overwrite_a_newer_one() {
+async fn a_late_response_to_an_older_fetch_does_not_overwrite_a_newer_one() {
     let rig = Rig::warm().await;
     rig.advance(HOUR);
     let late = rig.fetcher.hold(rig.keys());
@@ -103,7 +103,7 @@ async fn what_is_not_modified_is_what_the_request_asked_about() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_never_ended_says_nothing_of_a_kid() {
+async fn an_unfinished_fetch_proves_nothing_about_a_kid() {
     // So short that two looks are given up before the budget has refilled.
     let rig = Rig::configured(|builder| builder.fetch_timeout(SECOND));
     rig.warm_up().await;

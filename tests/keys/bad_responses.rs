@@ -37,7 +37,7 @@ fn status(code: u16) -> FetchError {
 }
 
 /// Every bad response, with what `KeyStatus` says of it.
-fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchError)> {
+fn bad_responses() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchError)> {
     let not_a_set = FetchError::KeySet(KeySetError::NotAJwkSet);
     let nothing_usable = FetchError::KeySet(KeySetError::NoUsableKey);
     let whole = TestPool::new().jwks();
@@ -111,8 +111,8 @@ fn bad_replies() -> Vec<(&'static str, Result<JwksResponse, FetchError>, FetchEr
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_reply_keeps_the_last_good_set_and_is_visible() {
-    for (name, reply, expected) in bad_replies() {
+async fn a_bad_response_keeps_the_last_good_set_and_is_visible() {
+    for (name, reply, expected) in bad_responses() {
         let rig = Rig::warm().await;
         let seen = rig.token();
         assert!(rig.verify(&seen).await.is_ok());
@@ -152,8 +152,8 @@ async fn a_bad_reply_keeps_the_last_good_set_and_is_visible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_first_reply_is_no_set_at_all() {
-    for (name, reply, expected) in bad_replies() {
+async fn a_bad_first_response_leaves_no_key_set() {
+    for (name, reply, expected) in bad_responses() {
         let rig = Rig::new();
         match reply {
             Ok(reply) => rig.fetcher.respond(reply),
