@@ -56,7 +56,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -66,14 +69,24 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    bearer_auth::claims_of, error::AuthError, rejection::PendingRejection, token::claims::Claims,
+    bearer_auth::claims_of,
+    error::AuthError,
+    rejection::{PendingRejection, missing_layer},
+    token::claims::Claims,
 };
 
 /// Lets code reject a request that it does not respond to itself. In the extensions of a request
 /// that a [`LateRejectionLayer`] passed.
 #[derive(Clone, Debug, Default)]
 pub struct LateRejection {
-    reason: Arc<OnceLock<AuthError>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    reason: OnceLock<AuthError>,
+    /// The layer has passed the response on.
+    responded: AtomicBool,
 }
 
 impl LateRejection {
@@ -83,23 +96,31 @@ impl LateRejection {
     ///
     /// What the rule returns, or why there are no claims. The request is rejected with it. Return
     /// an error in the terms of the framework as well; it is sent only if the response has begun or
-    /// there is no [`LateRejectionLayer`].
+    /// there is no [`LateRejectionLayer`], which is logged once.
     pub fn authorize(
         extensions: &Extensions,
         rule: impl FnOnce(&Claims) -> Result<(), AuthError>,
     ) -> Result<&Claims, AuthError> {
         let authorized = claims_of(extensions, "LateRejection", None)
             .and_then(|claims| rule(claims).map(|()| claims));
-        if let (Err(error), Some(rejection)) = (&authorized, extensions.get::<Self>()) {
-            rejection.reject(error.clone());
+        if let Err(error) = &authorized {
+            match extensions.get::<Self>() {
+                Some(rejection) => rejection.reject(error.clone()),
+                // Without an outer layer either, that has been reported.
+                None if *error != AuthError::MissingLayer => missing_layer::report_unseen(),
+                None => {}
+            }
         }
         authorized
     }
 
-    /// Rejects the request. Of several rejections the first decides.
+    /// Rejects the request. Of several rejections the first decides. One that comes after the
+    /// response has begun is lost, which is logged once.
     pub fn reject(&self, error: AuthError) {
-        // It is set already: by the first.
-        let _ = self.reason.set(error);
+        let is_first = self.shared.reason.set(error).is_ok();
+        if is_first && self.shared.responded.load(Ordering::Relaxed) {
+            missing_layer::report_too_late();
+        }
     }
 }
 
@@ -193,7 +214,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
-        Poll::Ready(Ok(match this.rejection.reason.get() {
+        let shared = &this.rejection.shared;
+        shared.responded.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(match shared.reason.get() {
             // A rejection that is on its way out already says more.
             Some(error) if !PendingRejection::is_in(&response) => {
                 PendingRejection::response(error.clone(), None)

@@ -21,6 +21,7 @@ sections! {
     BUILD_ERROR = "build-returns-an-error";
     EVERY_REQUEST_401 = "every-request-gets-401";
     KEYS_UNAVAILABLE = "503-after-a-deployment";
+    LATE_REJECTION = "200-instead-of-401-or-403";
     MISSING_LAYER = "500-on-one-route";
     MISSING_SCOPE = "403-although-the-token-has-the-scope";
     #[cfg(feature = "client")]

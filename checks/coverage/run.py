@@ -28,7 +28,7 @@ SKIPPED = ["differential::", "fuzz_seeds::", "model::", "properties::", "stress:
 
 # A token's way from the header to the answer. The test kit, the caller's half and lists of error texts are shown only.
 PIPELINE = ["bearer_auth/", "crypto/", "extract.rs", "granted_scopes.rs", "guard/", "json/", "keys/",
-            "late_rejection.rs", "rejection/", "response_headers.rs", "scope/", "token/", "verifier/"]
+            "late_rejection.rs", "rejection/", "resource_metadata/", "response_headers.rs", "scope/", "token/", "verifier/"]
 
 
 def llvm_tools():

@@ -36,6 +36,26 @@ pub(crate) fn report_lost(path: Option<&str>) {
     }
 }
 
+/// Logs once that a late rejection was lost because nothing around the framework looks for it.
+pub(crate) fn report_unseen() {
+    if is_first("late rejection unseen") {
+        tracing::warn!(
+            help = troubleshooting::LATE_REJECTION,
+            "late rejection lost: no LateRejectionLayer around the framework"
+        );
+    }
+}
+
+/// Logs once that a late rejection was lost because the caller already has the response.
+pub(crate) fn report_too_late() {
+    if is_first("late rejection too late") {
+        tracing::warn!(
+            help = troubleshooting::LATE_REJECTION,
+            "late rejection lost: the response had begun; configure the framework to wait for its handlers"
+        );
+    }
+}
+
 fn is_first(key: &str) -> bool {
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
     let first = logged.len() < MOST_PATHS && logged.iter().all(|known| **known != *key);

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -21,7 +25,7 @@ use http::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, Claims, ConfigError, ResourceMetadata, ScopePolicy, UserPool,
     Verifier,
@@ -350,7 +354,7 @@ async fn nested_resources_are_found_each_at_its_own_well_known_path() {
 async fn the_layer_responds_at_its_path_only_and_to_every_method() {
     let metadata = metadata(&TestPool::new());
     let inner = service_fn(|_: Request<()>| async {
-        Ok::<_, std::convert::Infallible>(Response::new("inner".to_owned()))
+        Ok::<_, Infallible>(Response::new("inner".to_owned()))
     });
     let service = metadata.well_known_layer().layer(inner);
     let path = metadata.path();
@@ -386,6 +390,30 @@ async fn the_layer_responds_at_its_path_only_and_to_every_method() {
         assert_eq!(response.status(), status, "{method} {path}");
         assert_eq!(*response.body(), body, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn the_service_inside_the_layer_can_be_reached_and_its_readiness_is_passed_on() {
+    let layer = metadata(&TestPool::new()).well_known_layer();
+    let mut service = layer.layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
+
+    let inner =
+        service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
+    let future = layer.layer(inner).call(Request::new(()));
+    assert_eq!(format!("{future:?}"), "WellKnownFuture { .. }");
+    let limit = tower::limit::ConcurrencyLimit::new(inner, 1);
+    let mut first = layer.layer(limit);
+    let mut second = first.clone();
+    first.ready().await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(
+        second.poll_ready(&mut context).is_pending(),
+        "no capacity inside"
+    );
+    drop(first);
+    assert!(second.poll_ready(&mut context).is_ready());
 }
 
 fn preflight(path: &str) -> Request<Body> {

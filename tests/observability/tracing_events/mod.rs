@@ -12,6 +12,7 @@
 
 mod caller;
 mod documented;
+mod late;
 mod seen;
 mod setup;
 mod verdicts;

@@ -48,7 +48,7 @@ impl Transcript {
         }
     }
 
-    fn step(&mut self, lines: Vec<String>) {
+    fn step(&mut self, lines: &[String]) {
         let mut step = lines.join("\n") + "\n";
         for hidden in &self.hidden {
             step = step.replace(hidden, "…");
@@ -92,7 +92,7 @@ impl Transcript {
         let body = to_bytes(response.into_body(), 65536).await.unwrap();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         lines.extend(members(&body));
-        self.step(lines);
+        self.step(&lines);
         body
     }
 
@@ -128,7 +128,7 @@ impl Transcript {
         for secret in ["client_id", "access_token"] {
             self.hidden.extend(body[secret].as_str().map(str::to_owned));
         }
-        self.step(lines);
+        self.step(&lines);
         body
     }
 
@@ -165,7 +165,7 @@ impl Transcript {
             .unwrap()
             .1;
         self.hidden.push(code.clone());
-        self.step(lines);
+        self.step(&lines);
 
         let form = [
             ("grant_type", "authorization_code"),
