@@ -26,7 +26,7 @@ pub(super) struct TokenResponse {
     pub(super) header_value: HeaderValue,
     /// At most a day. Zero is a token for those who wait for it, and for no one after them.
     pub(super) lifetime: Duration,
-    /// How much of its life had passed when it was asked for: more than zero if another process
+    /// How much of its lifetime had passed when it was requested: more than zero if another process
     /// obtained it.
     pub(super) age: Duration,
 }
