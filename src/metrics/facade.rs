@@ -113,9 +113,9 @@ pub(crate) fn request_judged(labels: VerdictLabels) {
     counter.increment(1);
 }
 
-/// A layer passed a request whose token was in the token cache: what
-/// [`request_judged`] and [`token_looked_up`] count of it, in one look for the recorder, which costs
-/// more than to count.
+/// A layer passed a request whose token was in the token cache: what [`request_judged`] and
+/// [`token_looked_up`] count of it, with one look-up of the recorder, which costs more than the
+/// counting.
 #[inline]
 pub(crate) fn seen_token_accepted() {
     static ACCEPTED: [Label; 3] = [

@@ -265,7 +265,7 @@ impl VerifierBuilder {
     /// are accepted.
     ///
     /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal
-    /// share of that, so that one that does not answer leaves time for the next.
+    /// share of that, so that one that does not respond leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self

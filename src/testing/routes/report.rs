@@ -48,7 +48,7 @@ impl RouteFinding {
     }
 }
 
-/// One call and its answer.
+/// One call and its response.
 #[derive(Debug)]
 pub(super) struct Row {
     method: Method,
