@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos prose deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples bench-quick instructions-check package docs-rs workflows supply-chain planted-faults coverage fuzz differential interop-local interop-mcp interop-exchange e2e interop grpc lambda secrets-manager fleet
+ci: fmt typos prose deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples soak-short bench-quick instructions-check package docs-rs workflows supply-chain planted-faults coverage fuzz differential interop-local interop-mcp interop-exchange e2e interop grpc lambda secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -63,6 +63,14 @@ fuzz SECONDS="12":
 # Each feature alone, none, and all. Needs cargo-hack.
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
+
+# Every set of features compiles. Not in CI: two minutes, for what `just features` shows of most.
+feature-powerset:
+    cargo hack check --quiet --lib --feature-powerset --exclude-features default --no-dev-deps
+
+# The lowest versions that Cargo.toml permits are enough. Not in CI: a release of another crate can break it on any day.
+minimal-versions:
+    checks/minimal_versions.sh
 
 # What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
 other-features:
@@ -203,6 +211,10 @@ supply-chain *ARGS:
 advisories:
     cargo deny check advisories
 
-# Half an hour of load, rotations, outages and forged tokens, with every response checked. `just soak 120` is the short form.
+# Load, rotations, outages and forged tokens for a minute and a half, with every response checked.
+soak-short:
+    cargo run --quiet -p soak -- 96
+
+# The same for half an hour, optimized.
 soak SECONDS="1800" *REPORT:
     cargo run --release --quiet -p soak -- {{SECONDS}} {{REPORT}}

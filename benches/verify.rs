@@ -25,7 +25,7 @@ use http::{Request, Response, StatusCode};
 use tower::Service;
 use tower_cognito::{AllowedClients, ScopePolicy, Verifier, verifier::TokenCache};
 
-use self::support::{InsertArc, Issuer, guarded, request};
+use self::support::{InsertArc, Issuer, guarded, request, takes_arc};
 
 const TOKENS: usize = 256;
 const BATCH: usize = 32;
@@ -227,6 +227,7 @@ fn routers(
     for (name, mut app) in [
         ("axum: no auth", plain),
         ("axum: inserts an Arc", inserting),
+        ("axum: handler takes the Arc", takes_arc()),
         ("axum: seen before", seen),
         ("axum: first sight", uncached),
     ] {
@@ -305,6 +306,7 @@ impl Table {
             ("refused: garbage", "first sight"),
             ("refused: expired", "first sight"),
             ("refused: unknown kid", "first sight"),
+            ("axum: seen before", "axum: handler takes the Arc"),
             ("axum: seen before", "axum: inserts an Arc"),
             ("axum: seen before", "axum: no auth"),
             ("axum: first sight", "axum: no auth"),

@@ -100,6 +100,7 @@ pub(crate) fn jitter() -> f64 {
 }
 
 /// Nanoseconds since the epoch. They saturate in the years 1677 and 2262.
+#[inline]
 pub(crate) fn unix_nanos(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => nanos(after),
@@ -108,8 +109,12 @@ pub(crate) fn unix_nanos(time: SystemTime) -> i64 {
 }
 
 /// A duration in nanoseconds. It saturates at 292 years.
+#[inline]
 pub(crate) fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(duration.subsec_nanos().into())
 }
 
 /// A reading of both clocks.

@@ -125,6 +125,18 @@ pub(crate) fn guarded(verifier: &Verifier) -> Router {
         .route_layer(verifier.layer().require(policy))
 }
 
+/// A service whose layer inserts an `Arc`, and whose handler takes it: as much as [`guarded`] does,
+/// without looking at a token.
+pub(crate) fn takes_arc() -> Router {
+    let handler = |axum::Extension(inserted): axum::Extension<Arc<String>>| async move {
+        drop(inserted);
+        "hello"
+    };
+    Router::new()
+        .route("/", get(handler))
+        .route_layer(InsertArc::new())
+}
+
 /// A request as a server has it: the token in its header.
 pub(crate) fn request(token: &str) -> Request<Body> {
     Request::get("/")

@@ -169,7 +169,7 @@ def tell(report: Report, shell: Shell, services: list[Service], issuer: Issuer, 
         "/minted": gateway.Front(url, minted.url),
         "/unreachable": gateway.Front(url, unreachable.url),
     }
-    rows = api_gateway.table("## The same tokens through both")
+    rows = api_gateway.table("## Compare the decisions")
     gateway.check_table(report, rows, gateway.requests(fresh, issuer), fronts)
 
     report.section("examples/cognito/README.md, the end")

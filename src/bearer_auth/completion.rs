@@ -21,13 +21,13 @@ use crate::{
 pub(super) struct Completion<R> {
     pub(super) rules: Arc<Rules<R>>,
     pub(super) method: Method,
-    /// Of an accepted token, if an observer or the response is to have them.
-    pub(super) claims: Option<Claims>,
     pub(super) rare: Option<Box<Rare>>,
 }
 
 /// What few layers need to complete a response.
 pub(super) struct Rare {
+    /// Of an accepted token, if an observer or the response is to have them.
+    claims: Option<Claims>,
     fields: Option<RequestFields>,
     /// What this layer found, if it only reports.
     verdict: Option<ReportOnlyVerdict>,
@@ -38,17 +38,20 @@ pub(super) struct Rare {
 impl Rare {
     #[inline]
     pub(super) fn of(
+        claims: Option<Claims>,
         fields: Option<RequestFields>,
         verdict: Option<ReportOnlyVerdict>,
         forms_rejections: bool,
     ) -> Option<Box<Self>> {
-        (fields.is_some() || verdict.is_some() || !forms_rejections).then(|| {
-            Box::new(Self {
-                fields,
-                verdict,
-                forms_rejections,
-            })
-        })
+        if claims.is_none() && fields.is_none() && verdict.is_none() && forms_rejections {
+            return None;
+        }
+        Some(Box::new(Self {
+            claims,
+            fields,
+            verdict,
+            forms_rejections,
+        }))
     }
 }
 
@@ -58,24 +61,38 @@ impl<R> Completion<R> {
     where
         R: RejectionResponse<B>,
     {
-        let forms_rejections = self.rare.as_ref().is_none_or(|rare| rare.forms_rejections);
-        if forms_rejections && PendingRejection::is_in(response) {
-            self.form(response);
+        if self.rare.is_some() {
+            return self.apply_rare(response);
         }
-        let verdict = self.rare.as_mut().and_then(|rare| rare.verdict.take());
-        if let Some(verdict) = verdict
+        if PendingRejection::is_in(response) {
+            self.form(response, None);
+        }
+    }
+
+    #[inline(never)]
+    fn apply_rare<B>(&mut self, response: &mut Response<B>)
+    where
+        R: RejectionResponse<B>,
+    {
+        let Some(mut rare) = self.rare.take() else {
+            return;
+        };
+        if rare.forms_rejections && PendingRejection::is_in(response) {
+            self.form(response, Some(&rare));
+        }
+        if let Some(verdict) = rare.verdict.take()
             && let Some(rejected) = verdict.record(response)
         {
-            self.report(&rejected, Enforcement::ReportOnly);
+            self.report(&rejected, Enforcement::ReportOnly, Some(&rare));
         }
-        if let Some(claims) = self.claims.take()
+        if let Some(claims) = rare.claims
             && self.rules.claims_in_response
         {
             response.extensions_mut().insert(claims);
         }
     }
 
-    fn report(&self, rejected: &AuthError, enforcement: Enforcement) {
+    fn report(&self, rejected: &AuthError, enforcement: Enforcement, rare: Option<&Rare>) {
         if let (Some(published), AuthError::InsufficientScope { required }) =
             (&self.rules.published, rejected)
         {
@@ -85,7 +102,7 @@ impl<R> Completion<R> {
         let verdict = Verdict {
             finding: Finding::Rejected(rejected),
             enforcement,
-            claims: self.claims.as_ref(),
+            claims: rare.and_then(|rare| rare.claims.as_ref()),
             inside: true,
         };
         report(&verdict, &self.rules.observers);
@@ -93,7 +110,7 @@ impl<R> Completion<R> {
 
     /// Forms a rejection from inside as one of the layer's own.
     #[cold]
-    fn form<B>(&self, response: &mut Response<B>)
+    fn form<B>(&self, response: &mut Response<B>, rare: Option<&Rare>)
     where
         R: RejectionResponse<B>,
     {
@@ -103,12 +120,12 @@ impl<R> Completion<R> {
         let challenges = &self.rules.challenges;
         let (error, scopes) = pending.complete(challenges.required());
         if error != AuthError::MissingLayer {
-            self.report(&error, Enforcement::Enforce);
+            self.report(&error, Enforcement::Enforce, rare);
         }
         let challenge = challenges.with_scopes(&error, scopes.as_ref());
         let head = RequestHead {
             method: &self.method,
-            fields: self.rare.as_ref().and_then(|rare| rare.fields.as_ref()),
+            fields: rare.and_then(|rare| rare.fields.as_ref()),
         };
         let formed = form(&self.rules.rejection, challenge.as_deref(), head, error);
         let placeholder = mem::replace(response, formed);

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -31,16 +32,24 @@ pin_project! {
     }
 }
 
-/// What is left to do. What is large and rare is in a box, so that the common future is small.
+/// What is left to do.
 enum Step<S, R, ReqBody, ResBody> {
     /// The inner service is called.
     Complete(Completion<R>),
-    Rejected(Option<Box<Response<ResBody>>>),
-    Authenticate {
-        authentication: Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
-        parked: Option<Box<Parked<S, R, ReqBody>>>,
-    },
-    Call(Option<Box<Accepted<S, R, ReqBody>>>),
+    /// Large and rare: in a box, so that the common future is small.
+    Before(Box<Before<S, R, ReqBody, ResBody>>),
+}
+
+/// What is left to do where the inner service is not called yet, or never.
+enum Before<S, R, ReqBody, ResBody> {
+    Rejected(Response<ResBody>),
+    Authenticate(
+        Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send>>,
+        Parked<S, R, ReqBody>,
+    ),
+    Call(Accepted<S, R, ReqBody>),
+    /// A future that is polled after it was ready stays pending.
+    Over,
 }
 
 /// What waits for a key: the request, and a clone of the inner service, which is not ready.
@@ -70,10 +79,7 @@ where
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
-        Self {
-            inner: None,
-            step: Step::rejected(response),
-        }
+        Self::before(Before::Rejected(response))
     }
 
     pub(super) fn waiting(
@@ -86,16 +92,18 @@ where
         }: KeyWait,
     ) -> Self {
         let authentication = authenticate_after(rules.verifier.clone(), waiting, credentials);
+        let parked = Parked {
+            rules,
+            service,
+            request,
+        };
+        Self::before(Before::Authenticate(Box::pin(authentication), parked))
+    }
+
+    fn before(before: Before<S, R, ReqBody, ResBody>) -> Self {
         Self {
             inner: None,
-            step: Step::Authenticate {
-                authentication: Box::pin(authentication),
-                parked: Some(Box::new(Parked {
-                    rules,
-                    service,
-                    request,
-                })),
-            },
+            step: Step::Before(Box::new(before)),
         }
     }
 }
@@ -107,60 +115,72 @@ where
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
-            // A future that is polled after it was ready stays pending.
-            match this.step {
-                Step::Complete(completion) => {
-                    let Some(future) = this.inner.as_mut().as_pin_mut() else {
-                        return Poll::Pending;
-                    };
-                    let mut polled = future.poll(cx);
-                    if let Poll::Ready(Ok(response)) = &mut polled {
-                        completion.apply(response);
-                    }
-                    return polled;
-                }
-                Step::Rejected(response) => {
-                    return response
-                        .take()
-                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)));
-                }
-                Step::Authenticate {
-                    authentication,
-                    parked,
-                } => {
-                    let authenticated = ready!(authentication.as_mut().poll(cx));
-                    let Some(parked) = parked.take() else {
-                        return Poll::Pending;
-                    };
-                    *this.step = parked.finish(authenticated);
-                }
-                Step::Call(accepted) => {
-                    let Some(waiting) = accepted else {
-                        return Poll::Pending;
-                    };
-                    ready!(waiting.service.poll_ready(cx))?;
-                    let Some(accepted) = accepted.take() else {
-                        return Poll::Pending;
-                    };
-                    let Accepted {
-                        completion,
-                        mut service,
-                        request,
-                    } = *accepted;
-                    this.inner.set(Some(service.call(request)));
+        if let Step::Before(before) = this.step {
+            match ready!(before.poll(cx)) {
+                Ok(Passed { future, completion }) => {
+                    this.inner.set(Some(future));
                     *this.step = Step::Complete(completion);
                 }
+                Err(ended) => return Poll::Ready(ended),
             }
         }
+        let (Step::Complete(completion), Some(future)) = (this.step, this.inner.as_pin_mut())
+        else {
+            return Poll::Pending;
+        };
+        let mut polled = future.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled {
+            completion.apply(response);
+        }
+        polled
     }
 }
 
-impl<S, R, ReqBody, ResBody> Step<S, R, ReqBody, ResBody> {
-    fn rejected(response: Response<ResBody>) -> Self {
-        Self::Rejected(Some(Box::new(response)))
+/// A request that passes, after its inner service is called.
+struct Passed<F, R> {
+    future: F,
+    completion: Completion<R>,
+}
+
+impl<S, R, ReqBody, ResBody> Before<S, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RejectionResponse<ResBody>,
+{
+    /// Until the inner service is called. `Err` is what the request gets without that.
+    #[inline(never)]
+    #[allow(
+        clippy::type_complexity,
+        reason = "a name for it would hide what it is"
+    )]
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Passed<S::Future, R>, Result<Response<ResBody>, S::Error>>> {
+        if let Self::Authenticate(authentication, _) = self {
+            let authenticated = ready!(authentication.as_mut().poll(cx));
+            if let Self::Authenticate(_, parked) = mem::replace(self, Self::Over) {
+                *self = parked.finish(authenticated);
+            }
+        }
+        if let Self::Call(accepted) = self {
+            ready!(accepted.service.poll_ready(cx)).map_err(Err)?;
+        }
+        match mem::replace(self, Self::Over) {
+            Self::Call(Accepted {
+                completion,
+                mut service,
+                request,
+            }) => Poll::Ready(Ok(Passed {
+                future: service.call(request),
+                completion,
+            })),
+            Self::Rejected(response) => Poll::Ready(Err(Ok(response))),
+            Self::Authenticate(..) | Self::Over => Poll::Pending,
+        }
     }
 }
 
@@ -168,17 +188,17 @@ impl<S, R, ReqBody> Parked<S, R, ReqBody> {
     fn finish<ResBody>(
         mut self,
         authenticated: Result<Caller, AuthError>,
-    ) -> Step<S, R, ReqBody, ResBody>
+    ) -> Before<S, R, ReqBody, ResBody>
     where
         R: RejectionResponse<ResBody>,
     {
         match self.rules.finish(&mut self.request, authenticated) {
-            Ok(completion) => Step::Call(Some(Box::new(Accepted {
+            Ok(completion) => Before::Call(Accepted {
                 completion,
                 service: self.service,
                 request: self.request,
-            }))),
-            Err(rejected) => Step::rejected(self.rules.reject(&self.request, rejected)),
+            }),
+            Err(rejected) => Before::Rejected(self.rules.reject(&self.request, rejected)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a layer leaves in the extensions for the guards, extractors and layers inside it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{Extensions, Uri};
 
 use crate::{
@@ -23,7 +25,29 @@ pub(crate) enum Enforcement {
     ReportOnly,
 }
 
+/// Whether this process has left an [`OuterLayer`] with any request. Most services have no optional
+/// or report-only layer, and need not look for what one left.
+static EVER_LEFT: AtomicBool = AtomicBool::new(false);
+
 impl OuterLayer {
+    /// Leaves this for what is inside.
+    pub(super) fn leave_in(self, extensions: &mut Extensions) {
+        // A request is handed from thread to thread in order, so whoever sees what is inserted here
+        // sees this, too.
+        if !EVER_LEFT.load(Ordering::Relaxed) {
+            EVER_LEFT.store(true, Ordering::Relaxed);
+        }
+        extensions.insert(self);
+    }
+
+    /// Removes what a layer outside left.
+    #[inline]
+    pub(super) fn remove_from(extensions: &mut Extensions) {
+        if EVER_LEFT.load(Ordering::Relaxed) {
+            extensions.remove::<Self>();
+        }
+    }
+
     /// Whether the layers outside a guard reject: one that enforces is enough.
     pub(crate) fn enforcement(extensions: &Extensions) -> Enforcement {
         extensions

@@ -21,15 +21,30 @@ pub(super) fn report(verdict: &Verdict<'_>, observers: &Observers) {
         );
         metrics::rejected_inside(labels());
     } else {
-        tracing::debug!(
-            reason = labels().reason,
-            verified = labels().verified,
-            enforcement = labels().enforcement,
-            "authentication decided"
-        );
+        log_decision(verdict);
         metrics::request_judged(labels());
     }
     observers.tell(verdict);
+}
+
+/// The same of a request that passes with a token from the token cache: both are counted at once.
+#[inline]
+pub(super) fn report_seen(verdict: &Verdict<'_>, observers: &Observers) {
+    log_decision(verdict);
+    metrics::seen_token_accepted();
+    observers.tell(verdict);
+}
+
+#[inline]
+fn log_decision(verdict: &Verdict<'_>) {
+    // Made where they are wanted, which for an event is nearly never.
+    let labels = || labels(verdict);
+    tracing::debug!(
+        reason = labels().reason,
+        verified = labels().verified,
+        enforcement = labels().enforcement,
+        "authentication decided"
+    );
 }
 
 #[inline]

@@ -10,19 +10,20 @@ use super::{
     finding::Finding,
     outer_layer::{Enforcement, OuterLayer},
     preflight::is_cors_preflight,
-    report::report,
+    report::{report, report_seen},
     report_only::ReportOnlyVerdict,
     verdict::Verdict,
 };
 use crate::{
     error::AuthError,
     keys::Waiting,
+    metrics::{self, TokenLookup},
     rejection::{RejectionResponse, RequestFields, RequestHead, form},
     token::{
-        bearer::{self, OwnedCredentials},
+        bearer::{self, Credentials, OwnedCredentials},
         claims::Claims,
     },
-    verifier::{Verifier, VerifyProgress},
+    verifier::{NotSeen, Verifier, VerifyProgress},
 };
 
 /// Why a request does not pass at once.
@@ -55,29 +56,68 @@ impl<R> Rules<R> {
     where
         R: RejectionResponse<B>,
     {
-        let authenticated = match bearer::credentials(request.headers_mut()) {
-            Ok(Some(credentials)) => match self.verifier.verify_now(credentials.token()) {
-                Ok(VerifyProgress::Verified(claims)) => Ok(Caller::Verified(claims)),
-                Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
-                    Enforcement::Enforce => {
-                        let credentials = credentials.to_owned();
-                        return Err(Stopped::Wait(Box::new(KeyWait {
-                            waiting,
-                            credentials,
-                        })));
-                    }
-                    // What protects nothing must not delay anything either.
-                    Enforcement::ReportOnly => Err(AuthError::KeysUnavailable {
-                        retry_after: Duration::from_secs(1),
-                    }),
+        let claims = 'seen: {
+            let authenticated = match bearer::credentials(request.headers_mut()) {
+                Ok(Some(credentials)) => match self.verifier.recall(credentials.token()) {
+                    Ok(claims) => break 'seen claims,
+                    Err(not_seen) => self.verify(credentials, not_seen)?,
                 },
+                Ok(None) => self.without_token(request),
                 Err(rejected) => Err(rejected),
-            },
-            Ok(None) => self.without_token(request),
-            Err(rejected) => Err(rejected),
+            };
+            return self
+                .finish(request, authenticated)
+                .map_err(Stopped::Rejected);
         };
-        self.finish(request, authenticated)
+        // Most requests. They need nothing of what the other cases have in common.
+        if self.enforces() && self.authorize(&claims).is_ok() {
+            let verdict = Verdict {
+                finding: Finding::Accepted,
+                enforcement: Enforcement::Enforce,
+                claims: Some(&claims),
+                inside: false,
+            };
+            report_seen(&verdict, &self.observers);
+            let fields = RequestFields::of(&self.rejection, request);
+            let rare = if fields.is_none() && !self.keeps_claims() {
+                None
+            } else {
+                let kept = self.keeps_claims().then(|| claims.clone());
+                Rare::of(kept, fields, None, true)
+            };
+            let completion = Completion {
+                rules: Arc::clone(self),
+                method: request.method().clone(),
+                rare,
+            };
+            pass_verified(request.extensions_mut(), claims);
+            return Ok(completion);
+        }
+        metrics::token_looked_up(TokenLookup::Hit);
+        self.finish(request, Ok(Caller::Verified(claims)))
             .map_err(Stopped::Rejected)
+    }
+
+    #[inline(never)]
+    fn verify(
+        &self,
+        credentials: Credentials<'_>,
+        not_seen: NotSeen,
+    ) -> Result<Result<Caller, AuthError>, Stopped> {
+        match self.verifier.verify_not_seen(credentials.token(), not_seen) {
+            Ok(VerifyProgress::Verified(claims)) => Ok(Ok(Caller::Verified(claims))),
+            Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
+                Enforcement::Enforce => Err(Stopped::Wait(Box::new(KeyWait {
+                    waiting,
+                    credentials: credentials.to_owned(),
+                }))),
+                // What protects nothing must not delay anything either.
+                Enforcement::ReportOnly => Ok(Err(AuthError::KeysUnavailable {
+                    retry_after: Duration::from_secs(1),
+                })),
+            },
+            Err(rejected) => Ok(Err(rejected)),
+        }
     }
 
     fn without_token<B>(&self, request: &Request<B>) -> Result<Caller, AuthError> {
@@ -92,7 +132,7 @@ impl<R> Rules<R> {
     }
 
     /// Decides, reports the verdict, and prepares a request that passes for the inner service.
-    #[inline]
+    #[inline(never)]
     pub(super) fn finish<Q, B>(
         self: &Arc<Self>,
         request: &mut Request<Q>,
@@ -102,39 +142,20 @@ impl<R> Rules<R> {
         R: RejectionResponse<B>,
     {
         let (claims, unmet) = match authenticated {
-            Ok(Caller::Verified(claims)) => match self.authorize(&claims) {
-                // Most requests. They need nothing of what the other cases have in common.
-                Ok(()) if self.enforces() => {
-                    self.report(Finding::Accepted, Enforcement::Enforce, Some(&claims));
-                    let kept = self.keep(Some(&claims));
-                    pass_verified(request.extensions_mut(), claims);
-                    return Ok(self.completion(request, kept, None, true));
-                }
-                authorized => (Some(claims), authorized.err()),
-            },
+            Ok(Caller::Verified(claims)) => {
+                let unmet = self.authorize(&claims).err();
+                (Some(claims), unmet)
+            }
             Ok(Caller::Anonymous) => (None, None),
             Err(rejected) => (None, Some(rejected)),
         };
-        self.finish_otherwise(request, claims, unmet)
-    }
-
-    #[inline(never)]
-    fn finish_otherwise<Q, B>(
-        self: &Arc<Self>,
-        request: &mut Request<Q>,
-        claims: Option<Claims>,
-        unmet: Option<AuthError>,
-    ) -> Result<Completion<R>, AuthError>
-    where
-        R: RejectionResponse<B>,
-    {
         let finding = match (&unmet, &claims) {
             (Some(rejected), _) => Finding::Rejected(rejected),
             (None, None) => Finding::Anonymous,
             (None, Some(_)) => Finding::Accepted,
         };
         self.report(finding, self.enforcement, claims.as_ref());
-        let kept = self.keep(claims.as_ref());
+        let kept = claims.clone().filter(|_| self.keeps_claims());
         let extensions = request.extensions_mut();
         if self.enforces() {
             match (unmet, claims) {
@@ -173,11 +194,10 @@ impl<R> Rules<R> {
         report(&verdict, &self.observers);
     }
 
-    /// The claims that an observer or the response is to have.
+    /// Whether an observer or the response is to have the claims.
     #[inline]
-    fn keep(&self, claims: Option<&Claims>) -> Option<Claims> {
-        let is_needed = self.claims_in_response || !self.observers.is_empty();
-        claims.filter(|_| is_needed).cloned()
+    fn keeps_claims(&self) -> bool {
+        self.claims_in_response || !self.observers.is_empty()
     }
 
     #[inline]
@@ -195,8 +215,7 @@ impl<R> Rules<R> {
         Completion {
             rules: Arc::clone(self),
             method: request.method().clone(),
-            claims,
-            rare: Rare::of(fields, verdict, forms_rejections),
+            rare: Rare::of(claims, fields, verdict, forms_rejections),
         }
     }
 
@@ -237,20 +256,18 @@ pub(super) async fn authenticate_after(
 /// Replaces what a layer outside, or a careless client of this service, left in the extensions.
 #[inline]
 fn pass_verified(extensions: &mut Extensions, claims: Claims) {
-    // To look costs half of what it costs to remove what is not there.
-    if extensions.get::<OuterLayer>().is_some() {
-        extensions.remove::<OuterLayer>();
-    }
+    OuterLayer::remove_from(extensions);
     extensions.insert(claims.left_by_layer());
 }
 
 /// The same for a request without a token.
 fn pass_anonymous(extensions: &mut Extensions) {
     extensions.remove::<Claims>();
-    extensions.insert(OuterLayer {
+    let left = OuterLayer {
         why_no_claims: AuthError::MissingToken,
         enforcement: Enforcement::Enforce,
-    });
+    };
+    left.leave_in(extensions);
 }
 
 /// Leaves what a report-only layer found with a request that passes in any case. Where a layer
@@ -266,10 +283,11 @@ fn pass_reported(
         if let Some(claims) = claims {
             extensions.insert(claims);
         }
-        extensions.insert(OuterLayer {
+        let left = OuterLayer {
             why_no_claims: rejected.clone().unwrap_or(AuthError::MissingToken),
             enforcement: Enforcement::ReportOnly,
-        });
+        };
+        left.leave_in(extensions);
     }
     let verdict = ReportOnlyVerdict::new(rejected);
     extensions.insert(verdict.clone());

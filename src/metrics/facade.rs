@@ -7,7 +7,8 @@
 use std::time::{Duration, SystemTime};
 
 use metrics::{
-    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Key, Label, Level, Metadata, Unit, counter, describe_counter, describe_gauge,
+    describe_histogram, gauge, histogram, with_recorder,
 };
 
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
@@ -19,62 +20,62 @@ pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_requests_total",
         Unit::Count,
-        "Requests that a BearerAuthLayer judged, by what it found."
+        "Requests that a BearerAuthLayer decided on, by its verdict."
     );
     describe_counter!(
         "tower_cognito_inner_rejections_total",
         Unit::Count,
-        "Requests that a guard, an extractor or a handler rejected, or a guard would have."
+        "Requests that a guard, an extractor or a handler rejected, or that a report-only guard would have rejected."
     );
     describe_counter!(
         "tower_cognito_token_cache_lookups_total",
         Unit::Count,
-        "Tokens looked up among those verified before, by whether they were there."
+        "Token cache look-ups, by outcome."
     );
     describe_counter!(
         "tower_cognito_key_fetches_total",
         Unit::Count,
-        "Fetches of a JWK Set that ended, by why they were started and how they ended."
+        "Completed fetches of a JWK Set, by reason and outcome."
     );
     describe_histogram!(
         "tower_cognito_key_fetch_duration_seconds",
         Unit::Seconds,
-        "How long fetches of a JWK Set took."
+        "Duration of fetches of a JWK Set."
     );
     describe_gauge!(
         "tower_cognito_key_set_state",
         Unit::Count,
-        "1 for the state that the key set is in, 0 for the others."
+        "1 for the current state of the key set, 0 for the other states."
     );
     describe_gauge!(
         "tower_cognito_key_set_age_seconds",
         Unit::Seconds,
-        "How long ago the key set was confirmed, when it was last looked at."
+        "Age of the key set since it was last confirmed, at the last reading."
     );
     describe_gauge!(
         "tower_cognito_key_set_last_success_timestamp_seconds",
         Unit::Seconds,
-        "Unix time at which the last successful fetch of the key set was started."
+        "Unix time at which the last successful fetch of the key set started."
     );
     describe_counter!(
         "tower_cognito_client_token_requests_total",
         Unit::Count,
-        "Times that an app client asked for a token, by how that ended."
+        "Token requests of an app client, by outcome."
     );
     describe_histogram!(
         "tower_cognito_client_token_request_duration_seconds",
         Unit::Seconds,
-        "How long it took to ask for a token."
+        "Duration of token requests."
     );
     describe_counter!(
         "tower_cognito_denylist_loads_total",
         Unit::Count,
-        "Loads of a denylist that ended, by how they ended."
+        "Completed loads of a denylist, by outcome."
     );
     describe_histogram!(
         "tower_cognito_denylist_load_duration_seconds",
         Unit::Seconds,
-        "How long loads of a denylist took."
+        "Duration of loads of a denylist."
     );
     describe_gauge!(
         "tower_cognito_denylist_entries",
@@ -84,7 +85,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         "tower_cognito_denylist_age_seconds",
         Unit::Seconds,
-        "How long ago the last successful load of the denylist started, when it was last looked at."
+        "Time since the last successful load of the denylist started, at the last reading."
     );
 }
 
@@ -110,6 +111,27 @@ pub(crate) fn request_judged(labels: VerdictLabels) {
         _ => verdict_counter("tower_cognito_requests_total", labels),
     };
     counter.increment(1);
+}
+
+/// A layer passed a request whose token was in the token cache: what
+/// [`request_judged`] and [`token_looked_up`] count of it, in one look for the recorder, which costs
+/// more than to count.
+#[inline]
+pub(crate) fn seen_token_accepted() {
+    static ACCEPTED: [Label; 3] = [
+        Label::from_static_parts("reason", "accepted"),
+        Label::from_static_parts("verified", "true"),
+        Label::from_static_parts("enforcement", "enforced"),
+    ];
+    static REQUEST: Key = Key::from_static_parts("tower_cognito_requests_total", &ACCEPTED);
+    static HIT: [Label; 1] = [Label::from_static_parts("outcome", "hit")];
+    static LOOKUP: Key = Key::from_static_parts("tower_cognito_token_cache_lookups_total", &HIT);
+    static METADATA: Metadata<'static> =
+        Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+    with_recorder(|recorder| {
+        recorder.register_counter(&REQUEST, &METADATA).increment(1);
+        recorder.register_counter(&LOOKUP, &METADATA).increment(1);
+    });
 }
 
 /// A guard, an extractor or a handler inside a layer rejected a request.

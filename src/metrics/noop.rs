@@ -8,6 +8,8 @@ pub(crate) const fn describe() {}
 
 pub(crate) const fn request_judged(_: VerdictLabels) {}
 
+pub(crate) const fn seen_token_accepted() {}
+
 pub(crate) const fn rejected_inside(_: VerdictLabels) {}
 
 pub(crate) const fn missing_layer() {}

@@ -79,6 +79,15 @@ pub(crate) enum VerifyProgress {
     Waiting(Waiting),
 }
 
+/// Why the token cache does not answer for a token with claims.
+pub(crate) enum NotSeen {
+    Rejected(AuthError),
+    /// It is not in there, or is to be verified again.
+    Unknown {
+        unix_nanos: i64,
+    },
+}
+
 impl Verifier {
     /// Begins the configuration of a verifier for one pool; [`VerifierBuilder::add_pool`] adds
     /// others.
@@ -266,16 +275,45 @@ impl Verifier {
     }
 
     /// Does everything that can be done without waiting.
-    #[inline]
     pub(crate) fn verify_now(&self, token: &[u8]) -> Result<VerifyProgress, AuthError> {
+        match self.recall(token) {
+            Ok(claims) => {
+                metrics::token_looked_up(TokenLookup::Hit);
+                Ok(VerifyProgress::Verified(claims))
+            }
+            Err(not_seen) => self.verify_not_seen(token, not_seen),
+        }
+    }
+
+    /// The claims of a token in the token cache, if it would verify again. Such a token is not
+    /// counted: the caller does that with whatever else it counts.
+    #[inline]
+    pub(crate) fn recall(&self, token: &[u8]) -> Result<Claims, NotSeen> {
         if token.len() > self.shared.max_token_bytes {
-            return Err(AuthError::TokenTooLarge);
+            return Err(NotSeen::Rejected(AuthError::TokenTooLarge));
         }
         let now = unix_nanos(self.shared.clock.now());
-        if let Some(verdict) = self.look_in_cache(token, now) {
-            return verdict.map(VerifyProgress::Verified);
+        match self.shared.tokens.get(token) {
+            Some(known) => self.revalidate(token, known, now),
+            None => Err(NotSeen::Unknown { unix_nanos: now }),
         }
-        self.look_up_and_verify(token, now, |source, kid| source.lookup(kid, now))
+    }
+
+    /// What is done with a token that [`recall`](Self::recall) knows nothing good of.
+    #[inline(never)]
+    pub(crate) fn verify_not_seen(
+        &self,
+        token: &[u8],
+        not_seen: NotSeen,
+    ) -> Result<VerifyProgress, AuthError> {
+        match not_seen {
+            NotSeen::Unknown { unix_nanos } => {
+                self.look_up_and_verify(token, unix_nanos, |source, kid| {
+                    source.lookup(kid, unix_nanos)
+                })
+            }
+            NotSeen::Rejected(rejected) => Err(rejected),
+        }
     }
 
     /// The same after a wait, which may not be the last. The token is parsed again: time has
@@ -323,33 +361,30 @@ impl Verifier {
     /// Revalidates a cached token: everything except the bytes and their signature is checked
     /// again.
     #[inline]
-    fn look_in_cache(&self, token: &[u8], unix_nanos: i64) -> Option<Result<Claims, AuthError>> {
-        let known = self.shared.tokens.get(token)?;
-        let verdict = self.revalidate(token, known, unix_nanos);
-        metrics::token_looked_up(match verdict {
-            Some(_) => TokenLookup::Hit,
-            None => TokenLookup::Stale,
-        });
-        verdict
-    }
-
-    #[inline]
     fn revalidate(
         &self,
         token: &[u8],
         known: VerifiedToken,
         unix_nanos: i64,
-    ) -> Option<Result<Claims, AuthError>> {
+    ) -> Result<Claims, NotSeen> {
         let dates = &self.shared.expectations.dates;
         let now = NumericDate::from_unix_nanos(unix_nanos);
         if let Err(rejected) = dates.check(known.claims.times(), now) {
             self.shared.tokens.remove(token);
-            return Some(Err(rejected));
+            metrics::token_looked_up(TokenLookup::Hit);
+            return Err(NotSeen::Rejected(rejected));
         }
-        let source = self.source(known.pool)?;
-        source
-            .still_vouches(known.generation, unix_nanos)
-            .then(|| self.run_check(known.claims))
+        let vouched_for = self
+            .source(known.pool)
+            .is_some_and(|source| source.still_vouches(known.generation, unix_nanos));
+        if !vouched_for {
+            metrics::token_looked_up(TokenLookup::Stale);
+            return Err(NotSeen::Unknown { unix_nanos });
+        }
+        self.run_check(known.claims).map_err(|rejected| {
+            metrics::token_looked_up(TokenLookup::Hit);
+            NotSeen::Rejected(rejected)
+        })
     }
 
     /// What can be rejected without a key.

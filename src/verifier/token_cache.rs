@@ -130,17 +130,13 @@ struct Seen<'a>(&'a [u8]);
 /// Only the end of the signature is hashed. A stranger cannot choose it: every token in the cache
 /// carries a signature that verified, so its bytes are as good as random. The hash decides where to
 /// look, and equality whether it was found.
-#[inline]
+#[inline(always)]
 fn hash_tail<H: Hasher>(token: &[u8], state: &mut H) {
-    let Some((rest, last)) = token.split_last_chunk::<16>() else {
+    let Some(last) = token.last_chunk::<16>() else {
         return state.write(token);
     };
-    // As numbers, which takes a third of the instructions that slices of bytes take.
+    // As a number, which takes a third of the instructions that a slice of bytes takes.
     state.write_u128(u128::from_ne_bytes(*last));
-    match rest.last_chunk::<16>() {
-        Some(before) => state.write_u128(u128::from_ne_bytes(*before)),
-        None => state.write(rest),
-    }
 }
 
 impl Hash for Token {
@@ -150,12 +146,15 @@ impl Hash for Token {
 }
 
 impl Hash for Seen<'_> {
+    // So that the hasher's state stays in registers.
+    #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_tail(self.0, state);
     }
 }
 
 impl Equivalent<Token> for Seen<'_> {
+    #[inline]
     fn equivalent(&self, token: &Token) -> bool {
         *self.0 == *token.0
     }
@@ -212,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_that_of_the_last_32_bytes() {
+    fn the_hash_is_that_of_the_last_16_bytes() {
         let state = foldhash::fast::RandomState::default();
         let hash = |token: &[u8]| {
             let sought = state.hash_one(Seen(token));
             assert_eq!(sought, state.hash_one(Token(token.into())));
             sought
         };
-        let tail = |first| [&[first][..], &[b's'; 31]].concat();
+        let tail = |first| [&[first][..], &[b's'; 15]].concat();
         let token = |head, first| [head, tail(first).as_slice()].concat();
         assert_eq!(hash(&token(b"a.b.", 1)), hash(&token(b"longer.b.", 1)));
         assert_ne!(hash(&token(b"a.b.", 1)), hash(&token(b"a.b.", 2)));

@@ -25,6 +25,7 @@ mod rejections;
 mod require_claims;
 mod resource_metadata;
 mod routers;
+mod seen_tokens;
 mod service;
 mod tower_http;
 mod tower_limits;

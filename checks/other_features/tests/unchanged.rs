@@ -9,11 +9,12 @@ use std::{
     thread,
 };
 
+use serde::Deserialize;
 use tower_cognito::{
     AllowedClients, UserPool, Verifier,
     client::{ClientCredentials, TokenError},
     keys::{ConnectError, FetchError},
-    testing::TestPool,
+    testing::{Endpoint, LocalIssuer, TestPool},
 };
 
 /// Answers each connection with the same bytes. The port.
@@ -120,11 +121,61 @@ fn an_unread_member_costs_no_key() {
             .build()
             .unwrap();
         assert_eq!(verifier.key_status().kids().count(), 2, "{member:.40}");
-        assert!(
-            verifier
-                .try_verify(&pool.token().build())
-                .unwrap()
-                .is_ok()
-        );
+        assert!(verifier.try_verify(&pool.token().build()).unwrap().is_ok());
     }
+}
+
+/// `arbitrary_precision` reads numbers as text, and `preserve_order` keeps members in another map.
+#[test]
+fn custom_claims_have_the_numbers_of_the_token() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Tenant {
+        level: u8,
+        since: i64,
+        share: f64,
+        limits: serde_json::Value,
+    }
+
+    let pool = TestPool::new();
+    let limits = serde_json::json!({ "z": 1, "a": [2, -3] });
+    let token = pool
+        .token()
+        .claim("level", 7)
+        .claim("since", i64::MIN)
+        .claim("share", 0.1)
+        .claim("limits", limits.clone());
+    assert_eq!(
+        pool.claims(&token).custom::<Tenant>().unwrap(),
+        Tenant {
+            level: 7,
+            since: i64::MIN,
+            share: 0.1,
+            limits,
+        }
+    );
+    let out_of_range = pool.claims(&token.claim("level", 256));
+    assert!(out_of_range.custom::<Tenant>().is_err());
+}
+
+#[tokio::test]
+async fn a_token_is_obtained_with_its_lifetime_and_verified() {
+    let issuer = LocalIssuer::builder()
+        .client("id", "secret", ["notes/read"])
+        .start()
+        .unwrap();
+    let caller = ClientCredentials::builder(issuer.token_url(), "id", "secret")
+        .scopes(["notes/read"])
+        .build()
+        .unwrap();
+    let token = caller.token().await.unwrap();
+    assert_eq!(caller.token().await.unwrap().as_str(), token.as_str());
+    assert_eq!(issuer.requests(Endpoint::Token), 1);
+
+    let clients = AllowedClients::only(["id"]).unwrap();
+    let verifier = Verifier::builder(issuer.user_pool(), clients)
+        .build()
+        .unwrap();
+    let claims = verifier.verify(token.as_str()).await.unwrap();
+    assert_eq!(claims.client_id(), "id");
+    assert_eq!(claims.scopes().collect::<Vec<_>>(), ["notes/read"]);
 }

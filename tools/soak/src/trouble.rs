@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// A cycle takes a minute, and less in a short run.
     pub(crate) fn new(total: Duration) -> Self {
-        let cycle = Duration::from_secs((total.as_secs() / 30).clamp(15, 60));
+        let cycle = Duration::from_secs((total.as_secs() / 30).clamp(12, 60));
         Self {
             cycles: u32::try_from(total.as_secs() / cycle.as_secs())
                 .unwrap_or(1)
@@ -95,7 +95,7 @@ struct Shared {
 }
 
 struct Times {
-    rotated: Instant,
+    started: Instant,
     /// Since when the keys can be fetched, or `None` while they cannot.
     healthy_since: Option<Instant>,
 }
@@ -103,7 +103,31 @@ struct Times {
 struct Generation {
     kid: String,
     token: String,
+    published: Instant,
+    /// The endpoint was healthy for so long that the service must have fetched this key.
+    is_known: bool,
     withdrawn: Option<Instant>,
+}
+
+impl Generation {
+    /// The first part of every token of this generation.
+    fn header(&self) -> &str {
+        header(&self.token)
+    }
+
+    fn must_be_known(&self, healthy_since: Option<Instant>, now: Instant) -> bool {
+        self.is_known || healthy_since.is_some_and(|since| must_know(self.published, since, now))
+    }
+}
+
+fn header(token: &str) -> &str {
+    token.split('.').next().unwrap_or_default()
+}
+
+/// Whether the service must know at `now` what was published then, of an endpoint that has been
+/// healthy since then.
+fn must_know(published: Instant, healthy_since: Instant, now: Instant) -> bool {
+    now >= published.max(healthy_since) + UNKNOWN_KID_INTERVAL * 2 + SLACK
 }
 
 impl Stage {
@@ -120,7 +144,7 @@ impl Stage {
             clock: SteppedClock::default(),
             flooded: AtomicBool::new(false),
             times: Mutex::new(Times {
-                rotated: Instant::now(),
+                started: Instant::now(),
                 healthy_since: Some(Instant::now()),
             }),
             generations: Mutex::default(),
@@ -147,11 +171,17 @@ impl Stage {
         let kid = issuer.rotate();
         let token = issuer.token().client_id("first").scopes(["soak/read"]);
         let token = token.expires_in(Duration::from_secs(86_000)).build();
+        let healthy_since = self.0.times.lock().unwrap().healthy_since;
         {
             let mut generations = self.0.generations.lock().unwrap();
+            for generation in generations.iter_mut() {
+                generation.is_known = generation.must_be_known(healthy_since, Instant::now());
+            }
             generations.push(Generation {
                 kid,
                 token,
+                published: Instant::now(),
+                is_known: false,
                 withdrawn: None,
             });
             let old = generations.len().saturating_sub(PUBLISHED);
@@ -162,7 +192,6 @@ impl Stage {
                 }
             }
         }
-        self.0.times.lock().unwrap().rotated = Instant::now();
 
         let trouble = TROUBLES[cycle as usize % TROUBLES.len()];
         let keys = issuer.endpoint(Endpoint::Jwks);
@@ -197,14 +226,20 @@ impl Stage {
         times.healthy_since.get_or_insert_with(Instant::now);
     }
 
-    /// Whether the service cannot know the newest keys yet: then 503 is right for a token that they
-    /// signed.
-    pub(crate) fn keys_may_be_unknown(&self, asked: Instant) -> bool {
-        let times = self.0.times.lock().unwrap();
-        let known_after = UNKNOWN_KID_INTERVAL * 2 + SLACK;
-        match times.healthy_since {
-            None => true,
-            Some(since) => asked < since + known_after || asked < times.rotated + known_after,
+    /// Whether the service may not know the key of this token yet: then 503 is right.
+    pub(crate) fn key_may_be_unknown(&self, token: &str, asked: Instant) -> bool {
+        let Times {
+            started,
+            healthy_since,
+        } = *self.0.times.lock().unwrap();
+        let generations = self.0.generations.lock().unwrap();
+        let generation = generations
+            .iter()
+            .find(|generation| generation.header() == header(token));
+        match generation {
+            Some(generation) => !generation.must_be_known(healthy_since, asked),
+            // From before the first rotation.
+            None => !must_know(started, started, asked),
         }
     }
 
