@@ -251,7 +251,7 @@ impl UserPool {
     ///
     /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those
     /// that are in use, but only the first URL can withdraw a key, and a `kid` that it does not
-    /// list is answered with 503 rather than 401. Each of the two URLs is given half of
+    /// list gets 503 rather than 401. Each of the two URLs is given half of
     /// `fetch_timeout`.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ impl<P: TokenProtocol> Endpoint<P> {
             return self.protocol.read(request, &body);
         }
         let retry_after = response_headers::retry_after(response.headers(), self.clock.now());
-        // The status is an answer, whatever becomes of the body.
+        // The status decides, whatever becomes of the body.
         let body = http_client::read_body(response, MAX_REPLY_BYTES)
             .await
             .unwrap_or_default();

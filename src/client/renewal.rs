@@ -61,7 +61,7 @@ pub(super) enum RenewalDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Current,
-    /// It had been given up, and its token is used all the same: it was paid for.
+    /// It had been given up, and its token is still used: it was paid for.
     LateToken,
     /// It had been given up.
     Late,

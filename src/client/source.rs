@@ -246,7 +246,7 @@ impl TokenSource {
 }
 
 impl Slot {
-    /// A poisoned lock is taken all the same: nothing that holds it can panic halfway through a
+    /// A poisoned lock is acquired anyway: nothing that holds it can panic halfway through a
     /// change.
     fn lock(&self) -> MutexGuard<'_, RenewalState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! What a token endpoint answers (RFC 6749 §5), read without trust in it.
+//! The response of a token endpoint (RFC 6749 §5), which is not trusted.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) struct TokenResponse {
     pub(super) header_value: HeaderValue,
     /// At most a day. Zero is a token for those who wait for it, and for no one after them.
     pub(super) lifetime: Duration,
-    /// How much of its life had passed when it was asked for: more than zero if another process
+    /// How much of its lifetime had passed when it was requested: more than zero if another process
     /// obtained it.
     pub(super) age: Duration,
 }
@@ -39,7 +39,7 @@ struct Granted<'a> {
     expires_in: Option<&'a RawValue>,
 }
 
-/// What `GetClientToken` answers.
+/// The response of `GetClientToken`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ClientToken<'a> {
@@ -56,7 +56,7 @@ struct ClientAuthenticationResult<'a> {
     expires_in: Option<&'a RawValue>,
 }
 
-/// What `GetDerivedToken` answers.
+/// The response of `GetDerivedToken`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DerivedToken<'a> {

@@ -133,7 +133,7 @@ pub enum AuthError {
 debug_as_display!(AuthError, retry_after);
 
 impl AuthError {
-    /// The status of the answer.
+    /// The status of the response.
     ///
     /// | status | when |
     /// | --- | --- |

@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         self.at += plain.count();
     }
 
-    /// What follows a backslash. Whether two escapes make a pair of surrogates is looked at where a
+    /// What follows a backslash. Whether two escapes make a pair of surrogates is checked where a
     /// string is used.
     #[inline(never)]
     fn after_escape(mut self) -> Result<Self, Stop> {

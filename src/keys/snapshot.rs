@@ -86,7 +86,7 @@ impl Snapshot {
         }
     }
 
-    /// When the endpoint was asked for the keys that it last confirmed.
+    /// When the request was made that last confirmed the keys.
     pub(super) fn confirmed_at(&self) -> Option<SystemTime> {
         match &self.kind {
             Kind::Pinned | Kind::Seeded { .. } => None,

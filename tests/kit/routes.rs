@@ -57,7 +57,7 @@ fn listed(pool: &TestPool) -> RouteMatrix {
     RouteMatrix::new(pool)
         .all_of(Method::GET, "/profiles", ["profiles/get"])
         .all_of(Method::GET, "/profiles/{id}", ["profiles/get"])
-        .answers(StatusCode::NOT_FOUND)
+        .responds(StatusCode::NOT_FOUND)
         .all_of(Method::POST, "/profiles", ["profiles/post"])
         .policy(Method::GET, "/orders", either)
         .any_token(Method::GET, "/me")

@@ -24,7 +24,7 @@ pub(crate) struct CompactJws<'t> {
     signature: &'t [u8],
     kid: Span,
     /// Header and payload decoded one behind the other, so that both cost one allocation. Whether
-    /// they are UTF-8 is looked at when the signature has verified.
+    /// they are UTF-8 is checked after the signature.
     decoded: Vec<u8>,
     payload_at: usize,
 }
