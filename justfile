@@ -72,6 +72,10 @@ feature-powerset:
 minimal-versions:
     checks/minimal_versions.sh
 
+# The library type-checks for musl, i686, Windows and macOS. Not in CI: some ten minutes, and Zig takes 400 MB.
+platforms *TARGETS:
+    checks/platforms.sh {{TARGETS}}
+
 # Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
     cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features

@@ -3,10 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The whole is some 250 kB. What makes it much larger was not meant to be in it.
-most=400000
+# The whole is some 400 kB, half of it source. What makes it much larger was not meant to be in it.
+most=460000
 
-cargo package --allow-dirty --quiet
+# All that `cargo publish` does except the upload: it asks the registry, and builds what it would get.
+cargo publish --dry-run --allow-dirty --quiet
+cargo package --allow-dirty --no-verify --quiet
 listed=$(cargo package --allow-dirty --list --quiet)
 crate=$(ls -t target/package/tower-cognito-*.crate | head -n 1)
 bytes=$(wc -c < "$crate")

@@ -36,7 +36,13 @@ cat > target/zig/ar << 'END'
 #!/usr/bin/env bash
 exec "$(dirname "$0")/bin/python" -m ziglang ar "$@"
 END
-chmod +x target/zig/cc target/zig/ar
+# The standard library for Windows imports from libraries that this one makes.
+cat > target/zig/x86_64-w64-mingw32-dlltool << 'END'
+#!/usr/bin/env bash
+exec "$(dirname "$0")/bin/python" -m ziglang dlltool "$@"
+END
+chmod +x target/zig/cc target/zig/ar target/zig/x86_64-w64-mingw32-dlltool
+export PATH="$PWD/target/zig:$PATH"
 
 check() {
     local target=$1 name=${1//-/_}
