@@ -178,6 +178,58 @@ mod tests {
         assert_eq!(use_at(60 * SECOND, again), Use::Replace);
     }
 
+    /// Around every boundary, in every combination of lifetime, jitter and rejection.
+    #[test]
+    fn in_every_state_a_token_is_used_by_its_age_and_by_what_was_said_of_it() {
+        let seconds = Duration::from_secs;
+        let step = Duration::from_nanos(1);
+        for lifetime in [0, 1, 10, 59, 60, 80, 100, 300, 3_600, 86_400].map(seconds) {
+            let margin = (lifetime / 10).min(10 * SECOND);
+            for jitter in [0.0, 0.5, 1.0] {
+                let lifespan = Lifespan::new(lifetime, jitter);
+                let renewal = lifetime.mul_f64(0.75 + 0.1 * jitter);
+                let edges = [
+                    Duration::ZERO,
+                    renewal,
+                    seconds(60),
+                    lifetime - margin,
+                    lifetime,
+                ];
+                let ages = edges
+                    .into_iter()
+                    .flat_map(|edge| [edge.saturating_sub(step), edge, edge + step]);
+                for age in ages.chain([Duration::MAX]) {
+                    let is_over = age.saturating_add(margin) >= lifetime;
+                    let by_age = if age < renewal {
+                        Use::Serve
+                    } else {
+                        Use::ServeAndRenew
+                    };
+                    let again = if age < seconds(60) {
+                        by_age
+                    } else {
+                        Use::Replace
+                    };
+                    let reported = |of_replacement| Rejection::Reported { of_replacement };
+                    for (rejection, expected) in [
+                        (Rejection::None, by_age),
+                        (reported(false), Use::Replace),
+                        (reported(true), again),
+                        (Rejection::RenewalFailed, Use::ServeAndRenew),
+                    ] {
+                        let expected = if is_over { Use::None } else { expected };
+                        let token = TokenView {
+                            age,
+                            lifespan,
+                            rejection,
+                        };
+                        assert_eq!(use_of(token), expected, "{lifetime:?} {jitter} {token:?}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn back_off_doubles_to_a_minute() {
         for (failures, ceiling) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)] {
