@@ -96,7 +96,7 @@ struct Client {
 }
 
 enum Secret {
-    /// Made for the developer, who has to be told.
+    /// Generated for the developer, and therefore printed.
     Generated(String),
     /// Known to the developer already.
     FromEnvironment(String),
