@@ -369,7 +369,7 @@ impl UserPool {
     /// [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says that the token is
     /// bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC
     /// 8705) can show that its sender has them, and this crate checks neither. To ignore the claim
-    /// would let a thief use a token that was made useless to thieves.
+    /// would let a thief use a token that is bound to prevent exactly that.
     #[must_use]
     pub fn with_cnf_ignored(self) -> Self {
         Self {

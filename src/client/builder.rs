@@ -38,8 +38,8 @@ const MAX_SCOPE_SETS: u64 = 256;
 /// Longer than any token is held to live.
 const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 
-/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors
-/// beside it.
+/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the other
+/// constructors.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     issuer: Issuer,

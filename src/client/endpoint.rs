@@ -88,7 +88,7 @@ impl<P: TokenProtocol> Endpoint<P> {
 }
 
 impl<P: TokenProtocol> RequestToken for Endpoint<P> {
-    /// Tries once more, at once, if no connection could be made: then no request was, either.
+    /// Retries once, immediately, if no connection could be made: then no request was sent.
     fn request_token<'a>(
         &'a self,
         secret: &'a ClientSecret,

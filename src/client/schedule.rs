@@ -16,7 +16,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// `Retry-After` is honoured up to here: a proxy's wrong guess must not stop a service for an hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a token obtained by a forced renewal cannot be invalidated in its turn: a callee that
+/// How long a token obtained by a forced renewal cannot itself be invalidated: a callee that
 /// rejects every token must not turn each call into a token request.
 const FORCED_RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -69,7 +69,7 @@ pub(super) enum Rejection {
     RenewalFailed,
 }
 
-/// What a token at hand is good for.
+/// How a cached token may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Serve,

@@ -43,7 +43,7 @@ pub enum SendBearerError<E> {
 
 /// The response of a [`SendBearer`] service.
 ///
-/// It is boxed: beside a request over the network that is nothing.
+/// It is boxed: compared with a request over the network that costs nothing.
 pub struct SendBearerFuture<T, E>(BoxedResponse<T, E>);
 
 type BoxedResponse<T, E> = Pin<Box<dyn Future<Output = Result<T, SendBearerError<E>>> + Send>>;

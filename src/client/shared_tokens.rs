@@ -1,4 +1,4 @@
-//! How the processes of a fleet obtain one token for all of them.
+//! How the processes of a fleet share one token.
 
 use std::{
     future::Future,

@@ -13,11 +13,10 @@ use crate::json;
 /// fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// Where the response does not say how long the token lives: the shortest that Cognito lets one
-/// configure.
+/// The lifetime if the response names none: the shortest that Cognito lets one configure.
 const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
-/// The longest that Cognito lets one configure. What claims to live longer is renewed as if it
-/// lived this long.
+/// The longest that Cognito lets one configure. A token that claims a longer lifetime is renewed as
+/// if it had this one.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A token and how long it lives.

@@ -32,7 +32,7 @@ impl RejectionKind {
             }
             Self::Forbidden | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
-            // Never 401, which would make a caller throw a good token away.
+            // Never 401, which would make a caller discard a good token.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

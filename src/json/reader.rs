@@ -368,7 +368,7 @@ impl Iterator for Elements<'_> {
             at: self.at,
             steps: Steps::Any,
         };
-        // The list is well-formed: after an element stands a comma or the end.
+        // The list is well-formed: after an element comes a comma or the end.
         let element = reader.value().ok();
         reader.next();
         self.at = reader.at + 1;

@@ -21,7 +21,7 @@
 //! from a forged one, and the response is 503 with `Retry-After`:
 //! [`KeyUnconfirmed`](crate::AuthError::KeyUnconfirmed) if the budget is spent,
 //! [`KeysUnavailable`](crate::AuthError::KeysUnavailable) if the endpoint does not return keys. A
-//! wrong 401 makes every good caller throw its token away and buy another.
+//! wrong 401 makes every good caller discard its token and buy another.
 //!
 //! Unknown `kid`s may cause two fetches at once and then one per `unknown_kid_interval`, whatever
 //! the `kid`s are. Each brings the whole set, so a new key works within that interval of its

@@ -151,7 +151,7 @@ impl Fetched {
         let Some(document) = response.document else {
             return Self::not_modified(response, condition);
         };
-        // A fetcher of the service's own may not have counted.
+        // A custom fetcher may not have counted.
         if document.len() > MAX_JWKS_BYTES {
             return Err(FetchError::TooLarge);
         }

@@ -14,8 +14,7 @@ use metrics::{
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
 use crate::error::AuthError;
 
-/// Says what each metric means and in which unit it is. A recorder that is installed later does not
-/// hear of it.
+/// Describes each metric and its unit. A recorder that is installed later misses it.
 pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_requests_total",

@@ -84,7 +84,7 @@ impl Challenges {
         self.written = Written::new(&self.parameters, self.required.as_ref());
     }
 
-    /// Demands these scopes beside those that are demanded already.
+    /// Adds these scopes to those already required.
     pub(crate) fn require(&mut self, policy: ScopePolicy) {
         self.required = Some(match self.required.take() {
             Some(first) => first.and(policy),

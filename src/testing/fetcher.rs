@@ -234,7 +234,7 @@ impl FetchJwks for ScriptedFetcher {
             }
             Some(Step::Hang) => pending().await,
             Some(Step::Held(released, response)) => {
-                // An error says that the test let go of it, which releases it too.
+                // An error means that the test dropped it, which releases it as well.
                 let _ = released.await;
                 Ok(response)
             }

@@ -135,7 +135,7 @@ async fn each_planted_fault_is_found() {
         [("GET /gone".to_owned(), RouteFinding::NoSuchRoute)]
     );
 
-    // The layer stands above the route, which it then does not wrap.
+    // The layer is added before the route, so it does not wrap it.
     let router = Router::new().route("/b", guarded()).route_layer(layer());
     let router = router.route("/a", hello());
     let found = findings(list(["a", "b"]), router).await;

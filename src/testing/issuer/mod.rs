@@ -178,7 +178,7 @@ impl LocalIssuer {
         self.shared.state().published_kids()
     }
 
-    /// Signs with two new keys from now on, and publishes them beside the old ones. Gives the `kid`
+    /// Signs with two new keys from now on, and publishes them with the old ones. Returns the `kid`
     /// of the one that signs access tokens.
     ///
     /// The keys are generated on the calling thread, which takes some tenths of a second.

@@ -173,7 +173,7 @@ impl RouteMatrix {
         self
     }
 
-    /// What stands for `{name}` in paths. Without it, `1` does.
+    /// The value of `{name}` in paths; `1` by default.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.insert(name.to_owned(), value.to_owned());
         self
@@ -279,7 +279,7 @@ impl RouteMatrix {
         RouteReport::new(self.routes.len(), rows)
     }
 
-    /// What there may be besides what is listed: the other methods of each path. `HEAD` is the
+    /// What may exist in addition to the list: the other methods of each path. `HEAD` is the
     /// business of `GET`.
     fn unlisted(&self) -> Vec<(Method, String)> {
         let methods: &[Method] = match self.protocol {

@@ -582,7 +582,7 @@ async fn programs_get_the_same_as_an_object() {
     assert!(!told.to_string().contains(token.rsplit('.').next().unwrap()));
 }
 
-/// Only a word that is longer than a line, such as a URL, may stand out.
+/// Only a word that is longer than a line, such as a URL, may exceed it.
 #[tokio::test]
 async fn a_page_fits_80_columns() {
     let pool = TestPool::new();
