@@ -1,4 +1,4 @@
-# What CI runs and people run. `just` lists the recipes.
+# The commands that CI and people run. `just` lists the recipes.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -16,27 +16,27 @@ fmt:
 typos:
     typos
 
-# Words that read as translated, and lines that are too wide.
+# Unclear words, and lines that are too wide.
 prose:
     checks/prose.py
 
-# Licences, banned and doubled crates, where they come from. Not advisories: their database is another repository.
+# Licences, banned and duplicate crates, and their sources. Not advisories: their database is another repository.
 deny:
     cargo deny check -D warnings licenses bans sources
 
-# No dependency that nothing uses.
+# Every dependency is used.
 unused-deps:
     cargo shear --deny-warnings
 
-# The public API is the one that is listed, and names no crates but those that may be. `just public-api --write` writes the list again.
+# The public API equals its list, and exposes only permitted crates. `just public-api --write` updates the list.
 public-api *ARGS:
     checks/public_api/run.sh {{ARGS}}
 
-# The pictures of docs/, from their text, legible on light and dark pages. Needs graphviz.
+# Draws the pictures of docs/, legible on light and dark pages. Needs graphviz.
 flow:
     docs/flow.sh
 
-# Common mistakes do not compile, and the messages name them.
+# Common mistakes do not compile, and the compiler's messages say what to write.
 compile-fail:
     cargo test -p compile-fail
 
@@ -48,11 +48,11 @@ clippy:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
 
-# No dependency needs a newer Rust than Cargo.toml says.
+# No dependency needs a newer Rust than Cargo.toml declares.
 msrv:
     checks/msrv.py
 
-# Which lines of src/ the tests run. A file of the pipeline below 90 % needs a reason in checks/coverage/below.txt.
+# The lines of src/ that the tests run. A file of the pipeline below 90 % needs a reason in checks/coverage/below.txt.
 coverage:
     checks/coverage/run.py
 
@@ -64,27 +64,27 @@ fuzz SECONDS="12":
 features:
     cargo hack clippy --lib --each-feature --no-dev-deps -- -D warnings
 
-# Every set of features compiles. Not in CI: two minutes, for what `just features` shows of most.
+# Every set of features compiles. Not in CI: takes two minutes, and `just features` covers most of it.
 feature-powerset:
     cargo hack check --quiet --lib --feature-powerset --exclude-features default --no-dev-deps
 
-# The lowest versions that Cargo.toml permits are enough. Not in CI: a release of another crate can break it on any day.
+# The lowest versions that Cargo.toml permits suffice. Not in CI: a release of another crate can break it any day.
 minimal-versions:
     checks/minimal_versions.sh
 
-# What another crate of the same binary turns on in reqwest and serde_json changes nothing. Needs OpenSSL's headers.
+# Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
     cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
 
-# No test key is in a build with default features.
+# A build with default features contains no test key.
 no-fixture-keys:
     checks/no_fixture_keys.sh
 
-# The key source and the token cache under a model checker, which tries the orders that threads can run in.
+# The key source and the token cache under a model checker, which tries every order of the threads.
 interleavings:
     cargo test --quiet -p interleavings
 
-# The example packages and the tools: their tests; and what each example tells its reader to try works.
+# The tests of the example packages and the tools, and the commands that each example prints.
 examples:
     cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail --exclude interleavings
     checks/examples.py
@@ -97,15 +97,15 @@ examples:
 secrets-manager:
     examples/secrets-manager/check.sh
 
-# The test suite on the FIPS module of aws-lc. Not in CI: needs Go and CMake, and some ten minutes.
+# The test suite with the FIPS module of aws-lc. Not in CI: needs Go, CMake and ten minutes.
 fips:
     examples/fips/check.sh
 
-# A denylist in an emulator of DynamoDB. Not in CI: two minutes of processor time more to compile, for what `just fleet` shows with Redis.
+# A denylist in an emulator of DynamoDB. Not in CI: compiles for two minutes, and `just fleet` tests the same with Redis.
 denylist-dynamodb:
     examples/denylist-dynamodb/check.sh
 
-# Every benchmark once, to see that it still works.
+# Runs every benchmark once, to check that it works.
 bench-quick:
     cargo bench -p benches --bench verify -- --quick
     cargo bench -p benches --bench cache -- --quick
@@ -113,7 +113,7 @@ bench-quick:
     cargo bench -p benches --bench hostile -- --quick
     cargo bench -p benches --bench denylist -- --quick
 
-# What verification costs, as ratios from one interleaved run.
+# The cost of verification, as ratios from one interleaved run.
 bench:
     cargo bench -p benches --bench verify
 
@@ -121,15 +121,15 @@ bench:
 bench-hostile SECONDS="60":
     cargo bench -p benches --bench hostile -- {{SECONDS}}
 
-# How much memory the token cache takes when 100 000 tokens pass through it.
+# The memory of the token cache when 100 000 tokens pass through it.
 bench-memory:
     cargo bench -p benches --bench memory
 
-# What a denylist of a million entries costs in memory and per request.
+# The cost of a denylist of a million entries, in memory and per request.
 bench-denylist:
     cargo bench -p benches --bench denylist
 
-# Other crates and ours, in process, side by side. Builds each by itself.
+# This crate and others, in process, side by side. Builds each separately.
 bench-peers *ARGS:
     benches/peers/run.sh {{ARGS}}
 
@@ -137,7 +137,7 @@ bench-peers *ARGS:
 bench-load *ARGS:
     benches/load/run.sh {{ARGS}}
 
-# What is published: it builds, and holds nothing it should not.
+# The published package builds, and contains only what it should.
 package:
     checks/package.sh
 
@@ -149,11 +149,11 @@ instructions:
 instructions-check:
     benches/instructions.sh --check
 
-# The tables of cases through AWS's aws-jwt-verify and jose.
+# The cases of fixtures/cases in AWS's aws-jwt-verify and in jose.
 differential:
     checks/differential/run.sh
 
-# Tokens of the local issuer verify with other people's libraries.
+# Tokens of the local issuer in other libraries.
 interop-local:
     checks/interop/local_issuer/run.sh
 
@@ -161,11 +161,11 @@ interop-local:
 e2e:
     checks/e2e/run.sh
 
-# Token exchange at a server that others wrote.
+# Token exchange with another project's server.
 interop-exchange:
     checks/interop/token_exchange/run.sh
 
-# Tokens of issuers that others wrote.
+# Tokens of other projects' issuers.
 interop:
     checks/interop/other_issuers/run.sh
 
@@ -178,36 +178,36 @@ interop-mcp:
 fleet:
     checks/fleet/run.sh
 
-# The gRPC example, called by a client that others wrote.
+# The gRPC example, called by another project's client.
 grpc:
     checks/grpc/run.sh
 
-# The Lambda examples in an emulator of Lambda. Needs cargo-lambda.
+# The Lambda examples in cargo-lambda's emulator. Needs cargo-lambda.
 lambda:
     checks/lambda/example.sh
 
-# The same, and the authorizer behind an emulated API Gateway. Not in CI: installs what the end-to-end test does.
+# The same, and the authorizer behind an emulated API Gateway. Not in CI: installs the packages of the end-to-end test.
 lambda-gateway:
     checks/lambda/example.sh gateway
 
-# Each fault that is planted in a copy of the sources is noticed by the test that is named for it. `just planted-faults WORD` plants some.
+# Each fault that is planted in a copy of the sources fails the test named for it. `just planted-faults WORD` plants some.
 planted-faults *WORDS:
     checks/planted_faults/run.py {{WORDS}}
 
-# The documentation as docs.rs builds it. The pages are in target/docs-rs/doc.
+# The documentation as docs.rs builds it, in target/docs-rs/doc.
 docs-rs:
     checks/docs_rs.sh
 
-# The workflows of the forge. Needs zizmor, and actionlint for half of it.
+# The forge's workflows. Needs zizmor; actionlint checks more.
 workflows:
     checks/workflows.sh
     checks/release.sh
 
-# Every crate of the default build is named, with who is behind it. `--write` writes docs/SUPPLY-CHAIN.md again.
+# docs/SUPPLY-CHAIN.md names every crate of the default build and its maintainers. `--write` updates it.
 supply-chain *ARGS:
     checks/supply_chain/run.py {{ARGS}}
 
-# Known vulnerabilities. Needs a network that reaches the advisory database, so it is not part of CI: run it daily where there is one.
+# Known vulnerabilities. Not in CI: needs the advisory database. Run it daily where the network reaches it.
 advisories:
     cargo deny check advisories
 

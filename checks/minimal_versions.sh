@@ -19,7 +19,7 @@ text = re.sub(r"^\[\[example\]\]$.*?^$", "", text, flags=re.M | re.S)
 open(sys.argv[1], "w").write(text)
 END
 cd "$copy"
-# An unstable option of cargo, which the stable one takes all the same.
+# The option is unstable; with this variable the stable cargo accepts it.
 RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
 cargo check --quiet --lib --all-features --locked --target-dir ..
 echo "compiles with"

@@ -37,6 +37,12 @@ WORDS = [
     (r"\b(carry|carries|carried) out\b", "run"),
     (r"\b(take|takes|taken) in\b", "read"),
     (r"\b(reply|replies)\b", "response"),
+    (r"\b(is|are|was|were|be) looked at\b", "is checked, is read"),
+    (r"\ball the same\b", "anyway, still"),
+    (r"\btaken? for (a|an|the|absent|either|none|one)\b", "is mistaken for, counts as"),
+    (r"\b(told|kept) apart\b", "is distinct, is distinguished"),
+    (r"\bat the most\b", "at most"),
+    (r"\brefus(e|es|ing)\b(?! the connection)", "reject (a TCP connection is refused)"),
 ]
 WORDS = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in WORDS]
 

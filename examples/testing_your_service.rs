@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(call(&new).await, StatusCode::OK);
     }
 
-    // Outage of the key endpoint: what is known goes on, and what cannot be known is 503 and never
+    // Outage of the JWKS endpoint: known keys keep working, and an unknown one gives 503 and never
     // 401.
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use std::{
 ///
 /// use tower_cognito::clock::Clock;
 ///
-/// /// A clock that stands still.
+/// /// A clock that does not advance.
 /// struct Frozen(SystemTime);
 ///
 /// impl Clock for Frozen {
@@ -133,7 +133,7 @@ impl Moment {
     }
 
     /// The larger of what both clocks say: a wall clock may be set back, and a monotonic clock may
-    /// stand still while the machine sleeps. Erring towards "longer" refreshes too early, which
+    /// stop while the machine sleeps. Erring towards "longer" refreshes too early, which
     /// does no harm.
     pub(crate) fn since(&self, earlier: &Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();

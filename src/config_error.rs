@@ -211,7 +211,7 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
-    /// Two pools claim the same issuer, so a token could not be told apart.
+    /// Two pools have the same issuer, so a token's pool would be ambiguous.
     #[error("the issuer {issuer:?} belongs to two of the pools given")]
     IssuerTwice {
         /// The issuer.

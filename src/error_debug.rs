@@ -1,8 +1,8 @@
 //! The `Debug` of every public error is its sentence: a program whose `main` returns an error
 //! prints `Debug`.
 
-/// `Debug` as `Display`, for errors. With `retry_after`, two errors that differ only in it can be
-/// told apart in a failed test.
+/// `Debug` as `Display`, for errors. With `retry_after`, a failed test shows the difference of
+/// two errors that differ only in it.
 macro_rules! debug_as_display {
     ($error:ty) => {
         /// As `Display`.

@@ -6,7 +6,10 @@
 
 // A page whose examples need a feature has no examples without it.
 #[doc = include_str!("../docs/guide/cookbook.md")]
-#[cfg(any(not(doctest), all(feature = "axum", feature = "testing")))]
+#[cfg(any(
+    not(doctest),
+    all(feature = "axum", feature = "reqwest", feature = "testing")
+))]
 pub mod cookbook {}
 
 #[doc = include_str!("../docs/guide/keys.md")]

@@ -27,7 +27,7 @@ pub(crate) struct HttpClient {
 
 struct Prepared {
     client: Client,
-    /// Whether a proxy stands between: then what happens below TLS happens to the connection to it.
+    /// Whether requests go through a proxy: then connection errors below TLS are the proxy's.
     through_proxy: bool,
 }
 

@@ -134,7 +134,7 @@ impl LateRejection {
 /// responds first and computes later, as with server-sent events, to wait.
 ///
 /// A rejection replaces the whole response. If one request calls several methods, as a JSON-RPC
-/// batch does, those that were accepted have run all the same.
+/// batch does, those that were accepted have run anyway.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct LateRejectionLayer;

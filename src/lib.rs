@@ -53,7 +53,7 @@
 //!    certificate.
 //! 6. `exp` is present and has not passed. `nbf`, if present, is not in the future, and `iat` at
 //!    most a day; all with [leeway](verifier::VerifierBuilder::leeway). A date that cannot be read
-//!    as a number is rejected, never taken for absent.
+//!    as a number is rejected, never treated as absent.
 //! 7. The key that `kid` names is in the pool's key set. Only this step can use the network.
 //! 8. The RSA signature verifies over the bytes that were received.
 //! 9. Each [check](verifier::VerifierBuilder::check) of the service accepts.

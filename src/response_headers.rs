@@ -78,7 +78,7 @@ fn freshness(directive: &[u8]) -> Option<Duration> {
     }
 }
 
-/// A token as it is, and what a quoted string stands for (RFC 9110 §5.6.4).
+/// A token unchanged, and the content of a quoted string (RFC 9110 §5.6.4).
 fn unquoted(argument: &[u8]) -> Vec<u8> {
     let inner = argument
         .strip_prefix(b"\"")

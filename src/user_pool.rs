@@ -251,7 +251,7 @@ impl UserPool {
     ///
     /// It must serve the same keys. Because it may lag behind, it can add keys and confirm those
     /// that are in use, but only the first URL can withdraw a key, and a `kid` that it does not
-    /// list is answered with 503 rather than 401. Each of the two URLs is given half of
+    /// list gets 503 rather than 401. Each of the two URLs is given half of
     /// `fetch_timeout`.
     ///
     /// # Errors
@@ -369,7 +369,7 @@ impl UserPool {
     /// [`SenderConstrained`](crate::AuthError::SenderConstrained): the claim says that the token is
     /// bound to a key or a certificate (RFC 7800). Only a DPoP proof (RFC 9449) or mutual TLS (RFC
     /// 8705) can show that its sender has them, and this crate checks neither. To ignore the claim
-    /// would let a thief use a token that was made useless to thieves.
+    /// would let a thief use a token that is bound to prevent exactly that.
     #[must_use]
     pub fn with_cnf_ignored(self) -> Self {
         Self {

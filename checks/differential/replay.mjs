@@ -16,7 +16,7 @@ const cases = readdirSync(join(fixtures, "cases"))
   .filter((file) => file.endsWith(".json") && file !== "profiles.json")
   .flatMap((file) => read(`cases/${file}`));
 
-// A document that is no JSON gives nobody a key.
+// A document that is not JSON contains no key.
 const documents = new Map();
 function keySet(name) {
   if (!documents.has(name)) {
@@ -24,7 +24,7 @@ function keySet(name) {
     try {
       document = JSON.parse(readFileSync(join(fixtures, `jwks/${name}.json`), "utf8"));
     } catch {
-      // Not JSON, or the endpoint that cannot be reached: nobody has keys.
+      // Not JSON, or the endpoint is unreachable: there are no keys.
     }
     documents.set(name, document);
   }

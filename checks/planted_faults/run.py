@@ -214,7 +214,7 @@ def with_fault(programs, fault):
     if test in failed:
         return None
     if test in passed:
-        return f"{fault['name']}: {fault['test']} passes all the same; is there another test, or none?"
+        return f"{fault['name']}: {fault['test']} still passes; does another test notice the fault, or none?"
     return f"{fault['name']}: {fault['test']} did not end; let it fail instead"
 
 

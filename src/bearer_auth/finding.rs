@@ -23,7 +23,7 @@ impl Finding<'_> {
     }
 
     /// Whether the token's signature verified, which follows from the finding: scopes and the
-    /// service's check are looked at after the signature, everything else before it. (The dates of
+    /// service's check are decided after the signature, everything else before it. (The dates of
     /// a token from the cache are compared again; a token that expired there counts as one that was
     /// never seen, so that the cache makes no difference.)
     #[inline]

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// 1. Every `Authorization` value is marked sensitive, and `Claims` that are already in the
 ///    extensions are replaced.
-/// 2. There must be one `Authorization` field with a bearer token. Nothing else is looked at: no
+/// 2. There must be one `Authorization` field with a bearer token. Nothing else is read: no
 ///    query, form or cookie.
 /// 3. The token is verified. While its key is in memory, which it nearly always is, nothing is
 ///    awaited.
@@ -83,9 +83,9 @@ impl<R: Clone> BearerAuthLayer<R> {
         })
     }
 
-    /// Lets a request *without* a token pass, without claims. A request with a token that is not
-    /// accepted is rejected all the same: taking it for an anonymous one would hide an attack, or a
-    /// caller's mistake.
+    /// Passes a request *without* a token, without claims. A request with a token that is not
+    /// accepted is still rejected: treating it as anonymous would hide an attack, or a caller's
+    /// mistake.
     ///
     /// "Without a token" means no `Authorization` field, an empty one, or one of another scheme.
     /// With scopes to [`require`](Self::require) such a request is rejected: nothing could grant

@@ -32,8 +32,8 @@ static EVER_LEFT: AtomicBool = AtomicBool::new(false);
 impl OuterLayer {
     /// Leaves this for what is inside.
     pub(super) fn leave_in(self, extensions: &mut Extensions) {
-        // A request is handed from thread to thread in order, so whoever sees what is inserted here
-        // sees this, too.
+        // A request moves from thread to thread in order, so code that sees what is inserted here
+        // sees this store as well.
         if !EVER_LEFT.load(Ordering::Relaxed) {
             EVER_LEFT.store(true, Ordering::Relaxed);
         }

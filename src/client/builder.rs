@@ -38,8 +38,8 @@ const MAX_SCOPE_SETS: u64 = 256;
 /// Longer than any token is held to live.
 const DROPPED_WHEN_UNUSED_FOR: Duration = Duration::from_secs(25 * 60 * 60);
 
-/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the constructors
-/// beside it.
+/// Configures [`ClientCredentials`]; made by [`ClientCredentials::builder`] and the other
+/// constructors.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientCredentialsBuilder {
     issuer: Issuer,
@@ -123,7 +123,7 @@ impl ClientCredentialsBuilder {
     /// A process that finds no token acquires a lock in the store, asks the issuer, and puts the
     /// token there; the others wait for it, within the time-out of a token request. The lock lasts
     /// half of that, so that a process that dies with it holds up no one for longer. If the store
-    /// does not answer, each process makes its own token requests, as without a store.
+    /// does not respond, each process makes its own token requests, as without a store.
     ///
     /// Tokens are encrypted with `key` before they are put. All processes must have the same one:
     /// 32 random bytes that are kept like the client secret. A process with another key finds

@@ -147,7 +147,7 @@ impl ClientCredentials {
         })
     }
 
-    /// A token that is good for some time yet. Waits only where there is none.
+    /// A token that is still valid for some time. Waits only if there is none.
     ///
     /// Call this for every request instead of keeping a token: the call renews it.
     ///

@@ -79,7 +79,7 @@ impl<P: TokenProtocol> Endpoint<P> {
             return self.protocol.read(request, &body);
         }
         let retry_after = response_headers::retry_after(response.headers(), self.clock.now());
-        // The status is an answer, whatever becomes of the body.
+        // The status decides, whatever becomes of the body.
         let body = http_client::read_body(response, MAX_REPLY_BYTES)
             .await
             .unwrap_or_default();
@@ -88,7 +88,7 @@ impl<P: TokenProtocol> Endpoint<P> {
 }
 
 impl<P: TokenProtocol> RequestToken for Endpoint<P> {
-    /// Tries once more, at once, if no connection could be made: then no request was, either.
+    /// Retries once, immediately, if no connection could be made: then no request was sent.
     fn request_token<'a>(
         &'a self,
         secret: &'a ClientSecret,

@@ -80,7 +80,7 @@ pub enum TokenError {
     #[error("the client secret is unavailable: {0}")]
     SecretUnavailable(#[from] SecretUnavailable),
     /// A 5xx status.
-    #[error("the token endpoint answered with status {status}; it is tried again later")]
+    #[error("the token endpoint returned {status}; a later call retries")]
     Server {
         /// The status.
         status: StatusCode,
@@ -88,7 +88,7 @@ pub enum TokenError {
         retry_after: Option<Duration>,
     },
     /// A status that means none of the others, such as a redirect, which is never followed.
-    #[error("the token endpoint answered with status {status}; check the token URL")]
+    #[error("the token endpoint returned {status}; check the token URL")]
     Status {
         /// The status.
         status: StatusCode,

@@ -15,10 +15,10 @@ use crate::{config_error::ConfigError, protected_url::Unencrypted};
 /// 2. `Authorization` is set to the token, marked sensitive; whatever stood there is replaced. If
 ///    there is no token, the request is not sent, and the error is
 ///    [`SendBearerError::Token`](super::SendBearerError::Token).
-/// 3. If the callee answers 401 with a `Bearer` challenge of `error="invalid_token"` (RFC 6750
+/// 3. If the callee returns 401 with a `Bearer` challenge of `error="invalid_token"` (RFC 6750
 ///    §3.1), the token is [invalidated](ClientCredentials::invalidate). After
 ///    [`retry_cloned`](Self::retry_cloned) the request is then sent once more, if there is another
-///    token. Whatever the answer to that is, it is the answer: there is no third time.
+///    token. The second response is final: there is no third attempt.
 ///
 /// # Deployment
 ///

@@ -61,7 +61,7 @@ pub(super) enum RenewalDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Current,
-    /// It had been given up, and its token is used all the same: it was paid for.
+    /// It had been given up, and its token is still used: it was paid for.
     LateToken,
     /// It had been given up.
     Late,
@@ -147,7 +147,7 @@ impl RenewalState {
     }
 
     /// The request went away without a result, with the runtime that it ran on. That says nothing
-    /// about the endpoint, so the next call makes another one at once.
+    /// about the endpoint, so the next call makes another one immediately.
     pub(super) fn lose(&mut self, number: AttemptNumber) {
         drop(
             self.in_flight
@@ -155,7 +155,7 @@ impl RenewalState {
         );
     }
 
-    /// Gives up a request that should have ended: its runtime stands still. It counts as failed
+    /// Gives up a request that should have ended: its runtime is blocked. It counts as failed
     /// when its time was up.
     pub(super) fn give_up_overdue(
         &mut self,

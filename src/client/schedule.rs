@@ -16,7 +16,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// `Retry-After` is honoured up to here: a proxy's wrong guess must not stop a service for an hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How long a token obtained by a forced renewal cannot be invalidated in its turn: a callee that
+/// How long a token obtained by a forced renewal cannot itself be invalidated: a callee that
 /// rejects every token must not turn each call into a token request.
 const FORCED_RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -69,7 +69,7 @@ pub(super) enum Rejection {
     RenewalFailed,
 }
 
-/// What a token at hand is good for.
+/// How a cached token may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Serve,
@@ -176,6 +176,58 @@ mod tests {
         };
         assert_eq!(use_at(59 * SECOND, again), Use::Serve);
         assert_eq!(use_at(60 * SECOND, again), Use::Replace);
+    }
+
+    /// Around every boundary, in every combination of lifetime, jitter and rejection.
+    #[test]
+    fn in_every_state_a_token_is_used_by_its_age_and_by_what_was_said_of_it() {
+        let seconds = Duration::from_secs;
+        let step = Duration::from_nanos(1);
+        for lifetime in [0, 1, 10, 59, 60, 80, 100, 300, 3_600, 86_400].map(seconds) {
+            let margin = (lifetime / 10).min(10 * SECOND);
+            for jitter in [0.0, 0.5, 1.0] {
+                let lifespan = Lifespan::new(lifetime, jitter);
+                let renewal = lifetime.mul_f64(0.75 + 0.1 * jitter);
+                let edges = [
+                    Duration::ZERO,
+                    renewal,
+                    seconds(60),
+                    lifetime - margin,
+                    lifetime,
+                ];
+                let ages = edges
+                    .into_iter()
+                    .flat_map(|edge| [edge.saturating_sub(step), edge, edge + step]);
+                for age in ages.chain([Duration::MAX]) {
+                    let is_over = age.saturating_add(margin) >= lifetime;
+                    let by_age = if age < renewal {
+                        Use::Serve
+                    } else {
+                        Use::ServeAndRenew
+                    };
+                    let again = if age < seconds(60) {
+                        by_age
+                    } else {
+                        Use::Replace
+                    };
+                    let reported = |of_replacement| Rejection::Reported { of_replacement };
+                    for (rejection, expected) in [
+                        (Rejection::None, by_age),
+                        (reported(false), Use::Replace),
+                        (reported(true), again),
+                        (Rejection::RenewalFailed, Use::ServeAndRenew),
+                    ] {
+                        let expected = if is_over { Use::None } else { expected };
+                        let token = TokenView {
+                            age,
+                            lifespan,
+                            rejection,
+                        };
+                        assert_eq!(use_of(token), expected, "{lifetime:?} {jitter} {token:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl SecretSource {
         }
     }
 
-    /// What can be read at once: `None` for a fetcher.
+    /// What can be read without waiting: `None` for a fetcher.
     pub(super) fn read_now(&self) -> Option<Result<ClientSecrets, SecretUnavailable>> {
         match &self.0 {
             Origin::Given(secret) => Some(Ok(ClientSecrets::new(secret))),

@@ -27,7 +27,7 @@ pub struct SendBearer<S, R = NoRetry> {
     bodies: R,
 }
 
-/// Why a request was not answered.
+/// Why a request got no response.
 ///
 /// It shows itself as the error that it holds, and has no [`source`](std::error::Error::source):
 /// the inner error need not be an [`Error`](std::error::Error), as `tower::BoxError` is none. Match
@@ -43,7 +43,7 @@ pub enum SendBearerError<E> {
 
 /// The response of a [`SendBearer`] service.
 ///
-/// It is boxed: beside a request over the network that is nothing.
+/// It is boxed: compared with a request over the network that costs nothing.
 pub struct SendBearerFuture<T, E>(BoxedResponse<T, E>);
 
 type BoxedResponse<T, E> = Pin<Box<dyn Future<Output = Result<T, SendBearerError<E>>> + Send>>;
@@ -146,7 +146,7 @@ where
     let Some(copy) = copy else {
         return Ok(response);
     };
-    // Without another token the rejection is the best answer there is.
+    // Without another token the rejection is the response.
     let other = match credentials.token().await {
         Ok(other) if other.header_value() != token.header_value() => other,
         Ok(_) | Err(_) => return Ok(response),

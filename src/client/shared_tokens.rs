@@ -1,4 +1,4 @@
-//! How the processes of a fleet obtain one token for all of them.
+//! How the processes of a fleet share one token.
 
 use std::{
     future::Future,
@@ -161,7 +161,7 @@ impl SharedTokens {
     ) -> Result<T, TokenStoreError> {
         timeout(self.timeout / 10, call)
             .await
-            .unwrap_or_else(|_| Err(TokenStoreError::new("it did not answer in time")))
+            .unwrap_or_else(|_| Err(TokenStoreError::new("it did not respond in time")))
     }
 
     fn name(&self, scopes: &Scopes, kind: &[u8]) -> String {

@@ -11,7 +11,7 @@ use crate::clock::Moment;
 /// The outcome of the last token request, with the token of an earlier one if the last brought
 /// none.
 pub(super) enum TokenSlot {
-    /// Nothing was asked for yet.
+    /// No token was requested yet.
     Empty,
     Failed(LastFailure),
     Holding {

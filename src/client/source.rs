@@ -31,12 +31,13 @@ use crate::{
 /// # One request at a time
 ///
 /// A call decides and starts a request under the lock of its slot, so a second request for the same
-/// scopes cannot start while one is under way. Those who come meanwhile wait for its outcome.
+/// scopes cannot start while one is under way. Calls that come in the meantime wait for its
+/// outcome.
 ///
 /// # No caller waits without end
 ///
 /// A request runs in a separate task: a caller that disconnects does not cancel it. Its task may be
-/// on a runtime that stands still or goes away, so nothing relies on its reporting back:
+/// on a runtime that is blocked or dropped, so nothing relies on its result:
 ///
 /// * A caller waits at most one time-out, by its runtime's timer, and then gives up the request it
 ///   waited for.
@@ -246,7 +247,7 @@ impl TokenSource {
 }
 
 impl Slot {
-    /// A poisoned lock is taken all the same: nothing that holds it can panic halfway through a
+    /// A poisoned lock is acquired anyway: nothing that holds it can panic halfway through a
     /// change.
     fn lock(&self) -> MutexGuard<'_, RenewalState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

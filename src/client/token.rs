@@ -78,7 +78,7 @@ impl AccessToken {
         self.0.header_value.clone()
     }
 
-    /// The token itself, for a protocol that wants it elsewhere. Its holder is the caller until it
+    /// The token itself, for a protocol that sends it elsewhere. Its holder is the caller until it
     /// expires.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,4 +1,4 @@
-//! What a token endpoint answers (RFC 6749 §5), read without trust in it.
+//! The response of a token endpoint (RFC 6749 §5), which is not trusted.
 
 use std::time::Duration;
 
@@ -13,11 +13,10 @@ use crate::json;
 /// fraction of it.
 pub(super) const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// Where the response does not say how long the token lives: the shortest that Cognito lets one
-/// configure.
+/// The lifetime if the response names none: the shortest that Cognito lets one configure.
 const LIFETIME_UNSAID: Duration = Duration::from_secs(5 * 60);
-/// The longest that Cognito lets one configure. What claims to live longer is renewed as if it
-/// lived this long.
+/// The longest that Cognito lets one configure. A token that claims a longer lifetime is renewed as
+/// if it had this one.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A token and how long it lives.
@@ -26,7 +25,7 @@ pub(super) struct TokenResponse {
     pub(super) header_value: HeaderValue,
     /// At most a day. Zero is a token for those who wait for it, and for no one after them.
     pub(super) lifetime: Duration,
-    /// How much of its life had passed when it was asked for: more than zero if another process
+    /// How much of its lifetime had passed when it was requested: more than zero if another process
     /// obtained it.
     pub(super) age: Duration,
 }
@@ -39,7 +38,7 @@ struct Granted<'a> {
     expires_in: Option<&'a RawValue>,
 }
 
-/// What `GetClientToken` answers.
+/// The response of `GetClientToken`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ClientToken<'a> {
@@ -56,7 +55,7 @@ struct ClientAuthenticationResult<'a> {
     expires_in: Option<&'a RawValue>,
 }
 
-/// What `GetDerivedToken` answers.
+/// The response of `GetDerivedToken`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DerivedToken<'a> {

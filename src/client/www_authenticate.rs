@@ -38,7 +38,7 @@ fn field_says_invalid_token(field: &[u8]) -> bool {
 }
 
 enum Part<'a> {
-    /// Begins a challenge. The `token68` behind a scheme looks the same, and matters as little as a
+    /// Begins a challenge. The `token68` after a scheme looks the same, and matters as little as a
     /// scheme that is not `Bearer`.
     Scheme(&'a [u8]),
     Parameter {

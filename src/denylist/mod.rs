@@ -36,8 +36,8 @@
 //!
 //! The last snapshot stays in use until it is older than the *maximum age*, 60 seconds above. From
 //! then on every request gets 503 with `Retry-After`: the service no longer knows whom to deny, and
-//! neither accepting (a revoked token would work) nor 401 (good callers would throw their tokens
-//! away) is right. The first successful load ends it. Until the first load the answer is 503, too;
+//! neither accepting (a revoked token would work) nor 401 (good callers would discard their tokens)
+//! is right. The first successful load ends it. Until the first load the response is 503 as well;
 //! [`warm_up`](Denylist::warm_up) waits for it.
 //!
 //! The age counts from when the load *started*, and it is the larger of what the wall clock and the

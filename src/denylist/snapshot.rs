@@ -1,4 +1,4 @@
-//! A list and when it was asked for: immutable, replaced as a whole.
+//! A list and when it was requested: immutable, replaced as a whole.
 
 use std::{sync::Arc, time::Duration};
 

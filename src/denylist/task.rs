@@ -108,7 +108,7 @@ pub(super) struct Task {
     requests: mpsc::UnboundedReceiver<oneshot::Sender<Outcome>>,
     /// A load that was aborted. If it blocks its thread it is still running.
     aborted: Option<JoinHandle<Result<Loaded, Box<dyn Error + Send + Sync>>>>,
-    /// What the log was last told, so that it hears of changes only.
+    /// What was logged last, so that only changes are logged.
     reported: Reported,
 }
 
@@ -144,7 +144,7 @@ impl Task {
             }
             let outcome = self.load_and_report().await;
             for request in waiting.drain(..) {
-                // Who no longer waits need not hear of it.
+                // A caller that no longer waits does not need the outcome.
                 let _ = request.send(outcome.clone());
             }
             match timeout(self.pause(), self.requests.recv()).await {
@@ -180,7 +180,7 @@ impl Task {
         outcome
     }
 
-    /// One call of the source, which can neither end this task nor hold it up.
+    /// One call of the source, which can neither end nor delay this task.
     async fn load(&mut self) -> Result<Loaded, LoadError> {
         if let Some(aborted) = &self.aborted
             && !aborted.is_finished()

@@ -1,4 +1,4 @@
-//! The bound on the age, and everything that may not get in its way. Time is tokio's, paused.
+//! The bound on the age, and everything that must not break it. Time is tokio's, paused.
 
 use std::{
     io,

@@ -74,7 +74,7 @@ pub enum AuthError {
     /// The issuer's current key set has no usable key of this `kid`.
     #[error("the token's key is not one of the issuer's")]
     UnknownKey,
-    /// The current key set has no key of this `kid`, and the issuer may not be asked again yet. The
+    /// The current key set has no key with this `kid`, and it is too early to fetch it again. The
     /// token may be good: the key may be new. A flood of tokens with invented `kid`s causes this
     /// too, so it is not a sign of an outage.
     #[error("whether the issuer has the token's key cannot be confirmed yet")]
@@ -133,7 +133,7 @@ pub enum AuthError {
 debug_as_display!(AuthError, retry_after);
 
 impl AuthError {
-    /// The status of the answer.
+    /// The status of the response.
     ///
     /// | status | when |
     /// | --- | --- |

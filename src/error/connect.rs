@@ -104,8 +104,8 @@ impl ConnectError {
         }
     }
 
-    /// Whether another try at once may succeed: not where the same certificate would be shown
-    /// again, nor where the time is spent.
+    /// Whether an immediate retry may succeed: not if the endpoint would present the same
+    /// certificate again, nor if the time is used up.
     #[cfg(any(feature = "client", feature = "reqwest"))]
     pub(crate) const fn may_pass_at_once(self) -> bool {
         matches!(

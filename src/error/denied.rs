@@ -141,7 +141,7 @@ impl StepUp {
         Ok(self)
     }
 
-    /// How long ago the user may have authenticated at the most; in whole seconds, rounded down.
+    /// How long ago the user may have authenticated, at most; in whole seconds, rounded down.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age.as_secs());
         self

@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-/// The answer to a rejected request. [`AuthError::answer`](crate::AuthError::answer) chooses it.
+/// The response to a rejected request. [`AuthError`](crate::AuthError) chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionKind {
     /// The token is good, but the service's own check forbids the request.
@@ -32,7 +32,7 @@ impl RejectionKind {
             }
             Self::Forbidden | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
-            // Never 401, which would make a caller throw a good token away.
+            // Never 401, which would make a caller discard a good token.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -50,7 +50,7 @@ impl RejectionKind {
     }
 
     /// One sentence for people. Printable ASCII without quotes, backslashes and percent signs, so
-    /// that it fits into every form of answer as it is.
+    /// that it fits into every form of response as it is.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::ExpiredToken => "the access token expired",
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn a_description_needs_no_escaping_in_any_form_of_answer() {
-        for answer in RejectionKind::ALL {
-            let text = answer.description();
+        for kind in RejectionKind::ALL {
+            let text = kind.description();
             let plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'%');
             assert!(!text.is_empty() && text.bytes().all(plain), "{text}");
         }

@@ -14,8 +14,8 @@ use crate::{config_error::ConfigError, scope::ScopePolicy, string_list::StringLi
 /// that it rejects. The [module](super) says what happens without one, and what two guards say
 /// together: the challenge of an outer one cannot name the scopes of an inner one.
 ///
-/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would guard the
-/// answer to methods that the route does not have as well, and make a 405 a 403.
+/// In axum it goes into the `route_layer` of a method router, as below. Its `layer` would also
+/// guard the response to methods that the route does not have, and turn a 405 into a 403.
 ///
 /// # Examples
 ///

@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
         self.at += plain.count();
     }
 
-    /// What follows a backslash. Whether two escapes make a pair of surrogates is looked at where a
+    /// What follows a backslash. Whether two escapes make a pair of surrogates is checked where a
     /// string is used.
     #[inline(never)]
     fn after_escape(mut self) -> Result<Self, Stop> {
@@ -373,7 +373,7 @@ impl Iterator for Elements<'_> {
             at: self.at,
             steps: Steps::Any,
         };
-        // The list is well-formed: after an element stands a comma or the end.
+        // The list is well-formed: after an element comes a comma or the end.
         let element = reader.value().ok();
         reader.next();
         self.at = reader.at + 1;

@@ -14,7 +14,7 @@ pub(crate) enum Steps {
 /// Why reading stopped before the end of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The text is not JSON, or not of the form that was asked for.
+    /// The text is not JSON, or not of the expected form.
     Malformed,
     /// There is more to read than [`Steps`] permit. The text may be good.
     OutOfSteps,

@@ -87,7 +87,7 @@ fn only_one_object_is_read() {
     }
 }
 
-/// Eight bytes are looked at together, so every byte is tried in every place.
+/// Eight bytes are compared at a time, so every byte is tried in every place.
 #[test]
 fn a_byte_is_what_it_is_in_every_place_of_a_word() {
     for before in 0..20 {

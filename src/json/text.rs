@@ -20,7 +20,7 @@ impl Span {
         text.get(range).unwrap_or_default()
     }
 
-    /// The same part of a text that has this many bytes in front.
+    /// The same part of a text with this many bytes before it.
     pub(crate) fn moved_by(self, bytes: usize) -> Option<Self> {
         let bytes = u32::try_from(bytes).ok()?;
         Some(Self {
@@ -115,7 +115,7 @@ impl<'a> RawStr<'a> {
         str::from_utf8(buffer.get(..len)?).ok()
     }
 
-    /// Whether its escapes make characters: no half of a pair of surrogates stands alone.
+    /// Whether its escapes make characters: no surrogate is unpaired.
     pub(crate) fn is_well_formed(self) -> bool {
         !self.escaped
             || self
@@ -155,7 +155,7 @@ enum Piece<'a> {
     LoneSurrogate,
 }
 
-/// The pieces of a string: what stands between escapes, and what each escape means.
+/// The pieces of a string: the text between escapes, and the meaning of each escape.
 struct Pieces<'a> {
     rest: &'a [u8],
 }

@@ -1,4 +1,4 @@
-//! Where keys are fetched from: one URL, or two of which the second is asked when the first fails.
+//! Where keys are fetched from: one URL, or two, of which the second is used when the first fails.
 
 use std::{sync::Arc, time::Duration};
 

@@ -259,8 +259,8 @@ fn advice(status: StatusCode) -> &'static str {
     }
 }
 
-/// [`FetchJwks`] behind a pointer, so that the verifier has no type parameter. One box per fetch is
-/// nothing beside it.
+/// [`FetchJwks`] behind a pointer, so that the verifier has no type parameter. Compared with a
+/// fetch, one box costs nothing.
 pub(crate) trait DynFetchJwks: Send + Sync {
     fn fetch_boxed<'a>(&'a self, request: JwksRequest<'a>) -> BoxedFetch<'a>;
 }

@@ -81,7 +81,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Jwk<'a> {
     }
 }
 
-/// A JWK Set with its entries as they stand (RFC 7517 §5).
+/// A JWK Set with its entries as received (RFC 7517 §5).
 pub(super) struct JwkSet<'a> {
     pub(super) keys: Vec<&'a RawValue>,
 }

@@ -18,10 +18,10 @@
 //! asked after the request came, or was asked for this very `kid` within the last
 //! `unknown_kid_interval`, and the set that it returned lacks the `kid`; or if an earlier set had
 //! the `kid` and the current one does not. In every other case it cannot tell a newly rotated key
-//! from a forged one, and the answer is 503 with `Retry-After`:
+//! from a forged one, and the response is 503 with `Retry-After`:
 //! [`KeyUnconfirmed`](crate::AuthError::KeyUnconfirmed) if the budget is spent,
 //! [`KeysUnavailable`](crate::AuthError::KeysUnavailable) if the endpoint does not return keys. A
-//! wrong 401 makes every good caller throw its token away and buy another.
+//! wrong 401 makes every good caller discard its token and buy another.
 //!
 //! Unknown `kid`s may cause two fetches at once and then one per `unknown_kid_interval`, whatever
 //! the `kid`s are. Each brings the whole set, so a new key works within that interval of its

@@ -30,7 +30,7 @@ pub(super) struct PolicyView {
     pub(super) needed_in: Duration,
     /// How long until an unknown kid may cause a fetch.
     pub(super) budget_in: Duration,
-    /// Whether the latest attempt that ended failed, or was not heard of in time.
+    /// Whether the latest attempt failed or did not end in time.
     pub(super) last_failed: bool,
     /// Whether refreshes do not get to run and the keys are much older than they should be.
     pub(super) overdue: bool,
@@ -74,7 +74,7 @@ pub(super) enum Decision {
     Unavailable {
         retry_after: Duration,
     },
-    /// 503: the issuer may not be asked yet, and the kid may be new.
+    /// 503: it is too early to fetch again, and the kid may be new.
     Unconfirmed {
         retry_after: Duration,
     },

@@ -9,7 +9,7 @@ use crate::clock::{Moment, nanos, unix_nanos};
 /// finds its key passes with a look at three numbers. A stale reading costs one look under the
 /// lock, where it is decided.
 ///
-/// In nanoseconds of each clock, because the monotonic one may stand still while the machine
+/// In nanoseconds of each clock, because the monotonic one may stop while the machine
 /// sleeps. Written under the lock.
 #[derive(Default)]
 pub(super) struct Quiet {

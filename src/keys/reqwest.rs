@@ -87,7 +87,7 @@ impl ReqwestFetcher {
 }
 
 impl FetchJwks for ReqwestFetcher {
-    /// Tries once more, at once, after what is likely to pass: a lost connection, a server's error.
+    /// Retries once, immediately, after a failure that may pass: a lost connection, a server error.
     async fn fetch(&self, request: JwksRequest<'_>) -> Result<JwksResponse, FetchError> {
         match self.attempt(request.etag).await {
             Err(error) if is_transient(&error) => self.attempt(request.etag).await,
@@ -127,8 +127,8 @@ impl From<BodyError> for FetchError {
     }
 }
 
-/// The `ETag`, if there is one: of several none says which version came. Beyond ASCII it has to be
-/// UTF-8, to be sent back as it is.
+/// The `ETag`, if there is exactly one: of several, none identifies the version. Beyond ASCII it
+/// has to be UTF-8, to be sent back as it is.
 fn etag_of(headers: &HeaderMap) -> Option<String> {
     let mut fields = headers.get_all(ETAG).into_iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {

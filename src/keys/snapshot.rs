@@ -86,7 +86,7 @@ impl Snapshot {
         }
     }
 
-    /// When the endpoint was asked for the keys that it last confirmed.
+    /// When the request was made that last confirmed the keys.
     pub(super) fn confirmed_at(&self) -> Option<SystemTime> {
         match &self.kind {
             Kind::Pinned | Kind::Seeded { .. } => None,
@@ -151,7 +151,7 @@ impl Fetched {
         let Some(document) = response.document else {
             return Self::not_modified(response, condition);
         };
-        // A fetcher of the service's own may not have counted.
+        // A custom fetcher may not have counted.
         if document.len() > MAX_JWKS_BYTES {
             return Err(FetchError::TooLarge);
         }

@@ -283,7 +283,7 @@ impl KeySource {
         now: &Moment,
         event: impl FnOnce(&mut RefreshState) -> (T, Effects),
     ) -> T {
-        // A poisoned lock is taken all the same: an event changes the state before anything that
+        // A poisoned lock is acquired anyway: an event changes the state before anything that
         // could panic.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (outcome, mut effects) = event(&mut state);

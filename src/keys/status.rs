@@ -34,7 +34,7 @@ impl KeyState {
         Self::Pinned,
     ];
 
-    /// Whether requests can be answered in this state: every one but [`Empty`](Self::Empty) and
+    /// Whether requests can be decided in this state: every one but [`Empty`](Self::Empty) and
     /// [`Expired`](Self::Expired).
     #[must_use]
     pub const fn is_ready(self) -> bool {
@@ -127,7 +127,7 @@ impl KeyStatus {
         self.state
     }
 
-    /// Whether requests can be answered: `false` only in [`KeyState::Empty`] and
+    /// Whether requests can be decided: `false` only in [`KeyState::Empty`] and
     /// [`KeyState::Expired`].
     ///
     /// A process without requests does not fetch, so a probe that waits for readiness before it

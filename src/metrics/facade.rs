@@ -14,8 +14,7 @@ use metrics::{
 use super::{FetchLabels, KeySetReading, TokenLookup, VerdictLabels};
 use crate::error::AuthError;
 
-/// Says what each metric means and in which unit it is. A recorder that is installed later does not
-/// hear of it.
+/// Describes each metric and its unit. A recorder that is installed later misses it.
 pub(crate) fn describe() {
     describe_counter!(
         "tower_cognito_requests_total",
@@ -113,9 +112,9 @@ pub(crate) fn request_judged(labels: VerdictLabels) {
     counter.increment(1);
 }
 
-/// A layer passed a request whose token was in the token cache: what
-/// [`request_judged`] and [`token_looked_up`] count of it, in one look for the recorder, which costs
-/// more than to count.
+/// A layer passed a request whose token was in the token cache: what [`request_judged`] and
+/// [`token_looked_up`] count of it, with one look-up of the recorder, which costs more than the
+/// counting.
 #[inline]
 pub(crate) fn seen_token_accepted() {
     static ACCEPTED: [Label; 3] = [
@@ -209,8 +208,8 @@ pub(crate) fn token_requested(client_id: &str, outcome: &'static str, duration: 
     .record(duration);
 }
 
-/// A key set was looked at. What there is none of (the age of keys that never came) is not set,
-/// rather than set to a number that says something else.
+/// A key set was read. A value that does not exist, such as the age of keys that never arrived,
+/// leaves its gauge unset.
 pub(crate) fn key_set(jwks_url: &str, reading: KeySetReading) {
     for (state, is_current) in reading.states {
         gauge!(
@@ -251,7 +250,7 @@ pub(crate) fn denylist_loaded(name: &str, outcome: &'static str, duration: Durat
     .record(duration);
 }
 
-/// A denylist was looked at. Before the first load there is nothing to set.
+/// A denylist was read. Before the first load there is nothing to set.
 #[allow(clippy::cast_precision_loss, reason = "no list has 2^52 entries")]
 pub(crate) fn denylist(name: &str, entries: usize, age: Option<Duration>) {
     let Some(age) = age else { return };

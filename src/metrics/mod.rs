@@ -56,6 +56,6 @@ pub(crate) struct KeySetReading {
     /// The label of each state, and whether the keys are in it.
     pub(crate) states: [(&'static str, bool); 6],
     pub(crate) age: Option<Duration>,
-    /// When the endpoint was asked for what it then confirmed.
+    /// When the request was made that last confirmed the keys.
     pub(crate) confirmed_at: Option<SystemTime>,
 }

@@ -84,7 +84,7 @@ impl Challenges {
         self.written = Written::new(&self.parameters, self.required.as_ref());
     }
 
-    /// Demands these scopes beside those that are demanded already.
+    /// Adds these scopes to those already required.
     pub(crate) fn require(&mut self, policy: ScopePolicy) {
         self.required = Some(match self.required.take() {
             Some(first) => first.and(policy),
@@ -136,7 +136,7 @@ impl Written {
     fn new(parameters: &ChallengeParameters, required: Option<&ScopePolicy>) -> Self {
         let scope = required.map(scope_parameter);
         let scope = scope.as_deref();
-        let challenge = |answer, scope| challenge(parameters, scope, answer, &[]);
+        let challenge = |kind, scope| challenge(parameters, scope, kind, &[]);
         Self {
             expired_token: challenge(RejectionKind::ExpiredToken, None),
             forbidden: challenge(RejectionKind::Forbidden, None),
@@ -147,8 +147,8 @@ impl Written {
         }
     }
 
-    const fn of(&self, answer: RejectionKind) -> Option<&HeaderValue> {
-        match answer {
+    const fn of(&self, kind: RejectionKind) -> Option<&HeaderValue> {
+        match kind {
             RejectionKind::ExpiredToken => Some(&self.expired_token),
             RejectionKind::Forbidden => Some(&self.forbidden),
             RejectionKind::InsufficientScope => Some(&self.insufficient_scope),
@@ -170,15 +170,15 @@ fn scope_parameter(policy: &ScopePolicy) -> String {
 fn challenge(
     parameters: &ChallengeParameters,
     scope: Option<&str>,
-    answer: RejectionKind,
+    kind: RejectionKind,
     demanded: &[(&'static str, Option<String>)],
 ) -> HeaderValue {
-    let error = answer.error_code();
+    let error = kind.error_code();
     let named = [
         ("realm", parameters.realm.as_ref().map(QuotableText::as_str)),
         ("scope", scope),
         ("error", error),
-        ("error_description", error.map(|_| answer.description())),
+        ("error_description", error.map(|_| kind.description())),
         (
             "resource_metadata",
             parameters

@@ -9,8 +9,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// Answers gRPC requests with a gRPC status, and all others with another form: [`BearerChallenge`]
-/// unless [`otherwise`](Self::otherwise) names one.
+/// Responds to gRPC requests with a gRPC status, and to all others in another form:
+/// [`BearerChallenge`] unless [`otherwise`](Self::otherwise) names one.
 ///
 /// A gRPC request is a `POST` whose `Content-Type` is `application/grpc`, alone or with a format
 /// (`application/grpc+proto`). It gets 200 and the status in the header fields, without a body
@@ -97,12 +97,12 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
-    let answer = error.kind();
+    let kind = error.kind();
     let mut response = Response::new(B::default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, HeaderValue::from(status(answer)));
-    headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.description()));
+    headers.insert(GRPC_STATUS, HeaderValue::from(status(kind)));
+    headers.insert(GRPC_MESSAGE, HeaderValue::from_static(kind.description()));
     if let Some(retry_after) = error.retry_after() {
         let millis = i32::try_from(retry_after.as_millis()).unwrap_or(i32::MAX);
         headers.insert(GRPC_RETRY_PUSHBACK_MS, HeaderValue::from(millis));
@@ -110,8 +110,8 @@ fn trailers_only<B: Default>(error: &AuthError) -> Response<B> {
     response
 }
 
-const fn status(answer: RejectionKind) -> u16 {
-    match answer {
+const fn status(kind: RejectionKind) -> u16 {
+    match kind {
         RejectionKind::ExpiredToken
         | RejectionKind::InvalidRequest
         | RejectionKind::InvalidToken

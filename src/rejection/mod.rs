@@ -118,11 +118,11 @@ pub trait RejectionResponse<B> {
     }
 }
 
-/// Answers with the status, the challenge of RFC 6750 §3, and an empty body.
+/// Responds with the status, the challenge of RFC 6750 §3, and an empty body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BearerChallenge;
 
-// So that the compiler names what cannot answer, and the trait's notes, and not only the bound of
+// So that the compiler names what cannot respond, and the trait's notes, and not only the bound of
 // this implementation.
 #[diagnostic::do_not_recommend]
 impl<B: Default> RejectionResponse<B> for BearerChallenge {

@@ -202,3 +202,54 @@ fn describes_the_body(name: &HeaderName) -> bool {
     ];
     DROPPED.contains(name) || name == RETRY_AFTER
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(scope: &str) -> ScopePolicy {
+        ScopePolicy::all_of([scope]).unwrap()
+    }
+
+    /// Every combination of a layer with and without scopes, up to three guards, and each kind of
+    /// error that a place inside them can name.
+    #[test]
+    fn a_challenge_names_the_scopes_of_layer_guards_and_error_from_the_outside_in() {
+        let insufficient = AuthError::InsufficientScope {
+            required: policy("object"),
+        };
+        let errors = [insufficient, AuthError::MissingToken, AuthError::Forbidden];
+        for layer in [None, Some("layer")] {
+            for guards in [&[][..], &["outer"], &["outer", "inner"], &["a", "b", "c"]] {
+                for error in &errors {
+                    let mut response = PendingRejection::response_inside::<String>(
+                        error.clone(),
+                        None,
+                        Outside::Layer,
+                    );
+                    for guard in guards.iter().rev() {
+                        PendingRejection::add_scopes(&mut response, &policy(guard));
+                    }
+                    let pending = PendingRejection::take(&mut response).unwrap();
+                    assert!(!PendingRejection::is_in(&response));
+                    let (completed, scopes) = pending.complete(layer.map(policy).as_ref());
+
+                    let mut expected: Vec<_> =
+                        layer.into_iter().chain(guards.iter().copied()).collect();
+                    if let AuthError::InsufficientScope { .. } = error {
+                        expected.push("object");
+                    }
+                    let named = scopes.as_ref().map(ToString::to_string);
+                    let expected = (!expected.is_empty()).then(|| expected.join(" and "));
+                    assert_eq!(named, expected, "{layer:?} {guards:?} {error:?}");
+                    match completed {
+                        AuthError::InsufficientScope { required } => {
+                            assert_eq!(Some(required), scopes)
+                        }
+                        completed => assert_eq!(completed, *error),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use http::{
 use super::{Rejection, RejectionResponse};
 use crate::error::RejectionKind;
 
-/// Answers with the status, the challenge, and a problem document that says the same (RFC 9457).
+/// Responds with the status, the challenge, and a problem document (RFC 9457).
 ///
 /// ```json
 /// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"the access token expired"}
@@ -62,13 +62,13 @@ impl<B: From<String>> RejectionResponse<B> for ProblemJson {
 }
 
 /// No text in it needs escaping: the names of statuses and the descriptions are plain.
-fn document(answer: RejectionKind) -> String {
-    let status = answer.status();
+fn document(kind: RejectionKind) -> String {
+    let status = kind.status();
     format!(
         r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}"}}"#,
         status.canonical_reason().unwrap_or_default(),
         status.as_u16(),
-        answer.description(),
+        kind.description(),
     )
 }
 
@@ -80,16 +80,16 @@ mod tests {
 
     #[test]
     fn every_document_is_json_and_says_what_the_status_says() {
-        for answer in RejectionKind::ALL {
-            let read: Value = serde_json::from_str(&document(answer)).unwrap();
-            let status = answer.status();
+        for kind in RejectionKind::ALL {
+            let read: Value = serde_json::from_str(&document(kind)).unwrap();
+            let status = kind.status();
             assert_eq!(
                 read,
                 json!({
                     "type": "about:blank",
                     "title": status.canonical_reason().unwrap(),
                     "status": status.as_u16(),
-                    "detail": answer.description(),
+                    "detail": kind.description(),
                 })
             );
         }

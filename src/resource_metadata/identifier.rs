@@ -33,7 +33,7 @@ impl Identifier {
     }
 }
 
-/// Origin and path. The path of a resource at the root is empty: a slash right behind the host is
+/// Origin and path. The path of a resource at the root is empty: a slash directly after the host is
 /// not part of the document's path.
 fn split(resource: &str) -> Option<(&str, &str)> {
     ProtectedUrl::parse(resource, Unencrypted::OnLoopback).ok()?;

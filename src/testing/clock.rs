@@ -8,7 +8,7 @@ use std::{
 
 use crate::clock::Clock;
 
-/// A clock that stands still until a test moves it. All clones show the same time.
+/// A clock that a test advances. All clones show the same time.
 ///
 /// It starts at [`start`](Self::start). The wall clock and the monotonic clock run together in
 /// [`advance`](Self::advance); the other methods move the wall clock alone, as an operator or a

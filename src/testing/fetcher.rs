@@ -12,12 +12,12 @@ use tokio::sync::{oneshot, watch};
 
 use crate::keys::{FetchError, FetchJwks, JwksRequest, JwksResponse};
 
-/// A [`FetchJwks`] that answers what the test says: each call takes the next step of the script,
-/// and after the last one the answer that was set by [`always_respond`](Self::always_respond) or
+/// A [`FetchJwks`] that returns what the test says: each call takes the next step of the script,
+/// and after the last one the response that was set by [`always_respond`](Self::always_respond) or
 /// [`always_fail`](Self::always_fail).
 ///
 /// All clones share the script, so a test keeps one and gives another to the verifier. Steps can be
-/// added at any time. A call for which there is no answer panics in its task, which a verifier
+/// added at any time. A call without a response panics in its task, which a verifier
 /// takes for a failed fetch, and is counted in [`unexpected_calls`](Self::unexpected_calls).
 ///
 /// # Examples
@@ -165,7 +165,7 @@ impl ScriptedFetcher {
         self.recorded(|(_, etag)| etag.clone())
     }
 
-    /// How many calls came for which there was no answer.
+    /// How many calls came for which there was no response.
     #[must_use]
     pub fn unexpected_calls(&self) -> usize {
         self.script().unexpected
@@ -234,7 +234,7 @@ impl FetchJwks for ScriptedFetcher {
             }
             Some(Step::Hang) => pending().await,
             Some(Step::Held(released, response)) => {
-                // An error says that the test let go of it, which releases it too.
+                // An error means that the test dropped it, which releases it as well.
                 let _ = released.await;
                 Ok(response)
             }

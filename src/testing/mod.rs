@@ -16,10 +16,10 @@
 //! * [`ManualClock`] drives the tokens and the verifier together, so that a test of expiry does not
 //!   wait.
 //! * [`WithClaims`] puts claims into a request, for the unit test of a handler.
-//! * [`LocalIssuer`] is a user pool that answers over HTTP on loopback, for end-to-end tests and
+//! * [`LocalIssuer`] is a user pool that serves HTTP on loopback, for end-to-end tests and
 //!   for whole systems on a laptop.
 //! * [`hold_paused_time`] lets requests to it end in a test whose tokio time is paused.
-//! * [`ScriptedFetcher`] answers for the JWKS endpoint, for tests of rotation and outages.
+//! * [`ScriptedFetcher`] replaces the JWKS endpoint, for tests of rotation and outages.
 //! * [`RouteMatrix`] calls every route with every token that it must tell apart, so that no route
 //!   is forgotten.
 //!

@@ -1,4 +1,4 @@
-//! Paused tokio time beside real sockets.
+//! Paused tokio time with real sockets.
 
 use std::{
     fmt,
@@ -16,9 +16,9 @@ pub struct HeldTime(Option<Sender<()>>);
 /// While tokio's time is paused, a runtime that only waits for a socket jumps to its next timer. A
 /// request to a [`LocalIssuer`](super::LocalIssuer), which responds from another thread, then times
 /// out before the response has come. Hold the time around such requests, and release it where the
-/// test wants a time-out to pass.
+/// test needs a time-out to pass.
 ///
-/// `tokio::time::advance` works meanwhile. On a runtime whose time is not paused this has no
+/// `tokio::time::advance` still works. On a runtime whose time is not paused this has no
 /// effect.
 ///
 /// # Panics

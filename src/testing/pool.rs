@@ -105,7 +105,7 @@ impl TestPool {
         self.jwks_of([Key::Access, Key::Id])
     }
 
-    /// A JWK Set of these keys: what the endpoint would answer after a rotation or a withdrawal.
+    /// A JWK Set of these keys: what the endpoint would return after a rotation or a withdrawal.
     #[must_use]
     pub fn jwks_of(&self, keys: impl IntoIterator<Item = Key>) -> String {
         jwks(keys.into_iter().map(|key| self.keys.get(key)))

@@ -17,8 +17,8 @@ use crate::{
 ///
 /// The issuer signed it, so a date ahead of ours says that this machine's clock is behind, and
 /// every fresh token says so. Rejecting them would turn a clock that is some seconds behind into an
-/// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot tell
-/// an expired token from a valid one.
+/// outage. The longest Cognito token is valid for a day: a clock that is further behind cannot
+/// distinguish an expired token from a valid one.
 const LONGEST_CLOCK_LAG: TimeSpan = TimeSpan::from_secs(24 * 60 * 60);
 
 /// Which of the configured pools. The index is made by [`Expectations::check`] from the list it

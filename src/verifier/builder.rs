@@ -232,7 +232,7 @@ impl VerifierBuilder {
     ///
     /// The default is 1 hour. Up to a tenth of it is taken off at random, so that a fleet does not
     /// refresh at once; `Cache-Control: max-age` can shorten it to 5 minutes. This is how long a
-    /// withdrawn key works at the most, as long as the endpoint can be reached.
+    /// withdrawn key works at most, while the endpoint can be reached.
     pub fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = age;
         self
@@ -265,7 +265,7 @@ impl VerifierBuilder {
     /// are accepted.
     ///
     /// Connecting may take nine tenths of it. If the host has several addresses, each gets an equal
-    /// share of that, so that one that does not answer leaves time for the next.
+    /// share of that, so that one that does not respond leaves time for the next.
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.fetch_timeout = timeout;
         self

@@ -406,7 +406,7 @@ impl Verifier {
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)
     }
 
-    /// The signature, and what may only be looked at after it.
+    /// The signature, and what may only be read after it.
     fn verify_signature(
         &self,
         token: &[u8],

@@ -1,8 +1,8 @@
 //! Tokens that were verified a moment ago.
 //!
 //! A hit is exactly equivalent to verifying again, because everything that could make the answer
-//! differ is looked at again: the dates, the service's own check, the generation of the keys and
-//! whether they may still be used. What is not looked at again is a function of the token's bytes
+//! differ is checked again: the dates, the service's own check, the generation of the keys and
+//! whether they may still be used. What is not checked again is a function of the token's bytes
 //! and the configuration, and the bytes are compared whole.
 
 use std::hash::{Hash, Hasher};

@@ -16,7 +16,7 @@ fn unsigned(payload: &str) -> String {
     )
 }
 
-/// Claims that are acceptable, with other members behind them.
+/// Valid claims, followed by other members.
 fn claims(pool: &TestPool, members: &str) -> String {
     let user_pool = pool.user_pool();
     let issuer = user_pool.issuers().next().unwrap();

@@ -126,7 +126,7 @@ impl World {
     }
 }
 
-/// Asks for a token in each of these processes, each on its own thread and runtime, all at once.
+/// Requests a token in all of these processes at the same time, each on its own thread and runtime.
 fn ask_at_once(processes: Vec<ClientCredentials>) -> HashSet<String> {
     let threads = processes.into_iter().map(|process| {
         thread::spawn(move || {

@@ -386,7 +386,7 @@ async fn a_response_is_not_read_beyond_the_size_of_a_token() {
             problem: "is longer than a token response can be"
         }
     ));
-    // An error's body may be as long as it wants: the status is the answer.
+    // The length of an error's body does not matter: the status decides.
     let rejected = Server::start(move |_| answer(401, "x".repeat(300 * 1024))).await;
     assert_eq!(error_of(&rejected).await, TokenError::InvalidClient);
 }
@@ -489,7 +489,7 @@ async fn a_secret_travels_over_tls_only_except_on_loopback() {
         }
     }
 
-    // A plain server under an https URL hears a TLS greeting and nothing else.
+    // A plain server under an https URL receives a TLS ClientHello and nothing else.
     let server = Server::start(|_| granted("a.b.c")).await;
     let https = server.url("/oauth2/token").replace("http://", "https://");
     let caller = ClientCredentials::builder(https, ID, SECRET)

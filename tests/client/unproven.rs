@@ -176,7 +176,7 @@ async fn a_resource_takes_the_place_of_an_audience() {
         .unwrap();
     let token = exchange.token(&world.subject("user-1")).await.unwrap();
     assert_eq!(payload(token.as_str())["aud"], "https://orders.example.com");
-    // Not an absolute URI, as RFC 8707 wants it.
+    // Not an absolute URI, which RFC 8707 requires.
     let exchange = TokenExchange::builder(&world.credentials).resource("orders");
     let rejected = exchange
         .build()

@@ -50,7 +50,7 @@ async fn the_quickstart_shows_every_kind_of_response_in_80_columns() {
     }
 }
 
-/// Tokens live for an hour, and the secret is rotated meanwhile.
+/// Tokens live for an hour, during which the secret is rotated.
 #[tokio::test]
 async fn a_day_of_calls_takes_one_token_an_hour_and_none_fails() {
     const OLD_SECRET: &str = "the-old-secret-of-this-test";

@@ -58,7 +58,7 @@ async fn readiness_follows_the_keys_and_liveness_does_not() {
     assert!(body.contains("expired"), "{body}");
     assert_eq!(status("/healthz").await, 200);
 
-    // The probe's own attempt may still fail meanwhile; back-off is at most half a minute.
+    // The probe's own attempt may still fail; back-off is at most half a minute.
     issuer.recover();
     clock.advance(Duration::from_secs(30));
     if status("/hello").await == 503 {

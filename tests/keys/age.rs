@@ -39,7 +39,7 @@ async fn a_wall_clock_that_jumps_back_does_not_keep_keys_young() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suspended_process_refreshes_when_it_wakes_up() {
-    // The monotonic clock stood still meanwhile.
+    // The monotonic clock stopped in the meantime.
     let rig = Rig::warm().await;
     rig.pool.clock().jump_wall_forward(3 * HOUR);
     let reply = rig.fetcher.hold(rig.keys());

@@ -1,4 +1,4 @@
-//! Which class of answer a good token gets while others do what they like: 401 only if the issuer
+//! The status that a good token gets, whatever other requests do: 401 only if the issuer
 //! is known not to have its key. A wrong 401 makes a caller throw the token away and buy another.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::rig::{
 const INTERVAL: Duration = Duration::from_secs(10);
 const DOWN: FetchError = FetchError::Connect(ConnectError::Refused);
 
-/// A rig whose endpoint goes on publishing the two first keys.
+/// A rig whose endpoint keeps publishing the two first keys.
 async fn steady() -> Rig {
     let rig = Rig::warm().await;
     rig.fetcher.always_respond(rig.keys());
@@ -154,7 +154,7 @@ async fn in_a_flood_a_new_key_is_503_with_the_time_of_the_next_fetch_and_then_ac
     );
 }
 
-/// A fetch that was on its way when the request came says nothing of its `kid`.
+/// A fetch that had started before the request came proves nothing about its `kid`.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_joins_an_older_fetch_gets_a_look_of_its_own() {
     let rig = steady().await;
@@ -378,7 +378,7 @@ async fn back_off_passes_while_the_machine_sleeps() {
             rig.advance(SECOND / 10);
         }
         rig.fetcher.always_respond(rig.keys());
-        // The monotonic clock stands still meanwhile.
+        // The monotonic clock stops in the meantime.
         rig.pool.clock().jump_wall_forward(asleep);
         assert_eq!(rig.verify(&token).await.is_ok(), !asleep.is_zero());
     }

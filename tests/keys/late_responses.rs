@@ -1,7 +1,7 @@
 //! Responses that arrive after their fetch was abandoned.
 //!
 //! A fetch holds its place for twice the fetch timeout by the verifier's clock, in case the timer
-//! that should end it stands still. In these tests it does: only the verifier's clock moves.
+//! that should end it is stopped. In these tests it is: only the verifier's clock moves.
 
 use std::time::Duration;
 

@@ -41,7 +41,7 @@ enum Step {
     EndIdleRuntime,
     /// Both clocks, and tokio's timers with them.
     Advance(Duration),
-    /// Both clocks. The timers stand still, as those of a runtime that is blocked do.
+    /// Both clocks. The timers do not run, as in a blocked runtime.
     AdvanceWithoutTimers(Duration),
     JumpForward(Duration),
     JumpBack(Duration),

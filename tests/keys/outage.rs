@@ -42,8 +42,8 @@ async fn gaps_between_attempts(rig: &Rig, token: &str, count: usize) -> Vec<Dura
     panic!("there were only {} attempts", gaps.len());
 }
 
-/// Each delay is between half of the step and the whole; the gap is seen a tenth of a second later
-/// at the most.
+/// Each delay is between half of the step and the whole; the gap is seen at most a tenth of a
+/// second later.
 #[track_caller]
 fn assert_gaps(gaps: &[Duration], steps: &[u64]) {
     assert_eq!(gaps.len(), steps.len());

@@ -79,7 +79,7 @@ fn a_runtime_that_is_dropped_in_the_middle_of_a_fetch_frees_the_slot() {
     assert_eq!(rig.last_error(), None);
     drop(first);
     assert_eq!(rig.last_error(), Some(FetchError::Aborted));
-    // Nothing is known against the endpoint, so the next request asks it at once.
+    // No failure is recorded, so the next request fetches immediately.
     assert!(runtime().block_on(rig.verify(&rig.token())).is_ok());
 }
 

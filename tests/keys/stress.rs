@@ -73,7 +73,7 @@ async fn readers_a_rotator_and_strangers_at_once_get_no_wrong_answer() {
     let done = Arc::new(AtomicBool::new(false));
     let (mut readers, mut strangers) = (JoinSet::new(), JoinSet::new());
 
-    // A key that always is there is always accepted, at once.
+    // A key that is always published is always accepted, without a wait.
     for _ in 0..2 {
         let (verifier, done, token) = (verifier.clone(), Arc::clone(&done), token(&pool, Key::Id));
         readers.spawn(async move {

@@ -30,7 +30,7 @@ fn issuer() -> LocalIssuer {
     builder().start().unwrap()
 }
 
-/// No proxy of the environment may see loopback traffic, and a redirect is looked at, not followed.
+/// No proxy of the environment may see loopback traffic, and a redirect is returned, not followed.
 fn http() -> Client {
     Client::builder()
         .no_proxy()
@@ -157,7 +157,7 @@ async fn a_code_becomes_a_token_of_the_user() {
     assert_eq!(claims.username(), Some("ada"));
     assert_eq!(claims.client_id(), "desktop");
     assert_eq!(claims.scopes().collect::<Vec<_>>(), ["notes/read"]);
-    assert_eq!(audience(&claims), Value::Null, "nothing was asked for");
+    assert_eq!(audience(&claims), Value::Null, "no audience was requested");
     assert_eq!(issuer.requests(Endpoint::Authorization), 1);
 }
 

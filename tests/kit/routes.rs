@@ -57,7 +57,7 @@ fn listed(pool: &TestPool) -> RouteMatrix {
     RouteMatrix::new(pool)
         .all_of(Method::GET, "/profiles", ["profiles/get"])
         .all_of(Method::GET, "/profiles/{id}", ["profiles/get"])
-        .answers(StatusCode::NOT_FOUND)
+        .responds(StatusCode::NOT_FOUND)
         .all_of(Method::POST, "/profiles", ["profiles/post"])
         .policy(Method::GET, "/orders", either)
         .any_token(Method::GET, "/me")
@@ -135,7 +135,7 @@ async fn each_planted_fault_is_found() {
         [("GET /gone".to_owned(), RouteFinding::NoSuchRoute)]
     );
 
-    // The layer stands above the route, which it then does not wrap.
+    // The layer is added before the route, so it does not wrap it.
     let router = Router::new().route("/b", guarded()).route_layer(layer());
     let router = router.route("/a", hello());
     let found = findings(list(["a", "b"]), router).await;

@@ -191,7 +191,7 @@ fn a_token_that_is_not_shaped_is_the_client_credentials_token_of_the_test_client
     assert!(payload.get("scope").is_none());
 }
 
-/// Beside each fault stands the same token without it.
+/// Each fault is paired with the same token without it.
 #[test]
 fn each_fault_is_rejected_for_what_it_is() {
     type Shape = fn(TokenBuilder) -> TokenBuilder;

@@ -1,4 +1,4 @@
-//! What else stands around the layers in an axum service: handled errors, normalized paths,
+//! Other layers of an axum service: handled errors, normalized paths,
 //! directories, extractors as guards.
 
 #![allow(clippy::unwrap_used, reason = "tests")]

@@ -52,7 +52,7 @@ struct Answer {
     reported: Option<Option<&'static str>>,
     claims_in_response: bool,
     body: String,
-    /// What an observer was told: reason, whether it is enforced, whether there were claims.
+    /// What an observer saw: reason, whether it is enforced, whether there were claims.
     observed: Vec<(&'static str, bool, bool)>,
 }
 

@@ -508,7 +508,7 @@ async fn a_trace_with_header_fields_shows_no_token_inside_a_sensitive_headers_la
     assert!(shown(), "without either, the log has the token");
 }
 
-/// Everything at once, in the order that a service would choose.
+/// All layers together, in the order that a service would choose.
 #[tokio::test]
 async fn a_whole_stack_answers_as_its_parts_do() {
     let pool = TestPool::new();

@@ -186,7 +186,7 @@ pub(crate) fn cache_control(data: &[u8]) {
     }
 }
 
-/// A challenge of someone else's, and behind the first line break a realm and a scope of ours. What
+/// A foreign challenge, and after the first line break a realm and a scope of this crate. What
 /// a layer writes must be what was configured, for a parser that only knows the grammar, and what
 /// the caller's half makes of it.
 pub(crate) fn challenge(data: &[u8]) {
@@ -358,7 +358,7 @@ pub(crate) fn token_response(data: &[u8]) {
             assert!(value.is_sensitive());
             assert_eq!(value.as_bytes(), format!("Bearer {text}").as_bytes());
             assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
-            // A day and no more, from a clock that stands still.
+            // At most a day, from a clock that does not advance.
             let lives = token.expires_at().duration_since(ManualClock::start());
             assert!(lives.unwrap() <= Duration::from_secs(86_400));
         }

@@ -38,8 +38,7 @@ pub(crate) struct Said {
     pub(crate) groups: Vec<String>,
 }
 
-/// Any of these may be the reason that is given: which is looked at first is the crate's own
-/// affair.
+/// Any of these may be the reason: the order of the checks is the crate's own choice.
 pub(crate) type Wrong = BTreeSet<&'static str>;
 
 const STRINGS: [&str; 6] = [

@@ -121,7 +121,8 @@ proptest! {
         }
     }
 
-    /// Any byte of a token to any other: nothing gets in. The cache is on, and knows the good one.
+    /// Any byte of a token to any other: nothing is accepted. The cache is on, and contains the
+    /// good one.
     #[test]
     fn a_changed_byte_is_rejected(at: prop::sample::Index, byte: u8) {
         let verifier = POOL.verifier();
@@ -156,7 +157,7 @@ proptest! {
         reversed.reverse();
         prop_assert_eq!(met(&reversed), expected);
         prop_assert_eq!(met(&[granted.clone(), granted.clone()].concat()), expected);
-        // More rights never take one away, and who has what the challenge names gets in.
+        // More rights never remove one, and a caller with the scopes of the challenge is accepted.
         prop_assert!(!expected || met(&[granted.clone(), vec!["more".to_owned()]].concat()));
         prop_assert!(policy.is_met_by(policy.challenge_scopes().collect::<Vec<_>>()));
         prop_assert!(!policy.is_met_by([]));
@@ -344,7 +345,7 @@ proptest! {
         prop_assert_eq!((status, error), (StatusCode::BAD_REQUEST, Some(AuthError::MultipleCredentials)));
     }
 
-    /// Behind a good token no byte can stand, and before it only spaces.
+    /// No byte may follow a good token, and only spaces may precede it.
     #[test]
     fn nothing_can_be_added_to_a_good_token(before in "[ -~]{0,2}", after in "[ -~]{1,3}") {
         static TOKEN: LazyLock<String> = LazyLock::new(|| POOL.token().build());

@@ -36,7 +36,7 @@ enum Step {
     JumpForward(u64),
     JumpBack(u64),
     Publish(Vec<Key>),
-    /// The access key's name with another key behind it.
+    /// The access key's name for another key.
     Swap,
     Fail,
     Deny(bool),

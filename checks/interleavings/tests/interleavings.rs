@@ -173,7 +173,7 @@ fn a_token_in_the_cache_is_rejected_once_its_key_is_known_to_be_withdrawn() {
             withdrawn.store(true, Ordering::SeqCst);
         }
         reader.join().unwrap();
-        // What the reader may have put into the cache meanwhile does not count either.
+        // A token that the reader cached in the meantime does not count either.
         if withdrawn.load(Ordering::SeqCst) {
             let verdict = verifier.try_verify(&fixture().access);
             assert!(

@@ -90,18 +90,35 @@ proxy.listen(0, '127.0.0.1');
 await once(proxy, 'listening');
 const proxied = `http://127.0.0.1:${proxy.address().port}${target.pathname}`;
 
-// Those that a server of any tools can be asked. The others call tools, prompts and resources of the suite's own example server.
-// There is none about tokens: the suite tests the authorization of clients and of authorization servers only.
-for (const [scenario, version] of [
+// Those that a server with any tools can be asked. The suite has none about tokens: it tests the authorization of clients and of
+// authorization servers only. (`server-sse-multiple-streams` of 2025-11-25 is about sessions, which this server does without.)
+const ASKED = [
   ['server-initialize', '2025-11-25'],
+  ['server-session-lifecycle', '2025-11-25'],
   ['ping', '2025-11-25'],
   ['tools-list', '2025-11-25'],
   ['dns-rebinding-protection', '2025-11-25'],
   ['server-stateless', '2026-07-28'],
   ['tools-list', '2026-07-28'],
+  ['server-sse-multiple-streams', '2026-07-28'],
   ['dns-rebinding-protection', '2026-07-28'],
   ['http-header-validation', '2026-07-28'],
-]) {
+];
+const NOT_ASKED = [
+  // They call tools of the suite's own example server, or extensions that it has.
+  /^(elicitation|http-custom-header|input-required-result|json-schema|server-sse-polling|sep-2640-skills|tasks|tools-call)\b/,
+  // They are about what a server that has only tools does not have.
+  /^(caching|completion|logging|prompts|resources|sep-2164-resource-not-found)\b/,
+];
+
+// A version of the suite with scenarios about tokens must not go unnoticed.
+const { printed: listed } = await run('list');
+const [, scenarios] = /^Server scenarios.*\n((?: {2}- .*\n)+)/m.exec(listed);
+for (const [, scenario] of scenarios.matchAll(/- (\S+)/g)) {
+  const isKnown = ASKED.some(([asked]) => asked === scenario) || NOT_ASKED.some((pattern) => pattern.test(scenario));
+  if (!isKnown) throw new Error(`${scenario} is neither in ASKED nor in NOT_ASKED`);
+}
+for (const [scenario, version] of ASKED) {
   const { notTestable } = await run(
     'server', '--url', proxied, '--scenario', scenario, '--spec-version', version, '--expected-failures', expected);
   const except = notTestable ? `, except ${notTestable} checks of expected-failures.yml` : '';

@@ -44,7 +44,7 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let app = app::app(&verifier, &settings.read_scope, &settings.write_scope)?;
     let listener = TcpListener::bind(settings.listen).await?;
 
-    // Without keys the service starts all the same: it returns 503 until it can fetch them.
+    // Without keys the service still starts: it returns 503 until it can fetch them.
     match verifier.warm_up().await {
         Ok(()) => tracing::info!(keys = verifier.key_status().kids().count(), "keys fetched"),
         Err(error) => tracing::warn!(

@@ -6,7 +6,7 @@
 //! | `denylist:clients` | set | app clients that are denied |
 //! | `denylist:tokens` | sorted set | revoked `jti`s, each with the Unix time at which it expires |
 //!
-//! To deny a client everywhere, and to drop the tokens that have expired meanwhile:
+//! To deny a client everywhere, and to drop the tokens that have expired since:
 //!
 //! ```text
 //! MULTI

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .check(denylist.to_check())
         .build()?;
     if let Err(error) = denylist.warm_up().await {
-        // It starts all the same: requests get 503 until the first load.
+        // The service still starts: requests get 503 until the first load.
         eprintln!("no denylist yet: {error}");
     }
     tokio::spawn(async move {

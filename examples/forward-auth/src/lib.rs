@@ -29,7 +29,7 @@ use self::{
     policy::{Access, RoutePolicy},
 };
 
-/// Where the method and target of the request stand. Only one is believed: the other is what a
+/// Where the method and target of the request are. Only one source is trusted: the other is what a
 /// client may have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {

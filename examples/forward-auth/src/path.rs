@@ -1,4 +1,4 @@
-//! Paths that every program on the way reads alike.
+//! Paths that every program between client and service reads in the same way.
 //!
 //! A proxy, this service and the service behind it may each decode, merge or resolve a path in its
 //! own way, and then one of them decides about another path than the next one serves. So only paths

@@ -84,7 +84,7 @@ impl<T> RoutePolicy<T> {
             .map(|route| &route.access)
     }
 
-    /// The same routes, with something else in place of what they need.
+    /// The same routes with another requirement.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> RoutePolicy<U> {
         let routes = self.0.into_iter().map(|route| Route {
             method: route.method,

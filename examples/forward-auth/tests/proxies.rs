@@ -431,7 +431,7 @@ async fn proxy_keeps_the_rules(proxy: Proxy) {
     for name in ["x-auth-client-id", "x-auth-subject", "x-auth-scope"] {
         assert_eq!(answer.got(name), [""; 0], "{proxy:?} {name}");
     }
-    // Fields that a CGI-like service would take for the same name.
+    // Fields whose names are equal in a CGI-like service.
     let answer = stack
         .get("/public/a.css", "X_Auth_Client_Id: admin\r\n")
         .await;

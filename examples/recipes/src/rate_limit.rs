@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The key is the client id of a verified token: no one can use up the limit of another caller, and
-//! only the pool can make a new key. Memory is bounded all the same, because a pool can have many
+//! only the pool can make a new key. Memory is still bounded, because a pool can have many
 //! clients: the caller that was not seen for the longest time is forgotten, and starts with a full
 //! limit. Each process counts alone.
 //!

@@ -3,7 +3,7 @@
 //! The layer sees the request that opens the connection, and no message after it. Without a bound a
 //! connection outlives the token by days. The browser gets a new token and connects again.
 //!
-//! A token that is revoked (`denylist`) meanwhile stays in use until then: issue short-lived
+//! A token that is revoked (`denylist`) stays in use until then: issue short-lived
 //! tokens, or call `verifier.verify` again from time to time.
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};

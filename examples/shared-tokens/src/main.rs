@@ -6,8 +6,8 @@
 //! ```
 //!
 //! starts a `redis-server` (which must be installed) and a local issuer on loopback, lets 100
-//! callers on 100 runtimes ask for a token at once, and stops Redis to see that each of them then
-//! asks for itself. `src/redis_store.rs` is the store to paste.
+//! callers on 100 runtimes request a token at the same time, and stops Redis to see that each of
+//! them then asks for itself. `src/redis_store.rs` is the store to paste.
 
 mod check;
 mod redis_store;

@@ -213,7 +213,7 @@ impl LocalIssuerBuilder {
     /// demand of it: `code_challenge_methods_supported`, `grant_types_supported`, the
     /// authentication method `none`, and `authorization_response_iss_parameter_supported`.
     ///
-    /// Off by default: Cognito's document has none of these, and clients have to get on without.
+    /// Off by default: Cognito's document has none of these, and clients must work without them.
     pub fn with_oauth_metadata(mut self) -> Self {
         self.behaviour.oauth_metadata = true;
         self

@@ -1,4 +1,4 @@
-//! Authorization codes (RFC 6749 §4.1): what each stands for, until it is used or expires.
+//! Authorization codes (RFC 6749 §4.1): what each grants, until it is used or expires.
 
 use std::{
     collections::BTreeMap,

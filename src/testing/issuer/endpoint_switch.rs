@@ -18,22 +18,22 @@ impl<'i> EndpointSwitch<'i> {
         Self { shared, endpoint }
     }
 
-    /// Answers with this status and an empty body.
+    /// Returns this status and an empty body.
     pub fn fail_with(&self, status: StatusCode) {
         self.set(Outage::Status(status));
     }
 
-    /// Answers with 429 and this `Retry-After`, in whole seconds.
+    /// Returns 429 with this `Retry-After`, in whole seconds.
     pub fn throttle(&self, retry_after: Duration) {
         self.set(Outage::Throttled(retry_after));
     }
 
-    /// Takes requests and never answers.
+    /// Accepts requests and never responds.
     pub fn hang(&self) {
         self.set(Outage::Hanging);
     }
 
-    /// Answers correctly, but sends the body one byte a second.
+    /// Responds correctly, but sends the body one byte a second.
     pub fn drip(&self) {
         self.set(Outage::Dripping);
     }

@@ -1,4 +1,4 @@
-//! A user pool that answers over HTTP on loopback.
+//! A user pool that serves HTTP on loopback.
 
 mod api;
 mod authorization;
@@ -178,7 +178,7 @@ impl LocalIssuer {
         self.shared.state().published_kids()
     }
 
-    /// Signs with two new keys from now on, and publishes them beside the old ones. Gives the `kid`
+    /// Signs with two new keys from now on, and publishes them with the old ones. Returns the `kid`
     /// of the one that signs access tokens.
     ///
     /// The keys are generated on the calling thread, which takes some tenths of a second.
@@ -253,22 +253,22 @@ impl LocalIssuer {
         self.shared.state().at(endpoint).requests
     }
 
-    /// Outage: every request is answered with this status and an empty body.
+    /// Outage: every request gets this status and an empty body.
     pub fn fail_with(&self, status: StatusCode) {
         self.set_outage(&Outage::Status(status));
     }
 
-    /// Outage: every request is answered with 429 and this `Retry-After`, in whole seconds.
+    /// Outage: every request gets 429 with this `Retry-After`, in whole seconds.
     pub fn throttle(&self, retry_after: Duration) {
         self.set_outage(&Outage::Throttled(retry_after));
     }
 
-    /// Outage: requests are taken and never answered.
+    /// Outage: requests are accepted and get no response.
     pub fn hang(&self) {
         self.set_outage(&Outage::Hanging);
     }
 
-    /// Outage: requests are answered correctly, but the body comes one byte a second.
+    /// Outage: responses are correct, but the body comes one byte a second.
     pub fn drip(&self) {
         self.set_outage(&Outage::Dripping);
     }

@@ -21,7 +21,7 @@ pub(super) type Reply = Response<ReplyBody>;
 #[error("the connection is closed on purpose")]
 pub(super) struct CloseConnection;
 
-/// A body that comes at once or, with an interval, byte by byte.
+/// A body that is sent whole or, with an interval, byte by byte.
 pub(super) struct ReplyBody {
     left: Bytes,
     pace: Option<Interval>,

@@ -139,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// Generates outside the lock: requests go on meanwhile.
+    /// Generates outside the lock, so that requests continue.
     pub(super) fn rotate(&self) -> String {
         let fresh = SigningKeys::generate();
         let kid = fresh.access.kid().to_owned();

@@ -34,7 +34,7 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Repl
         ),
     };
     let headers = reply.headers_mut();
-    // RFC 6749 §5.1 wants both.
+    // RFC 6749 §5.1 requires both.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     if let Ok(request_id) = HeaderValue::try_from(random_uuid()) {

@@ -21,8 +21,8 @@ use self::{
 use super::{pool::TestPool, token::TokenBuilder};
 use crate::{scope::ScopePolicy, string_list::StringList};
 
-/// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer answers it without
-/// a token.
+/// The methods that are tried on each path. `OPTIONS` is left out: a CORS layer responds to it
+/// without a token.
 const METHODS: [Method; 6] = [
     Method::GET,
     Method::HEAD,
@@ -33,7 +33,7 @@ const METHODS: [Method; 6] = [
 ];
 
 /// Calls each route of a service with no token, a bad one, each scope missing, and all scopes, and
-/// reports every answer that is not as listed.
+/// reports every response that is not as listed.
 ///
 /// It finds routes without a guard, guards that require other scopes than listed, entries without a
 /// route, and routes that are not on the list: other methods of a listed path, and with
@@ -41,9 +41,9 @@ const METHODS: [Method; 6] = [
 /// [OpenAPI document](Self::openapi).
 ///
 /// It calls the handlers, with an empty body, once or more for each route. A handler that needs a
-/// body answers 400, 415 or 422, which is fine: the request has passed the guard. 404 and 405 mean
+/// body gives 400, 415 or 422, which is fine: the request has passed the guard. 404 and 405 mean
 /// that there is no such route, and 500 and above that it could not be seen; for a handler that
-/// answers so on purpose, see [`answers`](Self::answers).
+/// responds so on purpose, see [`responds`](Self::responds).
 ///
 /// # Examples
 ///
@@ -92,7 +92,7 @@ struct Route {
     method: Method,
     path: String,
     access: Access,
-    answers: Option<StatusCode>,
+    responds: Option<StatusCode>,
 }
 
 impl RouteMatrix {
@@ -109,7 +109,7 @@ impl RouteMatrix {
     }
 
     /// The service speaks gRPC: paths are `/package.Service/Method`, the method is `POST`, and
-    /// `grpc-status` is the answer. 16 is expected for 401, and 7 for 403; 12 means that there is
+    /// `grpc-status` is the response. 16 is expected for 401, and 7 for 403; 12 means that there is
     /// no such method.
     pub fn grpc(mut self) -> Self {
         self.protocol = Protocol::Grpc;
@@ -164,16 +164,16 @@ impl RouteMatrix {
         self
     }
 
-    /// The handler of the route that was listed last answers an accepted call with this status.
+    /// The handler of the route that was listed last responds to an accepted call with this status.
     /// Without it, every status below 500 that is not a rejection passes, except for 404 and 405.
-    pub fn answers(mut self, status: StatusCode) -> Self {
+    pub fn responds(mut self, status: StatusCode) -> Self {
         if let Some(route) = self.routes.last_mut() {
-            route.answers = Some(status);
+            route.responds = Some(status);
         }
         self
     }
 
-    /// What stands for `{name}` in paths. Without it, `1` does.
+    /// The value of `{name}` in paths; `1` by default.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.insert(name.to_owned(), value.to_owned());
         self
@@ -188,7 +188,7 @@ impl RouteMatrix {
         self
     }
 
-    /// Paths that the service has: whatever answers there has to be on the list.
+    /// Paths that the service has: whatever responds there has to be on the list.
     pub fn paths(mut self, paths: impl StringList) -> Self {
         self.paths
             .extend(paths.into_iter().map(|path| path.as_ref().to_owned()));
@@ -216,7 +216,7 @@ impl RouteMatrix {
             method,
             path: path.to_owned(),
             access,
-            answers: None,
+            responds: None,
         });
         self
     }
@@ -251,7 +251,7 @@ impl RouteMatrix {
             for (token, expected) in calls(&route.access) {
                 let request = self.request(&route.method, &route.path, &token);
                 let answer = probe.call(request).await;
-                let expected = match (expected, route.answers) {
+                let expected = match (expected, route.responds) {
                     (Expected::Passed, Some(status)) => Expected::Exactly(status),
                     (expected, _) => expected,
                 };
@@ -279,7 +279,7 @@ impl RouteMatrix {
         RouteReport::new(self.routes.len(), rows)
     }
 
-    /// What there may be besides what is listed: the other methods of each path. `HEAD` is the
+    /// What may exist in addition to the list: the other methods of each path. `HEAD` is the
     /// business of `GET`.
     fn unlisted(&self) -> Vec<(Method, String)> {
         let methods: &[Method] = match self.protocol {

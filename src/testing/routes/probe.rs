@@ -78,7 +78,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// What a call is answered.
+/// The response to a call.
 pub(super) struct Answer {
     pub(super) seen: Seen,
     /// Why it is rejected, if this crate rejects it.

@@ -48,7 +48,7 @@ impl RouteFinding {
     }
 }
 
-/// One call and its answer.
+/// One call and its response.
 #[derive(Debug)]
 pub(super) struct Row {
     method: Method,
@@ -152,7 +152,7 @@ impl Row {
 /// What a [`RouteMatrix`](super::RouteMatrix) has found. `Display` is the table of what is not as
 /// listed; `{:#}` is the table of all calls.
 #[derive(Debug)]
-#[must_use = "a report is looked at, for instance by `assert_as_listed`"]
+#[must_use = "a report does nothing until it is checked, for instance by `assert_as_listed`"]
 pub struct RouteReport {
     routes: usize,
     rows: Vec<Row>,

@@ -295,7 +295,7 @@ impl TokenBuilder {
     /// Fault: an unsecured JWS, with `alg` `none` and an empty signature (RFC 7519 §6). Rejected
     /// with [`AuthError::MalformedToken`](crate::AuthError::MalformedToken).
     ///
-    /// For `none` with a signature behind it, use `.header("alg", "none")`.
+    /// For `none` with a signature, use `.header("alg", "none")`.
     pub fn unsigned(self) -> Self {
         self.with_fault(Fault::Unsigned)
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::error_debug::debug_as_display;
 
-/// The verified payload does not have the shape that was asked for.
+/// The verified payload does not have the requested shape.
 ///
 /// `Display` and `Debug` name only the type, because serde's own message may quote a claim;
 /// [`detail`](Self::detail) has it.

@@ -349,7 +349,7 @@ impl Claims {
 
     /// What keeping these claims costs in memory, apart from what the allocator adds.
     pub(crate) fn memory(&self) -> usize {
-        // An `Arc` counts strong and weak references in front of what it holds.
+        // An `Arc` stores the strong and weak counts before its value.
         2 * size_of::<usize>()
             + size_of::<Verified>()
             + self.verified.payload.memory()

@@ -1,6 +1,6 @@
-//! Who a token speaks for.
+//! The client or user that a token belongs to.
 
-/// Who a token speaks for.
+/// The client or user that a token belongs to.
 ///
 /// Cognito writes `username` into every access token of a user and `cognito:username` into every ID
 /// token, and neither into a client-credentials token, whose `sub` is its `client_id`. So the

@@ -23,8 +23,8 @@ pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
     signature: &'t [u8],
     kid: Span,
-    /// Header and payload decoded one behind the other, so that both cost one allocation. Whether
-    /// they are UTF-8 is looked at when the signature has verified.
+    /// Header and payload decoded one after the other, so that both cost one allocation. Whether
+    /// they are UTF-8 is checked after the signature.
     decoded: Vec<u8>,
     payload_at: usize,
 }
@@ -97,7 +97,7 @@ impl<'t> CompactJws<'t> {
 }
 
 /// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and
-/// their like can neither become a key nor cause a request (RFC 8725 §3.10).
+/// similar members can neither become a key nor cause a request (RFC 8725 §3.10).
 struct Header {
     algorithm: JsonString,
     kid: JsonString,

@@ -1,4 +1,4 @@
-//! A request whose key has to be fetched takes the service with it; another must be left behind.
+//! A request that waits for a key takes the service with it, so the layer needs a clone.
 use std::{
     convert::Infallible,
     future::{Ready, ready},

@@ -26,7 +26,7 @@ const STATE: &str = "tower_cognito_key_set_state";
 const AGE: &str = "tower_cognito_key_set_age_seconds";
 const SUCCESS: &str = "tower_cognito_key_set_last_success_timestamp_seconds";
 
-/// The state whose gauge is 1, or none if the gauges were not set. One at the most.
+/// The state whose gauge is 1, or none if the gauges were not set. One at most.
 fn state(samples: &[Sample]) -> Option<String> {
     let set: Vec<_> = samples
         .iter()

@@ -62,7 +62,7 @@ fn find_events(root: &Path, directory: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What stands between the commas, up to the parenthesis that ends the call.
+/// The text between the commas, up to the parenthesis that ends the call.
 fn arguments(call: &str) -> Vec<String> {
     let (mut arguments, mut depth, mut quoted) = (vec![String::new()], 0, false);
     for character in call.chars() {

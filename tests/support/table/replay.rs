@@ -25,7 +25,7 @@ use super::{
     row::{Case, Expected, Pool, Profile},
 };
 
-/// A verifier as a profile wants it, with a clock that a case sets.
+/// A verifier with the settings of a profile, and a clock that a case sets.
 pub(crate) struct Service {
     pub(crate) verifier: Verifier,
     pub(crate) clock: ManualClock,

@@ -1,4 +1,4 @@
-//! What Cognito issues today, and what it may issue tomorrow: all of it must get in.
+//! What Cognito issues today, and what it may issue tomorrow: all of it must be accepted.
 
 use crate::{
     constants::{CLIENT, ISSUER, NOW},

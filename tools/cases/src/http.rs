@@ -330,7 +330,7 @@ fn elsewhere(t: &mut Table, token: &str) {
     }
 }
 
-/// There are no exemptions: where the layer stands decides.
+/// There are no exemptions: only the position of the layer decides.
 fn methods(t: &mut Table, token: &str) {
     for method in ["OPTIONS", "HEAD", "TRACE", "PUT", "PROPFIND"] {
         let name = method.to_lowercase();

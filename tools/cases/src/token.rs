@@ -74,7 +74,8 @@ impl Token {
         self
     }
 
-    /// Adds a member under this name, which may be there already, as it stands between the quotes.
+    /// Adds a member under this name, which may exist already, written exactly as given between the
+    /// quotes.
     pub(crate) fn also_claim(mut self, name: &str, json: &str) -> Self {
         self.payload.push((name.to_owned(), json.to_owned()));
         self

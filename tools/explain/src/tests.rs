@@ -244,7 +244,7 @@ async fn a_rejection_is_shown_at_the_step_that_rejects() {
         let page = explanation.page(Paint::Plain);
         let at = STEPS.iter().position(|step| *step == fault.step).unwrap();
         assert!(explanation.verdict() != Verdict::Accepted, "{page}");
-        // After a setting that does not fit, the rest is looked at all the same.
+        // After a setting that does not fit, the rest is still checked.
         let is_setting = (3..10).contains(&at);
         let rest = if is_setting { '✓' } else { '–' };
         let passed = marked(&page, '✓');
@@ -582,7 +582,7 @@ async fn programs_get_the_same_as_an_object() {
     assert!(!told.to_string().contains(token.rsplit('.').next().unwrap()));
 }
 
-/// Only a word that is longer than a line, such as a URL, may stand out.
+/// Only a word that is longer than a line, such as a URL, may exceed it.
 #[tokio::test]
 async fn a_page_fits_80_columns() {
     let pool = TestPool::new();

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It prints lines for a shell to `eval`, and serves until it is interrupted. Its keys are new at
-//! each start unless `--fixture-keys` asks for those that everybody has. `--help` lists the flags.
+//! each start unless `--fixture-keys` selects the public test keys. `--help` lists the options.
 
 #![allow(
     clippy::print_stdout,
@@ -35,31 +35,39 @@ use tower_cognito::{
 const USAGE: &str = "\
 A Cognito user pool on loopback, for development only.
 
-usage: local-issuer [FLAGS]
+Usage: local-issuer [OPTIONS]
 
-  --pool-id ID           user pool id [eu-west-1_LocalOnly1]
-  --port PORT            port on 127.0.0.1 [any that is free]
-  --lifetime SECONDS     how long tokens live [3600]
-  --client ID            register an app client; may be repeated [local-client]
-  --scope SCOPE          let the client before it ask for this scope; may be repeated
-  --secret-from VAR      take the secret of the client before it from this environment variable,
-                         and do not print it [a random secret, printed]
-  --redirect-uri URI     let the client before it sign users in, and send them back here: it has no
-                         secret, and may not use client credentials; may be repeated
-  --sign-in-as USER      sign this user in at the authorization endpoint, without asking [no endpoint]
+It prints `export` lines for a shell and serves until you stop it.
+Defaults are in brackets.
+
+  --pool-id ID           the user pool id [eu-west-1_LocalOnly1]
+  --port PORT            the port on 127.0.0.1 [any free port]
+  --lifetime SECONDS     the lifetime of tokens [3600]
+  --client ID            add an app client; repeatable [local-client]
+  --scope SCOPE          allow the last client this scope; repeatable
+  --secret-from VAR      read the last client's secret from this environment
+                         variable, and do not print it [random, printed]
+  --redirect-uri URI     let the last client sign users in, and redirect them
+                         here; it then has no secret and no client credentials;
+                         repeatable
+  --sign-in-as USER      sign this user in at the authorization endpoint,
+                         without a prompt [no endpoint]
   --open-registration SCOPE
-                         let clients register themselves, and ask for this scope; may be repeated
-  --oauth-metadata       serve RFC 8414 metadata, with what strict OAuth clients demand
-  --issuer-on-loopback   write this process's own URL into `iss`, for libraries that derive the
-                         keys' URL from the issuer [the pool's URL on AWS]
-  --bind-resource        bind tokens to the `resource` of a request, as MCP clients send it
-                         [reject such a request, as Cognito does]
-  --escaped-slashes      write `/` in tokens as `\\/`, as Cognito also does [`/`]
-  --no-cors              send no CORS fields from the token endpoint [`*`, as Cognito does]
-  --token-exchange       let every app client exchange tokens (RFC 8693) [rejected]
-  --fixture-keys         sign with the published test keys [new keys at each start]
-  --check                fetch a token and the keys over HTTP, verify it, and exit with 0 or 1
-  --help                 print this
+                         let clients register themselves, and allow them this
+                         scope; repeatable
+  --oauth-metadata       serve RFC 8414 metadata for strict OAuth clients
+  --issuer-on-loopback   use this process's own URL as `iss`, for libraries that
+                         derive the JWKS URL from it [the pool's URL on AWS]
+  --bind-resource        bind tokens to the `resource` of a request, as MCP
+                         clients send it [reject it, as Cognito does]
+  --escaped-slashes      write `/` in tokens as `\\/`, as Cognito may [`/`]
+  --no-cors              send no CORS fields from the token endpoint
+                         [`*`, as Cognito does]
+  --token-exchange       let every client exchange tokens (RFC 8693) [rejected]
+  --fixture-keys         sign with the public test keys [new keys]
+  --check                fetch a token and the keys over HTTP, verify the token,
+                         and exit with 0 or 1
+  --help                 print this text
 ";
 
 type BoxError = Box<dyn Error>;
@@ -96,7 +104,7 @@ struct Client {
 }
 
 enum Secret {
-    /// Made for the developer, who has to be told.
+    /// Generated for the developer, and therefore printed.
     Generated(String),
     /// Known to the developer already.
     FromEnvironment(String),
@@ -281,7 +289,7 @@ fn export_lines(issuer: &LocalIssuer, options: &Options) -> String {
     let mut lines =
         String::from("# A user pool for development only. It serves until it is interrupted.\n");
     if let Keys::Fixtures = options.keys {
-        lines.push_str("# Everybody has its private keys: nothing that matters may trust it.\n");
+        lines.push_str("# Its private keys are public: never let a real service trust it.\n");
     }
     let mut export = |name: &str, value: &str| {
         lines.push_str(&format!("export {name}={}\n", shell_quoted(value)));
@@ -335,10 +343,12 @@ async fn check(issuer: &LocalIssuer, clients: &[Client]) -> Result<(), BoxError>
             .ok_or("the response has no access_token")?;
         let claims = verifier.verify(token).await?;
         if claims.client_id() != client.id || !claims.scopes().eq(&client.scopes) {
-            return Err(format!("the token of {} does not say what it should", client.id).into());
+            return Err(
+                format!("the token of {} has the wrong client or scopes", client.id).into(),
+            );
         }
         println!(
-            "the token of {} verifies with the keys at {}",
+            "the token of {} is valid with the keys at {}",
             client.id,
             issuer.jwks_url()
         );
@@ -412,7 +422,7 @@ mod tests {
 
     #[test]
     fn public_keys_are_used_only_on_request_and_with_a_warning() {
-        let warning = "Everybody has its private keys";
+        let warning = "Its private keys are public";
         assert!(!printed(&[]).contains(warning));
         assert!(printed(&["--fixture-keys"]).contains(warning));
         let kids = |flags: &[&str]| read(flags).unwrap().start().unwrap().published_kids();

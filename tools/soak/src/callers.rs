@@ -105,7 +105,7 @@ pub(crate) async fn good(number: usize, service: SocketAddr, stage: Stage, tally
     }
 }
 
-/// Sends everything that must not get in.
+/// Sends everything that must be rejected.
 pub(crate) async fn forger(number: usize, service: SocketAddr, stage: Stage, tally: Arc<Tally>) {
     let mut connection = Connection::new(service);
     let mut sent = number as u64;

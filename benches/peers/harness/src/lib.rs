@@ -56,7 +56,7 @@ impl Fixture {
     }
 }
 
-/// Whether the service is meant to refuse anything.
+/// Whether the service should reject anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
     Guarded,

@@ -98,7 +98,7 @@ impl Transcript {
 
     /// A request to the pool. Of the response, these members.
     async fn ask(&mut self, method: Method, url: &str, sent: Sent<'_>, shown: &[&str]) -> Value {
-        let mut lines = vec![format!("> {method} {url}")];
+        let mut lines = vec![format!("> {method} {url}").replace("/.well", "\n>   /.well")];
         let request = self.http.request(method, url);
         let request = match sent {
             Sent::Nothing => request,
@@ -194,7 +194,7 @@ enum Sent<'a> {
 fn members(body: &Value) -> Vec<String> {
     let object = body.as_object().into_iter().flatten();
     object
-        .map(|(name, value)| format!("<   \"{name}\": {value}"))
+        .map(|(name, value)| format!("<  \"{name}\": {value}"))
         .collect()
 }
 

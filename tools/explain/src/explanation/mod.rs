@@ -41,7 +41,7 @@ pub(crate) enum Keys {
     Offline,
 }
 
-/// A decision, told.
+/// An explained decision.
 pub(crate) struct Explanation {
     lines: Vec<Line>,
     verdict: Verdict,

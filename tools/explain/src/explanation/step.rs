@@ -104,7 +104,7 @@ impl Step {
             End::NoKeys => Some(Self::Key),
             End::Rejected => outcome.rejections.last().and_then(Self::of),
         };
-        // A payload that is not text ends the decision before the header is looked at.
+        // A payload that is not text ends the decision before the header is read.
         let header_was_skipped = last == Some(Self::Claims) && !situation.found.payload_is_text;
         match last {
             Some(Self::Claims) if self == Self::Header && header_was_skipped => Mark::NotReached,

@@ -23,11 +23,11 @@ pub(super) struct Outcome {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The signature verified, and the scopes were looked at.
+    /// The signature verified, and the scopes were checked.
     Complete,
     /// The last rejection let nothing more be found out.
     Rejected,
-    /// Everything before the key was looked at, and there are no keys.
+    /// Everything before the key was checked, and there are no keys.
     NoKeys,
 }
 
