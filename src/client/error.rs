@@ -61,18 +61,18 @@ pub enum TokenError {
     )]
     NoResponse,
     /// There is no tokio runtime to make the request in.
-    #[error("there is no tokio runtime; ask for tokens inside of one")]
+    #[error("there is no tokio runtime; request tokens inside one")]
     NoRuntime,
     /// `invalid_request` or `invalid_grant`. Cognito is reported to say the latter where a client
     /// asks for scopes that only users can have.
     #[error(
-        "the token endpoint rejects the request; check that the app client has custom scopes and that the scopes asked \
-         for are among them"
+        "the token endpoint rejects the request; check that the app client has custom scopes and that the requested \
+         scopes are among them"
     )]
     InvalidRequest,
     /// `invalid_scope`: a scope does not exist, or the client may not have it.
     #[error(
-        "the token endpoint rejects a scope; check that the resource server has it and the app client may ask for it \
+        "the token endpoint rejects a scope; check that the resource server has it and the app client may request it \
          (invalid_scope)"
     )]
     InvalidScope,
@@ -103,7 +103,7 @@ pub enum TokenError {
     /// Status 429. Cognito takes 150 token requests a second for all clients of an account and
     /// region together.
     #[error(
-        "the token endpoint takes no more requests at the moment; look for callers that ask for a token per request"
+        "the token endpoint throttles requests; look for callers that request a token per call"
     )]
     Throttled {
         /// The response's `Retry-After`, from when it came.

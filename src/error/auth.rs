@@ -32,7 +32,7 @@ pub enum AuthError {
     #[error("the token's audience is not this service")]
     AudienceNotAllowed,
     /// The service's own rule could not find out whether the token is good.
-    #[error("the service's rule cannot be evaluated at the moment")]
+    #[error("a rule of the service is unavailable")]
     CheckUnavailable {
         /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
         retry_after: Duration,
@@ -47,7 +47,7 @@ pub enum AuthError {
     #[error("the service's check forbids the request")]
     Forbidden,
     /// The header carries `crit`, `b64` or `zip`, none of which is implemented (RFC 7515 §4.1.11).
-    #[error("the token's header asks for an extension that is not implemented")]
+    #[error("the token's header names an extension that is not supported")]
     HeaderNotSupported,
     /// The token is good, but lacks a scope.
     #[error("the token lacks a required scope")]
@@ -62,11 +62,11 @@ pub enum AuthError {
         required: StepUp,
     },
     /// The signature is not the issuer's.
-    #[error("the token's signature does not verify")]
+    #[error("the token's signature is invalid")]
     InvalidSignature,
     /// `iat` is more than a day in the future (RFC 7519 §4.1.6): this machine's clock is far
     /// behind.
-    #[error("the token is issued in the future")]
+    #[error("the token's `iat` is in the future")]
     IssuedInFuture,
     /// `iss` is none of the accepted issuers, byte for byte (RFC 8725 §3.8).
     #[error("the token's issuer is not accepted")]
@@ -77,7 +77,7 @@ pub enum AuthError {
     /// The current key set has no key with this `kid`, and it is too early to fetch it again. The
     /// token may be good: the key may be new. A flood of tokens with invented `kid`s causes this
     /// too, so it is not a sign of an outage.
-    #[error("whether the issuer has the token's key cannot be confirmed yet")]
+    #[error("it is not confirmed yet whether the issuer has the token's key")]
     KeyUnconfirmed {
         /// When it is worth trying again. Sent as `Retry-After`, in whole seconds.
         retry_after: Duration,
@@ -113,20 +113,20 @@ pub enum AuthError {
     #[error("the token is not valid yet")]
     NotYetValid,
     /// The service's own check says that the token was revoked.
-    #[error("the service's check says the token was revoked")]
+    #[error("the service's check says that the token is revoked")]
     Revoked,
     /// The token is bound to a key or a certificate (`cnf`, RFC 7800), of which a bearer request
     /// proves neither (RFC 9449 §7.2, RFC 8705 §3).
     #[error("the token is bound to a key or certificate, so it is not accepted as a bearer token")]
     SenderConstrained,
     /// The token is longer than `max_token_bytes`.
-    #[error("the token is longer than is accepted")]
+    #[error("the token is too long")]
     TokenTooLarge,
     /// `iat` is longer ago than `max_token_age`, or absent although an age is demanded.
-    #[error("the token is older than is accepted")]
+    #[error("the token is too old")]
     TokenTooOld,
     /// `token_use` is not the one that is accepted.
-    #[error("the token is of another kind than is accepted")]
+    #[error("the token's `token_use` is not accepted")]
     TokenUseNotAllowed,
 }
 

@@ -26,7 +26,7 @@ pub enum ConnectError {
     )]
     CertificateExpired,
     /// The endpoint's certificate is invalid for another reason, such as revocation.
-    #[error("the endpoint's certificate is invalid; look at it with `openssl s_client`")]
+    #[error("the endpoint's certificate is invalid; inspect it with `openssl s_client`")]
     CertificateInvalid,
     /// The endpoint's certificate is for another host name.
     #[error(
@@ -40,9 +40,7 @@ pub enum ConnectError {
     )]
     CertificateUnknownIssuer,
     /// The connection was closed or reset while it was made.
-    #[error(
-        "the connection was closed while it was made; check the port, and firewalls on the way"
-    )]
+    #[error("the connection was closed during setup; check the port and firewalls")]
     Closed,
     /// The host name could not be resolved.
     #[error(
@@ -56,7 +54,7 @@ pub enum ConnectError {
     )]
     NoTrustRoots,
     /// Any other cause, or a fetcher that does not tell.
-    #[error("the cause is not known")]
+    #[error("the cause is unknown")]
     Other,
     /// The proxy that the environment configures could not be used.
     #[error(
@@ -69,7 +67,7 @@ pub enum ConnectError {
     Refused,
     /// Resolving the name, connecting and the TLS handshake took too long together.
     #[error(
-        "it took too long; a private subnet needs a NAT gateway or a proxy, and security groups must allow the port"
+        "the attempt timed out; a private subnet needs a NAT gateway or a proxy, and security groups must allow the port"
     )]
     TimedOut,
     /// The TLS handshake failed: no common version or cipher suite, or the endpoint does not speak

@@ -21,6 +21,7 @@ pub(crate) use self::{
     reader::{Reader, Value, elements, string_after_name},
     steps::{Steps, Stop},
     text::{JsonString, RawStr, Span, unescape_onto},
+    words::eight_digits,
 };
 
 /// Reads a JSON object, or nothing.

@@ -56,10 +56,13 @@ impl<'a> Reader<'a> {
                 let name = self.name()?;
                 let value = self.value()?;
                 member(name, value)?;
-                if self.next_is(b'}') {
-                    break;
+                let next = self.next();
+                self.at += 1;
+                match next {
+                    Some(b',') => {}
+                    Some(b'}') => break,
+                    _ => return Err(Stop::Malformed),
                 }
-                self.expect(b',')?;
             }
         }
         match self.next() {
@@ -273,11 +276,13 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), Stop> {
-        if self.next_is(byte) {
-            Ok(())
-        } else {
-            Err(Stop::Malformed)
+        if self.next() != Some(byte) {
+            return Err(Stop::Malformed);
         }
+        // Not added to the position as a truth value: then the processor would wait for the byte
+        // before it reads the next one.
+        self.at += 1;
+        Ok(())
     }
 
     /// Whether the next byte that is not white space is this one. If so, it is stepped over.

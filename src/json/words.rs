@@ -26,9 +26,44 @@ pub(super) const fn all_digits(word: u64) -> bool {
     word & HIGH_HALVES == DIGITS && six_more & HIGH_HALVES == DIGITS
 }
 
+/// The number that eight digits write, the first of which is the lowest byte. Neighbours are put
+/// together three times: digits to pairs, pairs to fours, fours to the number.
+#[inline]
+pub(crate) const fn eight_digits(word: u64) -> Option<u64> {
+    if !all_digits(word) {
+        return None;
+    }
+    let digits = word & u64::from_le_bytes([0x0f; 8]);
+    // The sums that are wanted are in the upper halves; what a product has beyond 64 bits is not.
+    let pairs = (digits.wrapping_mul((10 << 8) | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul((100 << 16) | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    Some(fours.wrapping_mul((10_000 << 32) | 1) >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_digits_are_their_number_and_anything_else_is_none() {
+        let read =
+            |text: &str| eight_digits(u64::from_le_bytes(text.as_bytes().try_into().unwrap()));
+        for place in 0..8 {
+            for digit in 0..10_u64 {
+                let number = digit * 10_u64.pow(place);
+                assert_eq!(read(&format!("{number:08}")), Some(number));
+                let nines = 99_999_999 - number;
+                assert_eq!(read(&format!("{nines:08}")), Some(nines));
+            }
+            for other in ["/", ":", " ", "-", ".", "e", "\u{7f}"] {
+                let mut text = "12345678".to_owned();
+                let at = place as usize;
+                text.replace_range(at..=at, other);
+                assert_eq!(read(&text), None, "{text:?}");
+            }
+        }
+        assert_eq!(read("12345678"), Some(12_345_678));
+    }
 
     #[test]
     fn every_byte_in_every_place_is_distinct() {

@@ -149,13 +149,13 @@ pub enum FetchError {
     #[error("the fetch ended without a result")]
     Aborted,
     /// The body broke off.
-    #[error("the body of the JWKS endpoint's response broke off")]
+    #[error("the JWKS endpoint's response broke off")]
     Body,
     /// No connection could be made: name resolution, TCP, TLS or a proxy failed.
     #[error("could not connect to the JWKS endpoint: {cause}{}", setting(.0), cause = .0)]
     Connect(#[from] ConnectError),
     /// A JWK Set that must not replace the one we have.
-    #[error("the JWKS endpoint's document is not usable: {0}")]
+    #[error("the JWKS endpoint's document is unusable: {0}")]
     KeySet(#[from] KeySetError),
     /// The connection was closed before a response, or what came was not HTTP/1.1.
     #[error(

@@ -27,7 +27,7 @@ pub(crate) struct KeySet {
 #[non_exhaustive]
 pub enum KeySetError {
     /// It is not a JSON object with a `keys` list.
-    #[error("it is not a JWK Set; look at what the URL leads to")]
+    #[error("it is not a JWK Set; check the URL")]
     NotAJwkSet,
     /// It lists more than 100 keys.
     #[error("it lists more than 100 keys")]

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::clock::nanos;
+use crate::{clock::nanos, json::eight_digits};
 
-const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// 0001-01-01T00:00:00Z: no issuer means an earlier date, or one after [`LAST`].
 const FIRST: i64 = -62_135_596_800;
@@ -69,28 +69,8 @@ impl NumericDate {
 
     fn from_date(seconds: i64) -> Option<Self> {
         let is_date = (FIRST..=LAST).contains(&seconds);
-        is_date.then(|| Self::from_whole_seconds(seconds.into()))
+        is_date.then(|| Self(seconds.saturating_mul(NANOS_PER_SECOND)))
     }
-
-    fn from_whole_seconds(seconds: i128) -> Self {
-        Self(saturate(seconds.saturating_mul(NANOS_PER_SECOND)))
-    }
-}
-
-/// Up to 18 digits and nothing else, which is how issuers write dates: read in a third of the time
-/// that a parser for every sign and every overflow takes. `None` for any other number.
-fn whole_number(written: &[u8]) -> Option<i64> {
-    if written.is_empty() || written.len() > 18 {
-        return None;
-    }
-    written.iter().try_fold(0, |number: i64, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then(|| number * 10 + i64::from(digit))
-    })
-}
-
-fn saturate(nanos: i128) -> i64 {
-    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
 
 impl NumericDate {
@@ -119,6 +99,26 @@ impl NumericDate {
         let is_date = seconds >= FIRST as f64 && seconds < (LAST + 1) as f64;
         is_date.then_some(Self((seconds * 1e9) as i64))
     }
+}
+
+/// Up to 18 digits and nothing else, which is how issuers write dates: read in a third of the time
+/// that a parser for every sign and every overflow takes. `None` for any other number.
+fn whole_number(written: &[u8]) -> Option<i64> {
+    if written.is_empty() || written.len() > 18 {
+        return None;
+    }
+    let (mut number, mut rest) = (0_u64, written);
+    while let Some((word, after)) = rest.split_first_chunk() {
+        number = number * 100_000_000 + eight_digits(u64::from_le_bytes(*word))?;
+        rest = after;
+    }
+    for byte in rest {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number = number * 10 + u64::from(byte - b'0');
+    }
+    i64::try_from(number).ok()
 }
 
 #[cfg(test)]

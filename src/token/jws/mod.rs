@@ -145,16 +145,19 @@ impl Header {
 ///
 /// `None` if it is longer than a `kid` may be, or not text.
 fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
+    if let Some(plain) = string.of(text).plain() {
+        // Which all are that we know, and which takes less to tell.
+        let is_text = plain.is_ascii() || str::from_utf8(plain).is_ok();
+        return (is_text && plain.len() <= MAX_KID_BYTES).then_some(string.at);
+    }
     let mut buffer = [0; MAX_KID_BYTES];
     let len = string.of(text).short(&mut buffer)?.len();
     let Span { start, end } = string.at;
-    if string.escaped {
-        let (over, rest) = text
-            .get_mut(start as usize..end as usize)?
-            .split_at_mut_checked(len)?;
-        over.copy_from_slice(buffer.get(..over.len())?);
-        rest.fill(b' ');
-    }
+    let (over, rest) = text
+        .get_mut(start as usize..end as usize)?
+        .split_at_mut_checked(len)?;
+    over.copy_from_slice(buffer.get(..over.len())?);
+    rest.fill(b' ');
     let end = start + u32::try_from(len).ok()?;
     Some(Span { start, end })
 }
