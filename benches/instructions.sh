@@ -33,10 +33,10 @@ metered=
 cases='
 rsa - the RSA verification alone (aws-lc-rs, key parsed)
 first-sight - a token never seen, without the token cache
-seen 720 a token seen before
-garbage 3400 refused: a thousand bytes that are no token
-expired 10100 refused: expired
-unknown-kid 10900 refused: names no key of ours
+seen 660 a token seen before
+garbage 3400 rejected: a thousand bytes that are no token
+expired 9100 rejected: expired
+unknown-kid 9800 rejected: names no key of ours
 hostile-members 80000 16 KiB, unsigned: members
 hostile-escapes 105000 16 KiB, unsigned: members with escaped names
 hostile-audience 75000 16 KiB, unsigned: a long list of audiences

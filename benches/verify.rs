@@ -51,7 +51,7 @@ fn main() {
         rsa_alone(&mut table, &issuer, &tokens);
         first_sight(&mut table, &issuer, &tokens);
         seen(&mut table, &issuer, &tokens, repeat);
-        refused(&mut table, &issuer, &expired, &unknown_kid, repeat);
+        rejected(&mut table, &issuer, &expired, &unknown_kid, repeat);
         routers(&mut table, &issuer, &tokens, repeat, &runtime);
         two_threads(&mut table, &issuer, &tokens, repeat * 4);
         beside_tokens(&mut table, &issuer, &tokens[0], repeat);
@@ -108,13 +108,13 @@ fn seen(table: &mut Table, issuer: &Issuer, tokens: &[String], repeat: usize) {
     });
 }
 
-fn refused(table: &mut Table, issuer: &Issuer, expired: &str, unknown_kid: &str, repeat: usize) {
+fn rejected(table: &mut Table, issuer: &Issuer, expired: &str, unknown_kid: &str, repeat: usize) {
     let verifier = issuer.verifier(TokenCache::default());
     let garbage = "x".repeat(expired.len());
     for (name, token) in [
-        ("refused: garbage", garbage.as_str()),
-        ("refused: expired", expired),
-        ("refused: unknown kid", unknown_kid),
+        ("rejected: garbage", garbage.as_str()),
+        ("rejected: expired", expired),
+        ("rejected: unknown kid", unknown_kid),
     ] {
         table.time(name, repeat, || {
             for _ in 0..repeat {
@@ -150,11 +150,11 @@ fn beside_tokens(table: &mut Table, issuer: &Issuer, token: &str, repeat: usize)
 fn long_lists(table: &mut Table, issuer: &Issuer, repeat: usize) {
     let clients = (0..10_000).map(|number| format!("{number:026}"));
     let clients = AllowedClients::only(clients).unwrap();
-    let refused = issuer.verifier_for(clients);
+    let rejected = issuer.verifier_for(clients);
     let accepted = issuer.verifier(TokenCache::disabled());
     // Both are rejected: one because its client is none of 10 000, the other for its key.
     let unknown_kid = issuer.token("unknown", "unknown", 3600);
-    for (name, verifier) in [("client of 10 000", &refused), ("client of any", &accepted)] {
+    for (name, verifier) in [("client of 10 000", &rejected), ("client of any", &accepted)] {
         table.time(name, repeat, || {
             for _ in 0..repeat {
                 black_box(verifier.try_verify(&unknown_kid).unwrap().unwrap_err());
@@ -303,9 +303,9 @@ impl Table {
             ("first sight", "aws-lc-rs RSA verify alone"),
             ("first sight, no cache", "aws-lc-rs RSA verify alone"),
             ("seen before", "first sight"),
-            ("refused: garbage", "first sight"),
-            ("refused: expired", "first sight"),
-            ("refused: unknown kid", "first sight"),
+            ("rejected: garbage", "first sight"),
+            ("rejected: expired", "first sight"),
+            ("rejected: unknown kid", "first sight"),
             ("axum: seen before", "axum: handler takes the Arc"),
             ("axum: seen before", "axum: inserts an Arc"),
             ("axum: seen before", "axum: no auth"),

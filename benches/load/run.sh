@@ -54,7 +54,7 @@ done
 for round in $(seq "$rounds"); do
     for index in "${!names[@]}"; do
         taskset -c 1 wrk -t1 -c32 -d"${seconds}s" -s ../load/tokens.lua "http://127.0.0.1:${ports[index]}/" -- "$tokens" >"$scratch/wrk"
-        if grep -E 'Socket errors|Non-2xx' "$scratch/wrk"; then echo "${names[index]} refused" >&2; exit 1; fi
+        if grep -E 'Socket errors|Non-2xx' "$scratch/wrk"; then echo "${names[index]} rejected" >&2; exit 1; fi
         printf '%s\t%s\n' "${names[index]}" "$(sed -n 's/^Requests\/sec: *//p' "$scratch/wrk")" >>"$scratch/results"
     done
 done

@@ -122,8 +122,8 @@ where
         ("missing", None),
     ] {
         let status = status(service, token).await;
-        let refused = status.is_client_error();
-        assert_eq!(refused, guard == Guard::Guarded, "{name}: {status}");
+        let rejected = status.is_client_error();
+        assert_eq!(rejected, guard == Guard::Guarded, "{name}: {status}");
     }
 }
 
