@@ -154,7 +154,10 @@ fn long_lists(table: &mut Table, issuer: &Issuer, repeat: usize) {
     let accepted = issuer.verifier(TokenCache::disabled());
     // Both are rejected: one because its client is none of 10 000, the other for its key.
     let unknown_kid = issuer.token("unknown", "unknown", 3600);
-    for (name, verifier) in [("client of 10 000", &rejected), ("client of any", &accepted)] {
+    for (name, verifier) in [
+        ("client of 10 000", &rejected),
+        ("client of any", &accepted),
+    ] {
         table.time(name, repeat, || {
             for _ in 0..repeat {
                 black_box(verifier.try_verify(&unknown_kid).unwrap().unwrap_err());
