@@ -39,10 +39,11 @@
 //!
 //! This layer, also where a guard ([`RequireScopesLayer`](crate::RequireScopesLayer),
 //! [`RequireClaimsLayer`](crate::RequireClaimsLayer)), an extractor or a handler inside rejects.
-//! They only say why, by an [`AuthError`](crate::AuthError), and return a response with status 500.
-//! The nearest layer outside replaces it: with its own [form](crate::rejection::RejectionResponse),
+//! They only say why, by an [`AuthError`](crate::AuthError), and return an empty response. The
+//! nearest layer outside replaces it: with its own [form](crate::rejection::RejectionResponse),
 //! realm and metadata URL, the mandatory header fields, and one count. Header fields that a service
-//! in between adds (CORS, a request id) are kept. A service in between *sees* the 500.
+//! in between adds (CORS, a request id) are kept. A service in between sees the status of a guard's
+//! rejection, and 500 for one of an extractor or a handler, which cannot know of the layer.
 //!
 //! Without a layer outside, the response stays 500, and the first such response for each place and
 //! path is logged as an error.
@@ -50,7 +51,7 @@
 //! # Layers in layers
 //!
 //! Each layer judges for itself, and the claims of the innermost are the ones that guards and
-//! handlers see. A [report-only](BearerAuthLayer::report_only) layer inside of an enforcing one is
+//! handlers see. A [report-only](BearerAuthLayer::report_only) layer inside an enforcing one is
 //! the exception: it changes nothing, and only reports.
 
 mod completion;

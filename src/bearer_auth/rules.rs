@@ -69,35 +69,46 @@ impl<R> Rules<R> {
                 .finish(request, authenticated)
                 .map_err(Stopped::Rejected);
         };
-        // Most requests. They need nothing of what the other cases have in common.
         if self.enforces() && self.authorize(&claims).is_ok() {
-            let verdict = Verdict {
-                finding: Finding::Accepted,
-                enforcement: Enforcement::Enforce,
-                claims: Some(&claims),
-                inside: false,
-            };
-            report_seen(&verdict, &self.observers);
-            let fields = RequestFields::of(&self.rejection, request);
-            let rare = if fields.is_none() && !self.keeps_claims() {
-                None
-            } else {
-                let kept = self.keeps_claims().then(|| claims.clone());
-                Rare::of(kept, fields, None, true)
-            };
-            let completion = Completion {
-                rules: Arc::clone(self),
-                method: request.method().clone(),
-                rare,
-            };
-            pass_verified(request.extensions_mut(), claims);
-            return Ok(completion);
+            return Ok(self.pass_seen(request, claims));
         }
         metrics::token_looked_up(TokenLookup::Hit);
         self.finish(request, Ok(Caller::Verified(claims)))
             .map_err(Stopped::Rejected)
     }
 
+    /// What [`finish`](Self::finish) does with most requests: they are to pass, and their token was
+    /// in the token cache. Written out, because they need nothing of what the other cases have in
+    /// common.
+    #[inline]
+    fn pass_seen<Q, B>(self: &Arc<Self>, request: &mut Request<Q>, claims: Claims) -> Completion<R>
+    where
+        R: RejectionResponse<B>,
+    {
+        let verdict = Verdict {
+            finding: Finding::Accepted,
+            enforcement: Enforcement::Enforce,
+            claims: Some(&claims),
+            inside: false,
+        };
+        report_seen(&verdict, &self.observers);
+        let fields = RequestFields::of(&self.rejection, request);
+        let rare = if fields.is_none() && !self.keeps_claims() {
+            None
+        } else {
+            let kept = self.keeps_claims().then(|| claims.clone());
+            Rare::of(kept, fields, None, true)
+        };
+        let completion = Completion {
+            rules: Arc::clone(self),
+            method: request.method().clone(),
+            rare,
+        };
+        pass_verified(request.extensions_mut(), claims);
+        completion
+    }
+
+    /// Verifies a token that the token cache does not answer for.
     #[inline(never)]
     fn verify(
         &self,
