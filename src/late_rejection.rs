@@ -118,7 +118,9 @@ impl LateRejection {
     /// response has begun is lost, which is logged once.
     pub fn reject(&self, error: AuthError) {
         let is_first = self.shared.reason.set(error).is_ok();
-        if is_first && self.shared.responded.load(Ordering::Relaxed) {
+        // Reads and writes in one step, as `poll` does: whichever comes second sees the other, so
+        // that no rejection is lost without a report.
+        if is_first && self.shared.responded.fetch_or(false, Ordering::AcqRel) {
             missing_layer::report_too_late();
         }
     }
@@ -215,7 +217,7 @@ where
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
         let shared = &this.rejection.shared;
-        shared.responded.store(true, Ordering::Relaxed);
+        shared.responded.swap(true, Ordering::AcqRel);
         Poll::Ready(Ok(match shared.reason.get() {
             // A rejection that is on its way out already says more.
             Some(error) if !PendingRejection::is_in(&response) => {

@@ -23,7 +23,7 @@ use crate::{
         bearer::{self, Credentials, OwnedCredentials},
         claims::Claims,
     },
-    verifier::{NotSeen, Verifier, VerifyProgress},
+    verifier::{NotRecalled, Verifier, VerifyProgress},
 };
 
 /// Why a request does not pass at once.
@@ -60,7 +60,7 @@ impl<R> Rules<R> {
             let authenticated = match bearer::credentials(request.headers_mut()) {
                 Ok(Some(credentials)) => match self.verifier.recall(credentials.token()) {
                     Ok(claims) => break 'seen claims,
-                    Err(not_seen) => self.verify(credentials, not_seen)?,
+                    Err(not_recalled) => self.verify(credentials, not_recalled)?,
                 },
                 Ok(None) => self.without_token(request),
                 Err(rejected) => Err(rejected),
@@ -92,18 +92,8 @@ impl<R> Rules<R> {
             inside: false,
         };
         report_seen(&verdict, &self.observers);
-        let fields = RequestFields::of(&self.rejection, request);
-        let rare = if fields.is_none() && !self.keeps_claims() {
-            None
-        } else {
-            let kept = self.keeps_claims().then(|| claims.clone());
-            Rare::of(kept, fields, None, true)
-        };
-        let completion = Completion {
-            rules: Arc::clone(self),
-            method: request.method().clone(),
-            rare,
-        };
+        let kept = self.keeps_claims().then(|| claims.clone());
+        let completion = self.completion(request, kept, None, true);
         pass_verified(request.extensions_mut(), claims);
         completion
     }
@@ -113,9 +103,9 @@ impl<R> Rules<R> {
     fn verify(
         &self,
         credentials: Credentials<'_>,
-        not_seen: NotSeen,
+        not_recalled: NotRecalled,
     ) -> Result<Result<Caller, AuthError>, Stopped> {
-        match self.verifier.verify_not_seen(credentials.token(), not_seen) {
+        match self.verifier.verify_anew(credentials.token(), not_recalled) {
             Ok(VerifyProgress::Verified(claims)) => Ok(Ok(Caller::Verified(claims))),
             Ok(VerifyProgress::Waiting(waiting)) => match self.enforcement {
                 Enforcement::Enforce => Err(Stopped::Wait(Box::new(KeyWait {
@@ -166,7 +156,7 @@ impl<R> Rules<R> {
             (None, Some(_)) => Finding::Accepted,
         };
         self.report(finding, self.enforcement, claims.as_ref());
-        let kept = claims.clone().filter(|_| self.keeps_claims());
+        let kept = claims.as_ref().filter(|_| self.keeps_claims()).cloned();
         let extensions = request.extensions_mut();
         if self.enforces() {
             match (unmet, claims) {
@@ -211,7 +201,7 @@ impl<R> Rules<R> {
         self.claims_in_response || !self.observers.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     fn completion<Q, B>(
         self: &Arc<Self>,
         request: &Request<Q>,

@@ -79,8 +79,8 @@ pub(crate) enum VerifyProgress {
     Waiting(Waiting),
 }
 
-/// Why the token cache does not answer for a token with claims.
-pub(crate) enum NotSeen {
+/// Why there are no claims of a token in the token cache.
+pub(crate) enum NotRecalled {
     Rejected(AuthError),
     /// It is not in there, or is to be verified again.
     Unknown {
@@ -281,38 +281,38 @@ impl Verifier {
                 metrics::token_looked_up(TokenLookup::Hit);
                 Ok(VerifyProgress::Verified(claims))
             }
-            Err(not_seen) => self.verify_not_seen(token, not_seen),
+            Err(not_recalled) => self.verify_anew(token, not_recalled),
         }
     }
 
     /// The claims of a token in the token cache, if it would verify again. Such a token is not
     /// counted: the caller does that with whatever else it counts.
     #[inline]
-    pub(crate) fn recall(&self, token: &[u8]) -> Result<Claims, NotSeen> {
+    pub(crate) fn recall(&self, token: &[u8]) -> Result<Claims, NotRecalled> {
         if token.len() > self.shared.max_token_bytes {
-            return Err(NotSeen::Rejected(AuthError::TokenTooLarge));
+            return Err(NotRecalled::Rejected(AuthError::TokenTooLarge));
         }
         let now = unix_nanos(self.shared.clock.now());
         match self.shared.tokens.get(token) {
             Some(known) => self.revalidate(token, known, now),
-            None => Err(NotSeen::Unknown { unix_nanos: now }),
+            None => Err(NotRecalled::Unknown { unix_nanos: now }),
         }
     }
 
-    /// What is done with a token that [`recall`](Self::recall) knows nothing good of.
+    /// Verifies a token that [`recall`](Self::recall) has no claims of.
     #[inline(never)]
-    pub(crate) fn verify_not_seen(
+    pub(crate) fn verify_anew(
         &self,
         token: &[u8],
-        not_seen: NotSeen,
+        not_recalled: NotRecalled,
     ) -> Result<VerifyProgress, AuthError> {
-        match not_seen {
-            NotSeen::Unknown { unix_nanos } => {
+        match not_recalled {
+            NotRecalled::Unknown { unix_nanos } => {
                 self.look_up_and_verify(token, unix_nanos, |source, kid| {
                     source.lookup(kid, unix_nanos)
                 })
             }
-            NotSeen::Rejected(rejected) => Err(rejected),
+            NotRecalled::Rejected(rejected) => Err(rejected),
         }
     }
 
@@ -366,24 +366,24 @@ impl Verifier {
         token: &[u8],
         known: VerifiedToken,
         unix_nanos: i64,
-    ) -> Result<Claims, NotSeen> {
+    ) -> Result<Claims, NotRecalled> {
         let dates = &self.shared.expectations.dates;
         let now = NumericDate::from_unix_nanos(unix_nanos);
         if let Err(rejected) = dates.check(known.claims.times(), now) {
             self.shared.tokens.remove(token);
             metrics::token_looked_up(TokenLookup::Hit);
-            return Err(NotSeen::Rejected(rejected));
+            return Err(NotRecalled::Rejected(rejected));
         }
         let vouched_for = self
             .source(known.pool)
             .is_some_and(|source| source.still_vouches(known.generation, unix_nanos));
         if !vouched_for {
             metrics::token_looked_up(TokenLookup::Stale);
-            return Err(NotSeen::Unknown { unix_nanos });
+            return Err(NotRecalled::Unknown { unix_nanos });
         }
         self.run_check(known.claims).map_err(|rejected| {
             metrics::token_looked_up(TokenLookup::Hit);
-            NotSeen::Rejected(rejected)
+            NotRecalled::Rejected(rejected)
         })
     }
 

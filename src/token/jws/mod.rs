@@ -146,7 +146,7 @@ impl Header {
 /// `None` if it is longer than a `kid` may be, or not text.
 fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
     if let Some(plain) = string.of(text).plain() {
-        // Which all are that we know, and which takes less to tell.
+        // Every `kid` we know of is ASCII, which is cheaper to check.
         let is_text = plain.is_ascii() || str::from_utf8(plain).is_ok();
         return (is_text && plain.len() <= MAX_KID_BYTES).then_some(string.at);
     }
