@@ -24,8 +24,8 @@ pub(crate) struct VerifyingKey {
 enum Hashing {
     /// Within the verification: the only way that FIPS 140-3 approves of.
     Within,
-    /// Before it, in a call of its own, which spares the library a context that it sets up and
-    /// copies. The whole takes 1.3 % less time.
+    /// Before it, in a separate call, which spares the library a context that it sets up and
+    /// copies: a hundredth of the time.
     Before,
 }
 
