@@ -58,7 +58,8 @@ mod tests {
         token::jws::{CompactJws, SignatureBuffer},
     };
 
-    /// Verifies as a verifier does that knows these headers. Returns the key's name and the payload.
+    /// Verifies as a verifier does that knows these headers. Returns the key's name and the
+    /// payload.
     fn verify(
         pool: &TestPool,
         known: &KnownHeaders,
