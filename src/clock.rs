@@ -111,10 +111,7 @@ pub(crate) fn unix_nanos(time: SystemTime) -> i64 {
 /// A duration in nanoseconds. It saturates at 292 years.
 #[inline]
 pub(crate) fn nanos(duration: Duration) -> i64 {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(duration.subsec_nanos().into())
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// A reading of both clocks.
