@@ -14,6 +14,7 @@ no longer exists.
 
 import collections
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -35,7 +36,10 @@ STATE = COPY.source.parent
 RESULTS = STATE / "results.json"
 WORKERS = os.cpu_count()
 # A test that takes longer than this and ten times what it takes without a mutant has hung.
-LONGEST = 20
+LONGEST = 15
+# A test that takes longer runs against those mutants only that no quicker test reaches: else a mutant that no test notices would
+# take minutes.
+QUICK = 4
 # Each run of tests is larger than the one before: most mutants fail one of the first.
 BATCHES = [4, 16, 64, 256]
 SURROUNDINGS = ENVIRONMENT | {
@@ -62,10 +66,10 @@ def main():
         chosen = [m for m in planted if earlier.get(m["id"], "missed") in ("missed", "unreached")]
     else:
         chosen = [m for m in planted if not words or any(word in m["id"] for word in words)]
-    results = attack(programs, tests, chosen)
-    results |= {m["id"]: dropped[m["number"]] for m in mutants if m["number"] in dropped}
-    results = {m["id"]: results.get(m["id"]) or earlier.get(m["id"], "missed") for m in mutants if words == ["--missed"] or m["id"] in results}
-    RESULTS.write_text(json.dumps((earlier if words else {}) | results, indent=1, sort_keys=True))
+    results = {m["id"]: dropped[m["number"]] for m in mutants if m["number"] in dropped}
+    if words == ["--missed"]:
+        results |= {m["id"]: earlier[m["id"]] for m in planted if m["id"] in earlier}
+    attack(programs, tests, chosen, results)
     report(results, whole=not words or words == ["--missed"])
 
 
@@ -75,6 +79,9 @@ def listed():
     seen = collections.Counter()
     for number, mutant in enumerate(mutants, 1):
         name = mutant["name"].split(": ", 1)[1]
+        if not mutant["function"]:
+            line = (ROOT / mutant["file"]).read_text().splitlines()[mutant["span"]["start"]["line"] - 1]
+            name += " in " + re.search(r"const (\w+)", line)[1]
         mutant["number"] = number
         mutant["id"] = f"{mutant['file']}: {name}"
         seen[mutant["id"]] += 1
@@ -197,25 +204,28 @@ def trace(programs):
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
         tests = dict(workers.map(lambda one_of: one(one_of[0], *one_of[1]), enumerate(names)))
     tests = {test: seen for test, seen in tests.items() if seen}
-    print(f"{len(tests)} of {len(names)} tests traced in {time.monotonic() - begun:.0f} s", flush=True)
+    slow = sum(took > QUICK for took, _ in tests.values())
+    print(f"{len(tests)} of {len(names)} tests traced in {time.monotonic() - begun:.0f} s, {slow} of them slow", flush=True)
     return tests
 
 
-def attack(programs, tests, mutants):
-    """What became of each mutant, by id: the test that noticed it, `timeout`, `missed`, or `unreached`."""
+def attack(programs, tests, mutants, results):
+    """Adds what became of each mutant, by id: the test that noticed it, `timeout`, `missed`, or `unreached`."""
     reaching = collections.defaultdict(list)
     for test, (_, reached) in tests.items():
         for number in reached:
             reaching[number].append(test)
     # What noticed a mutant of a function is likely to notice the next one.
     successes = collections.defaultdict(collections.Counter)
-    results, lock, begun = {}, threading.Lock(), time.monotonic()
+    done, lock, begun = itertools.count(1), threading.Lock(), time.monotonic()
 
     def one(mutant):
         function = mutant["file"], (mutant["function"] or {}).get("function_name")
         earlier = successes[function]
         # Quick tests, and those that are about little else.
-        order = sorted(reaching[mutant["number"]], key=lambda test: (-earlier[test], tests[test][0] * len(tests[test][1])))
+        reached_by = reaching[mutant["number"]]
+        reached_by = [test for test in reached_by if tests[test][0] <= QUICK] or reached_by
+        order = sorted(reached_by, key=lambda test: (-earlier[test], tests[test][0] * len(tests[test][1])))
         result = "missed" if order else "unreached"
         for batch in batches(order):
             for program, names in batch.items():
@@ -230,12 +240,14 @@ def attack(programs, tests, mutants):
                 break
         with lock:
             results[mutant["id"]] = result
-            if result in ("missed", "unreached", "timeout") or len(results) % 100 == 0:
-                print(f"  {len(results)} in {time.monotonic() - begun:.0f} s: {result}: {mutant['id']}", flush=True)
+            number = next(done)
+            if result in ("missed", "unreached", "timeout") or number % 100 == 0:
+                print(f"  {number} in {time.monotonic() - begun:.0f} s: {result}: {mutant['id']}", flush=True)
+            if number % 100 == 0 or number == len(mutants):
+                RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True))
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
         list(workers.map(one, mutants))
-    return results
 
 
 def batches(order):

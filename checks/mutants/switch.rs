@@ -1,5 +1,5 @@
-//! The switches of the mutants: `MUTANT=7` turns number 7 on, `MUTANT_TRACE=FILE` appends the number
-//! of each mutant to the file when it is reached first.
+//! The switches of the mutants: `MUTANT=7` turns number 7 on, `MUTANT_TRACE=FILE` appends the
+//! number of each mutant to the file when it is reached first.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
