@@ -198,9 +198,10 @@ mod tests {
         let clock = SystemClock::new();
         assert_eq!(format!("{clock:?}"), "SystemClock");
         assert!(clock.now() >= before.0);
-        let reading = (0..1_000_000).map(|_| clock.monotonic());
-        let reading = reading.skip_while(Duration::is_zero).next();
-        let reading = reading.expect("the monotonic clock advances");
+        let reading = (0..1_000_000)
+            .map(|_| clock.monotonic())
+            .find(|reading| !reading.is_zero())
+            .expect("the monotonic clock advances");
         assert!(reading <= before.1.elapsed());
     }
 }
