@@ -56,6 +56,10 @@ msrv:
 coverage:
     checks/coverage/run.py
 
+# The lines that the inputs of the fuzz targets run, of the files that parse.
+fuzz-coverage:
+    checks/coverage/run.py --fuzz
+
 # Each fuzz target for some seconds. Needs cargo-fuzz.
 fuzz SECONDS="12":
     fuzz/run.sh {{SECONDS}}
@@ -75,6 +79,14 @@ minimal-versions:
 # The library type-checks for musl, i686, Windows and macOS. Not in CI: some ten minutes, and Zig takes 400 MB.
 platforms *TARGETS:
     checks/platforms.sh {{TARGETS}}
+
+# The tests on aarch64, emulated. Not in CI: takes half an hour. Needs QEMU and a cross compiler.
+qemu:
+    checks/qemu.sh
+
+# What breaks callers of the public API since the last tag, or since REVISION. Not in CI: takes minutes to install.
+semver *REVISION:
+    checks/semver.sh {{REVISION}}
 
 # Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
@@ -124,6 +136,10 @@ bench:
 # Searches for the token that costs most before its signature, for a minute.
 bench-hostile SECONDS="60":
     cargo bench -p benches --bench hostile -- {{SECONDS}}
+
+# The same search by instructions, which finds the same tokens each time. Needs valgrind.
+count-hostile TRIES="5000":
+    benches/hostile/count.sh {{TRIES}}
 
 # The memory of the token cache when 100 000 tokens pass through it.
 bench-memory:
