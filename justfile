@@ -84,10 +84,6 @@ platforms *TARGETS:
 qemu:
     checks/qemu.sh
 
-# What breaks callers of the public API since the last tag, or since REVISION. Not in CI: takes minutes to install.
-semver *REVISION:
-    checks/semver.sh {{REVISION}}
-
 # Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
     cargo test --quiet --manifest-path checks/other_features/Cargo.toml --target-dir target/other-features
@@ -136,10 +132,6 @@ bench:
 # Searches for the token that costs most before its signature, for a minute.
 bench-hostile SECONDS="60":
     cargo bench -p benches --bench hostile -- {{SECONDS}}
-
-# The same search by instructions, which finds the same tokens each time. Needs valgrind.
-count-hostile TRIES="5000":
-    benches/hostile/count.sh {{TRIES}}
 
 # The memory of the token cache when 100 000 tokens pass through it.
 bench-memory:
