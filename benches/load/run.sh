@@ -45,7 +45,7 @@ start() { # name, package, variant
 for peer in $PEERS; do
     build "$peer"
     case $peer in
-    none) start "no auth" none "" ;;
+    none) start "no auth" none "" && start "inserts an Arc" none arc ;;
     ours) start "ours, seen before" ours "" && start "ours, first sight" ours uncached ;;
     *) start "$peer" "$peer" "" ;;
     esac

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents},
+    try_fips_mode,
+};
 
 /// The longest RS256 signature a usable key can make: a modulus of 8192 bits (RFC 8017 §8.2.1).
 pub(crate) const MAX_SIGNATURE_BYTES: usize = 8192 / 8;
@@ -12,6 +16,26 @@ pub(crate) struct VerifyingKey {
     key: ParsedPublicKey,
     modulus: Box<[u8]>,
     exponent: Box<[u8]>,
+    hashing: Hashing,
+}
+
+/// Where the library hashes the message. It verifies the same signatures either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hashing {
+    /// Within the verification: the only way that FIPS 140-3 approves of.
+    Within,
+    /// Before it, in a separate call, which spares the library a context that it sets up and
+    /// copies: a hundredth of the time.
+    Before,
+}
+
+impl Hashing {
+    fn of_this_library() -> Self {
+        match try_fips_mode() {
+            Ok(()) => Self::Within,
+            Err(_) => Self::Before,
+        }
+    }
 }
 
 /// Why a modulus and exponent make no usable key.
@@ -43,13 +67,28 @@ impl VerifyingKey {
             key,
             modulus: n.into(),
             exponent: e.into(),
+            hashing: Hashing::of_this_library(),
         })
     }
 
     /// Whether `signature` is this key's RS256 signature over exactly these bytes (RFC 8017
     /// §8.2.2).
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        signature.len() == self.modulus.len() && self.key.verify_sig(message, signature).is_ok()
+        self.verifies_by(self.hashing, message, signature)
+    }
+
+    fn verifies_by(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
+        if signature.len() != self.modulus.len() {
+            return false;
+        }
+        let verified = match hashing {
+            Hashing::Within => self.key.verify_sig(message, signature),
+            Hashing::Before => {
+                let digest = digest(&SHA256, message);
+                self.key.verify_digest_sig(&digest, signature)
+            }
+        };
+        verified.is_ok()
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

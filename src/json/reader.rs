@@ -42,6 +42,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Stop`], also that of `member`.
+    #[inline(never)]
     pub(crate) fn object(
         mut self,
         mut member: impl FnMut(JsonString, Value) -> Result<(), Stop>,

@@ -26,7 +26,7 @@ use crate::{
         bearer,
         claims::{Claims, ExpectedClaims, UnverifiedClaims},
         expectations::{Expectations, PoolIndex},
-        jws::{CompactJws, SignatureBuffer},
+        jws::{CompactJws, KnownHeaders, SignatureBuffer},
         numeric_date::NumericDate,
     },
     user_pool::UserPool,
@@ -66,6 +66,7 @@ struct Shared {
     checks: Vec<Arc<Check>>,
     token_cache: TokenCache,
     tokens: VerifiedTokens,
+    headers: KnownHeaders,
     clock: Arc<dyn Clock>,
     setup_warnings: SetupWarnings,
 }
@@ -230,6 +231,7 @@ impl Verifier {
                 checks: shared.checks.clone(),
                 token_cache: shared.token_cache,
                 tokens: VerifiedTokens::new(shared.token_cache),
+                headers: KnownHeaders::default(),
                 clock: Arc::clone(&shared.clock),
                 setup_warnings: SetupWarnings::default(),
             }),
@@ -389,19 +391,21 @@ impl Verifier {
 
     /// What can be rejected without a key.
     fn parse_and_expect<'t>(
-        &self,
+        &'t self,
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
         unix_nanos: i64,
-    ) -> Result<ExpectedClaims<'t, '_>, AuthError> {
-        let jws = CompactJws::parse(token, signature).map_err(|rejected| match rejected {
-            // Whatever decodes is token68. Only what does not can be something else, and a
-            // malformed request with it.
-            AuthError::MalformedToken if !bearer::is_token68(token) => {
-                AuthError::MalformedCredentials
-            }
-            rejected => rejected,
-        })?;
+    ) -> Result<ExpectedClaims<'t, 't>, AuthError> {
+        let headers = &self.shared.headers;
+        let jws =
+            CompactJws::parse(token, signature, headers).map_err(|rejected| match rejected {
+                // Whatever decodes is token68. Only what does not can be something else, and a
+                // malformed request with it.
+                AuthError::MalformedToken if !bearer::is_token68(token) => {
+                    AuthError::MalformedCredentials
+                }
+                rejected => rejected,
+            })?;
         let now = NumericDate::from_unix_nanos(unix_nanos);
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)
     }

@@ -1,19 +1,19 @@
 //! Compact JWS: three base64url parts and a protected header (RFC 7515 §3.1, §4.1, §7.1).
 
+mod header;
+mod known_headers;
+
+use std::mem::MaybeUninit;
+
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use memchr::memchr;
 
+pub(crate) use self::known_headers::KnownHeaders;
 use crate::{
     crypto::{MAX_SIGNATURE_BYTES, VerifyingKey},
     error::AuthError,
-    json::{JsonString, Reader, Span, Steps, Stop, Value, unescape_onto},
+    json::{JsonString, Span, unescape_onto},
 };
-
-/// A `kid` longer than this names no key of ours.
-const MAX_KID_BYTES: usize = 256;
-
-/// The work that a header may cost. Cognito's takes four steps.
-const MAX_HEADER_STEPS: Steps = Steps::AtMost(256);
 
 /// A JWS of the form we accept, whose signature is still to be checked.
 ///
@@ -22,11 +22,23 @@ const MAX_HEADER_STEPS: Steps = Steps::AtMost(256);
 pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
     signature: &'t [u8],
-    kid: Span,
-    /// Header and payload decoded one after the other, so that both cost one allocation. Whether
-    /// they are UTF-8 is checked after the signature.
+    header: Header<'t>,
+    /// The header, if it had to be read, and the payload: decoded one after the other, so that both
+    /// cost one allocation. Whether they are UTF-8 is checked after the signature.
     decoded: Vec<u8>,
     payload_at: usize,
+}
+
+/// A header that asks for nothing but RS256.
+enum Header<'t> {
+    /// The same text was in a token that verified.
+    Known { kid: &'t str },
+    /// It has been read, and is to be remembered if the signature verifies.
+    New {
+        encoded: &'t [u8],
+        kid: Span,
+        known: &'t KnownHeaders,
+    },
 }
 
 impl<'t> CompactJws<'t> {
@@ -39,28 +51,33 @@ impl<'t> CompactJws<'t> {
     pub(crate) fn parse(
         token: &'t [u8],
         signature: &'t mut SignatureBuffer,
+        known: &'t KnownHeaders,
     ) -> Result<Self, AuthError> {
         let parts = Parts::split(token).ok_or(AuthError::MalformedToken)?;
-        let mut decoded =
-            Vec::with_capacity(decoded_length(parts.header)? + decoded_length(parts.payload)?);
-        decode_strictly(parts.header, &mut decoded)?;
+        let known_kid = known.kid_of(parts.header);
+        let header_length = match known_kid {
+            Some(_) => 0,
+            None => decoded_length(parts.header)?,
+        };
+        let mut decoded = Vec::with_capacity(header_length + decoded_length(parts.payload)?);
+        if known_kid.is_none() {
+            decode_strictly(parts.header, &mut decoded)?;
+        }
         let payload_at = decoded.len();
         decode_strictly(parts.payload, &mut decoded)?;
         let signature = signature.decode(parts.signature)?;
-
-        let header_text = decoded.get_mut(..payload_at).unwrap_or_default();
-        let header = Header::read(header_text).ok_or(AuthError::MalformedHeader)?;
-        if header.asks_for_extension {
-            return Err(AuthError::HeaderNotSupported);
-        }
-        if !header.algorithm.of(header_text).is("RS256") {
-            return Err(AuthError::AlgorithmNotAllowed);
-        }
-        let kid = unescape_in_place(header_text, header.kid).ok_or(AuthError::MalformedHeader)?;
+        let header = match known_kid {
+            Some(kid) => Header::Known { kid },
+            None => Header::New {
+                encoded: parts.header,
+                kid: header::kid(decoded.get_mut(..payload_at).unwrap_or_default())?,
+                known,
+            },
+        };
         Ok(Self {
             signing_input: parts.signing_input,
             signature,
-            kid,
+            header,
             decoded,
             payload_at,
         })
@@ -69,7 +86,10 @@ impl<'t> CompactJws<'t> {
     /// The name of the key: an opaque string, compared byte for byte and never decoded or
     /// normalised.
     pub(crate) fn kid(&self) -> &str {
-        str::from_utf8(self.kid.of(&self.decoded)).unwrap_or_default()
+        match &self.header {
+            Header::Known { kid } => kid,
+            Header::New { kid, .. } => str::from_utf8(kid.of(&self.decoded)).unwrap_or_default(),
+        }
     }
 
     pub(crate) fn payload(&self) -> &[u8] {
@@ -88,6 +108,14 @@ impl<'t> CompactJws<'t> {
             return Err(AuthError::InvalidSignature);
         }
         let texts = into_texts(self.decoded, self.payload_at)?;
+        if let Header::New {
+            encoded,
+            kid,
+            known,
+        } = self.header
+        {
+            known.remember(encoded, kid.of_str(&texts));
+        }
         Ok(VerifiedPayload {
             payload_at: self.payload_at,
             payload_end: texts.len(),
@@ -96,75 +124,10 @@ impl<'t> CompactJws<'t> {
     }
 }
 
-/// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and
-/// similar members can neither become a key nor cause a request (RFC 8725 §3.10).
-struct Header {
-    algorithm: JsonString,
-    kid: JsonString,
-    /// Whether there is a `crit`, `b64` or `zip`, whatever it says.
-    asks_for_extension: bool,
-}
-
-impl Header {
-    fn read(text: &[u8]) -> Option<Self> {
-        let mut algorithm = None;
-        let mut kid = None;
-        let mut extensions = [false; 3];
-        let read = Reader::new(text, MAX_HEADER_STEPS).object(|name, value| {
-            let string = match value {
-                Value::String(string) if string.of(text).is_well_formed() => Some(string),
-                _ => None,
-            };
-            let mut buffer = [0; 4];
-            let name = name.of(text);
-            let name = match name.plain() {
-                Some(name) => name,
-                None => name.short(&mut buffer).unwrap_or_default().as_bytes(),
-            };
-            let twice = match name {
-                b"alg" => algorithm.replace(string.ok_or(Stop::Malformed)?).is_some(),
-                b"kid" => kid.replace(string.ok_or(Stop::Malformed)?).is_some(),
-                b"crit" => std::mem::replace(&mut extensions[0], true),
-                b"b64" => std::mem::replace(&mut extensions[1], true),
-                b"zip" => std::mem::replace(&mut extensions[2], true),
-                _ => false,
-            };
-            if twice { Err(Stop::Malformed) } else { Ok(()) }
-        });
-        read.ok()?;
-        Some(Self {
-            algorithm: algorithm?,
-            kid: kid?,
-            asks_for_extension: extensions.contains(&true),
-        })
-    }
-}
-
-/// Writes what a string says over how it is written, which is never shorter, so that it can be read
-/// as it is. What remains of it becomes white space.
-///
-/// `None` if it is longer than a `kid` may be, or not text.
-fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
-    if let Some(plain) = string.of(text).plain() {
-        // Every `kid` we know of is ASCII, which is cheaper to check.
-        let is_text = plain.is_ascii() || str::from_utf8(plain).is_ok();
-        return (is_text && plain.len() <= MAX_KID_BYTES).then_some(string.at);
-    }
-    let mut buffer = [0; MAX_KID_BYTES];
-    let len = string.of(text).short(&mut buffer)?.len();
-    let Span { start, end } = string.at;
-    let (over, rest) = text
-        .get_mut(start as usize..end as usize)?
-        .split_at_mut_checked(len)?;
-    over.copy_from_slice(buffer.get(..over.len())?);
-    rest.fill(b' ');
-    let end = start + u32::try_from(len).ok()?;
-    Some(Span { start, end })
-}
-
 /// A payload whose signature verified. The only way to one is [`CompactJws::verify`].
 pub(crate) struct VerifiedPayload {
-    /// The header, the payload, and then strings of the payload without their escapes.
+    /// The header, if it was read, the payload, and then strings of the payload without their
+    /// escapes.
     texts: String,
     payload_at: usize,
     payload_end: usize,
@@ -293,11 +256,11 @@ fn into_texts(decoded: Vec<u8>, payload_at: usize) -> Result<String, AuthError> 
 
 /// Room for a decoded signature. The caller keeps it on its stack, so that a parsed token is small
 /// enough to be moved.
-pub(crate) struct SignatureBuffer([u8; MAX_SIGNATURE_BYTES]);
+pub(crate) struct SignatureBuffer([MaybeUninit<u8>; MAX_SIGNATURE_BYTES]);
 
 impl SignatureBuffer {
     pub(crate) const fn new() -> Self {
-        Self([0; MAX_SIGNATURE_BYTES])
+        Self([MaybeUninit::uninit(); MAX_SIGNATURE_BYTES])
     }
 
     fn decode(&mut self, part: &[u8]) -> Result<&[u8], AuthError> {

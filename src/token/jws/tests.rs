@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CompactJws, SignatureBuffer, decode_strictly, into_texts};
+use super::{CompactJws, KnownHeaders, SignatureBuffer, decode_strictly, into_texts};
 use crate::{crypto::VerifyingKey, error::AuthError, keys::KeySet};
 
 /// Public vectors, from `fixtures/`.
@@ -22,8 +22,8 @@ fn verdict(keys: &Value, token: &[u8]) -> Result<(), AuthError> {
         Some(_) => keys.clone(),
         None => json!({ "keys": [keys] }),
     };
-    let mut buffer = SignatureBuffer::new();
-    let jws = CompactJws::parse(token, &mut buffer)?;
+    let (mut buffer, known) = (SignatureBuffer::new(), KnownHeaders::default());
+    let jws = CompactJws::parse(token, &mut buffer, &known)?;
     let keys = KeySet::parse(&keys.to_string()).map_err(|_| AuthError::UnknownKey)?;
     let key = keys.get(jws.kid()).ok_or(AuthError::UnknownKey)?;
     jws.verify(key).map(|_| ())
