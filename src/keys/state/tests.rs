@@ -176,8 +176,8 @@ fn only_unknown_kids_spend_the_budget_and_only_when_they_go_out() {
     );
 }
 
-/// The runtime of each attempt ends before the attempt does, which is no reason to back off: only
-/// the number of waits ends this.
+/// The runtime of each attempt ends before the attempt does. Nothing backs off then: only the number
+/// of waits ends this.
 #[test]
 fn a_request_waits_for_three_attempts_at_most() {
     let mut state = empty();
@@ -198,7 +198,7 @@ fn a_request_waits_for_three_attempts_at_most() {
     assert!(effects.start.is_none());
     let (warm_up, effects) = state.warm_up(waited, true, &at(0));
     assert!(warm_up.is_err() && effects.start.is_none());
-    // Another request begins with a count of its own.
+    // Another request has its own count.
     let (_, order) = look_up(&mut state, "a", &at(0));
     state.attempt_started(order.number, &at(0)).unwrap();
 }
