@@ -176,8 +176,8 @@ fn only_unknown_kids_spend_the_budget_and_only_when_they_go_out() {
     );
 }
 
-/// The runtime of each attempt ends before the attempt does. Nothing backs off then: only the number
-/// of waits ends this.
+/// The runtime of each attempt ends before the attempt does. Nothing backs off then, so only the
+/// number of waits ends this.
 #[test]
 fn a_request_waits_for_three_attempts_at_most() {
     let mut state = empty();
