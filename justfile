@@ -56,6 +56,10 @@ msrv:
 coverage:
     checks/coverage/run.py
 
+# The lines that the inputs of the fuzz targets run, of the files that parse.
+fuzz-coverage:
+    checks/coverage/run.py --fuzz
+
 # Each fuzz target for some seconds. Needs cargo-fuzz.
 fuzz SECONDS="12":
     fuzz/run.sh {{SECONDS}}
@@ -75,6 +79,10 @@ minimal-versions:
 # The library type-checks for musl, i686, Windows and macOS. Not in CI: some ten minutes, and Zig takes 400 MB.
 platforms *TARGETS:
     checks/platforms.sh {{TARGETS}}
+
+# The tests on aarch64, emulated. Not in CI: takes half an hour. Needs QEMU and a cross compiler.
+qemu:
+    checks/qemu.sh
 
 # Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
