@@ -56,6 +56,10 @@ msrv:
 coverage:
     checks/coverage/run.py
 
+# The lines that the inputs of the fuzz targets run, of the files that parse.
+fuzz-coverage:
+    checks/coverage/run.py --fuzz
+
 # Each fuzz target for some seconds. Needs cargo-fuzz.
 fuzz SECONDS="12":
     fuzz/run.sh {{SECONDS}}
@@ -75,6 +79,10 @@ minimal-versions:
 # The library type-checks for musl, i686, Windows and macOS. Not in CI: some ten minutes, and Zig takes 400 MB.
 platforms *TARGETS:
     checks/platforms.sh {{TARGETS}}
+
+# The tests on aarch64, emulated. Not in CI: takes half an hour. Needs QEMU and a cross compiler.
+qemu:
+    checks/qemu.sh
 
 # Features that another crate enables in reqwest and serde_json change nothing. Needs OpenSSL's headers.
 other-features:
@@ -197,6 +205,11 @@ lambda-gateway:
 # Each fault that is planted in a copy of the sources fails the test named for it. `just planted-faults WORD` plants some.
 planted-faults *WORDS:
     checks/planted_faults/run.py {{WORDS}}
+
+# Each mutant that cargo-mutants makes of src/ fails a test, or checks/mutants/explained.toml says why none can. `just mutants WORD`
+# runs some, `just mutants --missed` those that the last run missed. Not in CI: half an hour on two cores. Needs cargo-mutants.
+mutants *WORDS:
+    checks/mutants/run.sh {{WORDS}}
 
 # The documentation as docs.rs builds it, in target/docs-rs/doc.
 docs-rs:

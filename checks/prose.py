@@ -46,8 +46,8 @@ WORDS = [
 ]
 WORDS = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in WORDS]
 
-# Texts of others, recorded data, and generated files.
-SKIPPED = re.compile(r"^(fixtures/|LICENSE|Cargo\.lock|docs/.*\.svg|checks/prose\.py|.*listing\.txt|.*\.stderr)")
+# Texts of others, recorded data, generated files, and lists of names from the code.
+SKIPPED = re.compile(r"^(fixtures/|LICENSE|Cargo\.lock|docs/.*\.svg|checks/prose\.py|checks/mutants/explained\.toml|.*listing\.txt|.*\.stderr)")
 
 RUST_COMMENT = re.compile(r"//[/!]?\s?(.*)$")
 HASH_COMMENT = re.compile(r"(?:^|\s)#(?!\[)\s?(.*)$")

@@ -17,7 +17,10 @@ failed=0
 for target in $(cargo fuzz list); do
     mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
     log=fuzz/target/$target.log
-    if "fuzz/target/$host/release/$target" "fuzz/corpus/$target" -artifact_prefix="fuzz/artifacts/$target/" \
+    # New inputs go to the first directory.
+    corpus=("fuzz/corpus/$target")
+    [ ! -d "fuzz/found/$target" ] || corpus+=("fuzz/found/$target")
+    if "fuzz/target/$host/release/$target" "${corpus[@]}" -dict=fuzz/words.dict -artifact_prefix="fuzz/artifacts/$target/" \
         -max_total_time="$seconds" -max_len=20000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         covered=$(grep -oP '\bcov: \K[0-9]+' "$log" | tail -n 1)

@@ -83,6 +83,7 @@ mod tests {
             "us-isof-south-1",
             "eu-isoe-west-1",
             "eusc-de-east-1",
+            "eusc-east-1",
             "eu-gov-west-1",
             "us-gov-secret-west-1",
         ] {

@@ -180,3 +180,25 @@ impl Delay {
         self.remaining(now).is_zero()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it is compared with the real clock"
+    )]
+    fn the_system_clock_reads_both_clocks() {
+        let before = (SystemTime::now(), Instant::now());
+        let clock = SystemClock::new();
+        assert_eq!(format!("{clock:?}"), "SystemClock");
+        assert!(clock.now() >= before.0);
+        let reading = (0..1_000_000)
+            .map(|_| clock.monotonic())
+            .find(|reading| !reading.is_zero())
+            .expect("the monotonic clock advances");
+        assert!(reading <= before.1.elapsed());
+    }
+}

@@ -276,3 +276,35 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_io_error_is_classified_by_its_kind() {
+        use io::ErrorKind as Kind;
+        for (kind, cause) in [
+            (Kind::ConnectionRefused, ConnectError::Refused),
+            (Kind::BrokenPipe, ConnectError::Closed),
+            (Kind::ConnectionAborted, ConnectError::Closed),
+            (Kind::ConnectionReset, ConnectError::Closed),
+            (Kind::NotConnected, ConnectError::Closed),
+            (Kind::UnexpectedEof, ConnectError::Closed),
+            (Kind::HostUnreachable, ConnectError::Unreachable),
+            (Kind::NetworkDown, ConnectError::Unreachable),
+            (Kind::NetworkUnreachable, ConnectError::Unreachable),
+            (Kind::TimedOut, ConnectError::TimedOut),
+            (Kind::PermissionDenied, ConnectError::Other),
+        ] {
+            assert_eq!(io_error(kind), cause, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_shown_with_its_sources() {
+        let wrapped = io::Error::other("inner");
+        assert_eq!(Chain(&wrapped).to_string(), "inner: inner");
+        assert_eq!(Chain(&fmt::Error).to_string(), fmt::Error.to_string());
+    }
+}

@@ -595,6 +595,10 @@ mod tests {
         let elsewhere = "http://127.0.0.1:9000/jwks.json";
         for given in [
             replicated.clone().with_jwks_url(elsewhere).unwrap(),
+            replicated
+                .clone()
+                .with_unencrypted_jwks_url(elsewhere)
+                .unwrap(),
             pool.clone()
                 .with_jwks_url(elsewhere)
                 .unwrap()
@@ -623,7 +627,12 @@ mod tests {
             ["https://id.example.com/"]
         );
         assert_eq!(exact.jwks_url(), pool.jwks_url());
+        let longest = format!("https://{}.example", "x".repeat(496));
+        assert_eq!(longest.len(), 512);
+        assert!(pool.clone().with_exact_issuer(&longest).is_ok());
         for issuer in [
+            &*format!("{longest}x"),
+            "https://\u{e9}.example",
             "",
             "example.com",
             "ftp://example.com",

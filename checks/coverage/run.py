@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Which lines of src/ the tests run, file by file.
+"""Which lines of src/ the tests run, file by file. With `--fuzz`: which lines of the files that parse the inputs of
+the fuzz targets run (the seeds, and what `fuzz/found/` and `fuzz/regressions/` hold).
 
 A file of the pipeline (PIPELINE) with less than 90 % must be listed with a reason in below.txt, and one that is listed must
 have less. The dependencies are those of `cargo test`, not built anew: only this crate and its tests are instrumented.
@@ -30,6 +31,10 @@ SKIPPED = ["differential::", "fuzz_seeds::", "model::", "properties::", "stress:
 PIPELINE = ["bearer_auth/", "crypto/", "extract.rs", "granted_scopes.rs", "guard/", "json/", "keys/",
             "late_rejection.rs", "rejection/", "resource_metadata/", "response_headers.rs", "scope/", "token/", "verifier/"]
 
+# What reads the bytes of strangers, and of issuers.
+PARSERS = ["client/token_response.rs", "client/www_authenticate.rs", "json/", "keys/jwk.rs", "keys/key_set.rs", "protected_url.rs",
+           "rejection/challenge.rs", "resource_metadata/identifier.rs", "response_headers.rs", "scope/claim.rs", "scope/grammar.rs", "token/"]
+
 
 def llvm_tools():
     """The directory of llvm-cov and llvm-profdata, of the version that rustc was built with."""
@@ -49,22 +54,20 @@ def llvm_tools():
     sys.exit(f"no llvm-profdata of LLVM {major}: looked in {', '.join(map(str, places))}")
 
 
-def build():
+def build(tests):
     """The instrumented test programs."""
     environment = os.environ | {
         "RUSTC_WORKSPACE_WRAPPER": str(HERE / "instrument.sh"),
         "CARGO_INCREMENTAL": "0",
     }
-    command = ["cargo", "test", "--no-run", "--message-format=json-render-diagnostics", "--quiet", "--lib"]
-    for test in TESTS:
-        command += ["--test", test]
+    command = ["cargo", "test", "--no-run", "--message-format=json-render-diagnostics", "--quiet", *tests]
     said = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     return [message["executable"] for message in messages if message.get("executable")]
 
 
-def run(programs):
-    """Runs them from an empty start; fails if one fails."""
+def run(programs, chosen):
+    """Runs the chosen tests of theirs from an empty start; fails if one fails."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     environment = os.environ | {
@@ -74,16 +77,21 @@ def run(programs):
         "PROPTEST_CASES": "64",
     }
     for program in programs:
-        ran = subprocess.run([program, "--quiet", *(f"--skip={test}" for test in SKIPPED)], cwd=ROOT, env=environment, capture_output=True, text=True)
+        ran = subprocess.run([program, "--quiet", *chosen], cwd=ROOT, env=environment, capture_output=True, text=True)
         if ran.returncode != 0:
             sys.exit(ran.stdout + ran.stderr + f"{program} failed")
 
 
-def measure(tools, programs):
-    """Lines and lines run, by file of src/."""
+def profile_of(tools):
     profile = OUT / "all.profdata"
     raw = [str(path) for path in OUT.glob("*.profraw")]
     subprocess.run([tools / "llvm-profdata", "merge", "-sparse", "-o", profile, *raw], check=True)
+    return profile
+
+
+def measure(tools, programs):
+    """Lines and lines run, by file of src/."""
+    profile = profile_of(tools)
     objects = [argument for program in programs for argument in ("-object", program)]
     command = [tools / "llvm-cov", "export", "-summary-only", f"-instr-profile={profile}", *objects[1:]]
     files = json.loads(subprocess.check_output(command, cwd=ROOT))["data"][0]["files"]
@@ -96,8 +104,48 @@ def measure(tools, programs):
     return lines
 
 
-def is_pipeline(name):
-    return not name.endswith("/tests.rs") and any(name == part or (part.endswith("/") and name.startswith(part)) for part in PIPELINE)
+def measure_without_tests(tools, program):
+    """As `measure`, for one program. Leaves out the tests inside a file of src/, which that program does not run."""
+    command = [tools / "llvm-cov", "export", "-format=lcov", f"-instr-profile={profile_of(tools)}", program]
+    counts, end = {}, None
+    for record in subprocess.check_output(command, cwd=ROOT, text=True).splitlines():
+        kind, _, rest = record.partition(":")
+        if kind == "SF":
+            path = (ROOT / rest).resolve()
+            name = str(path.relative_to(ROOT / "src")) if path.is_relative_to(ROOT / "src") else None
+            code, _, tests = path.read_text().partition("#[cfg(test)]\nmod tests {")
+            end = code.count("\n") if tests else float("inf")
+        elif kind == "DA" and name:
+            line, count = map(int, rest.split(",")[:2])
+            if line <= end:
+                # A file that is a module of the test program as well comes twice.
+                file = counts.setdefault(name, {})
+                file[line] = max(count, file.get(line, 0))
+    return {name: (len(file), sum(count > 0 for count in file.values())) for name, file in counts.items()}
+
+
+def is_in(parts, name):
+    return not name.endswith("/tests.rs") and any(name == part or (part.endswith("/") and name.startswith(part)) for part in parts)
+
+
+def row(counts, name):
+    count, covered = counts
+    share = 100 * covered / count if count else 100.0
+    return f"{share:6.1f} %  {covered:4} of {count:4}  {name}"
+
+
+def total(lines):
+    return tuple(sum(counts) for counts in zip(*lines.values()))
+
+
+def fuzz():
+    tools = llvm_tools()
+    [program] = build(["--test", "tokens"])
+    run([program], ["fuzz_seeds::"])
+    parsers = {name: counts for name, counts in measure_without_tests(tools, program).items() if is_in(PARSERS, name)}
+    for name, counts in sorted(parsers.items()):
+        print(row(counts, name))
+    print(row(total(parsers), "all that parses"))
 
 
 def main():
@@ -107,15 +155,15 @@ def main():
             name, reason = line.split(maxsplit=1)
             reasons[name] = reason
     tools = llvm_tools()
-    programs = build()
-    run(programs)
+    programs = build(["--lib", *(word for test in TESTS for word in ("--test", test))])
+    run(programs, [f"--skip={test}" for test in SKIPPED])
     lines = measure(tools, programs)
     failed = False
     for name, (count, covered) in sorted(lines.items()):
         share = 100 * covered / count if count else 100.0
-        low = is_pipeline(name) and share < FLOOR
+        low = is_in(PIPELINE, name) and share < FLOOR
         note = f"  {reasons[name]}" if name in reasons else ""
-        print(f"{share:6.1f} %  {covered:4} of {count:4}  {name}{note}")
+        print(row((count, covered), name) + note)
         if low and name not in reasons:
             print(f"src/{name} has less than {FLOOR:.0f} % and no reason in below.txt", file=sys.stderr)
             failed = True
@@ -126,10 +174,11 @@ def main():
         if not (ROOT / "src" / name).exists():
             print(f"src/{name} is no longer there", file=sys.stderr)
             failed = True
-    total = sum(count for count, _ in lines.values())
-    covered = sum(covered for _, covered in lines.values())
-    print(f"{100 * covered / total:6.1f} %  {covered:4} of {total:4}  all")
+    print(row(total(lines), "all"))
     sys.exit(failed)
 
 
-main()
+if sys.argv[1:] == ["--fuzz"]:
+    fuzz()
+else:
+    main()

@@ -16,27 +16,20 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import re
-import shutil
-import subprocess
 import sys
 import time
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-WORK = ROOT / "target" / "planted-faults"
-SOURCE = WORK / "source"
-BUILD = WORK / "build"
+sys.path.insert(0, str(HERE.parent))
+from switched_copy import ROOT, SwitchedCopy, drop_const, executables, run_tests  # noqa: E402
+
 # A test that hangs has noticed nothing.
 LONGEST_TEST = 120
-# These programs are not debugged, and debug information is most of what is written and linked. Dependencies have none anyway.
-ENVIRONMENT = os.environ | {"CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_TERM_COLOR": "never"}
 # Names the fault that a test program turns on.
 CHOICE = "PLANTED_FAULT"
 # A fault that changes nothing. If a test fails with it, the check would take anything for noticed.
 HARMLESS = "nothing is wrong"
-CONST_FN = re.compile(r"^( *)((?:pub(?:\([a-z:]+\))? )?)const (fn (\w+)\b.*?^\1\}$)", re.M | re.S)
 
 
 def main():
@@ -53,15 +46,16 @@ def main():
     planted, wrong = plant(faults)
     if wrong:
         sys.exit("\n".join(wrong))
-    copy_sources(planted)
-    borrow_dependencies()
-    programs = build(sorted({program_of(fault) for fault in chosen}))
+    copy = SwitchedCopy("planted-faults")
+    copy.write(planted)
+    copy.borrow_dependencies()
+    programs = build(copy, sorted({program_of(fault) for fault in chosen}))
     built = time.monotonic()
     print(f"{len(programs)} test programs built in {built - started:.0f} s", flush=True)
 
-    wrong += without_fault(programs, chosen)
+    wrong += without_fault(copy, programs, chosen)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
-        wrong += filter(None, workers.map(lambda fault: with_fault(programs, fault), chosen))
+        wrong += filter(None, workers.map(lambda fault: with_fault(copy, programs, fault), chosen))
     for complaint in wrong:
         print(complaint, file=sys.stderr)
     print(f"{len(chosen)} faults, {len(wrong)} complaints, {time.monotonic() - built:.0f} s")
@@ -102,7 +96,7 @@ def plant(faults):
             before = start
             text = text[:start] + switches(here) + text[end:]
         texts[file] = text
-    drop_const(texts)
+    drop_const(texts, "env::var_os")
     return texts, wrong
 
 
@@ -121,94 +115,34 @@ def switches(faults):
     return text
 
 
-def drop_const(texts):
-    """A switch is not a constant, so neither is a function that has one, nor one that calls that."""
-    rest = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "src").rglob("*.rs")}
-    dropped = {"env::var_os"}
-
-    def drop(function):
-        indent, visibility, text, name = function.groups()
-        if not any(re.search(rf"\b{called}\(", text) for called in dropped):
-            return function[0]
-        dropped.add(name)
-        return indent + visibility + text
-
-    before = 0
-    while before < len(dropped):
-        before = len(dropped)
-        for file, text in (rest | texts).items():
-            if (changed := CONST_FN.sub(drop, text)) != text:
-                texts[file] = changed
-
-
-def copy_sources(planted):
-    """The files as they are now, with the faults. An unchanged one keeps its time, so that a second run builds only what changed."""
-    listed = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True)
-    wanted = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    SOURCE.mkdir(parents=True, exist_ok=True)
-    for old in SOURCE.rglob("*"):
-        if old.is_file() and str(old.relative_to(SOURCE)) not in wanted:
-            old.unlink()
-    for name in wanted:
-        new = planted[name].encode() if name in planted else (ROOT / name).read_bytes()
-        file = SOURCE / name
-        if not file.is_file() or file.read_bytes() != new:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(new)
-            shutil.copymode(ROOT / name, file)
-
-
-def borrow_dependencies():
-    """Links what `cargo test` has built of other people's crates, so that they are not built once more."""
-    theirs = ROOT / "target" / "debug"
-    ours = BUILD / "debug"
-    if ours.exists() or not (theirs / ".fingerprint").is_dir():
-        return
-    metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT, text=True))
-    members = {package["name"] for package in metadata["packages"]}
-    own = {path.name.rsplit("-", 1)[1] for path in (theirs / ".fingerprint").iterdir() if path.name.rsplit("-", 1)[0] in members}
-    for part in [".fingerprint", "build", "deps"]:
-        (ours / part).mkdir(parents=True)
-        for path in (theirs / part).iterdir():
-            stem = path.name.split(".")[0] if path.is_file() else path.name
-            if stem.rsplit("-", 1)[-1] in own or "-" not in stem:
-                continue
-            subprocess.run(["cp", "--archive", "--link", path, ours / part / path.name], check=True)
-
-
-def build(programs):
+def build(copy, programs):
     """Builds these test programs. Their paths, by name."""
     targets = [word for name in programs for word in (["--lib"] if name == "lib" else ["--test", name])]
-    done = subprocess.run(
-        ["cargo", "test", "--quiet", "--no-run", "--locked", *targets, "--target-dir", BUILD, "--message-format", "json-render-diagnostics"],
-        cwd=SOURCE, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )
+    done = copy.cargo_test(targets, "--locked", "--message-format", "json-render-diagnostics")
     if done.returncode != 0:
         errors = [part for part in done.stderr.split("\n\n") if "error" in part]
         sys.exit("the sources do not compile with the faults in them\n" + "\n\n".join(errors))
-    artifacts = [json.loads(line) for line in done.stdout.splitlines()]
-    tests = [a for a in artifacts if a.get("executable") and a["profile"]["test"]]
-    return {"lib" if "lib" in a["target"]["kind"] else a["target"]["name"]: a["executable"] for a in tests}
+    return executables(done.stdout)
 
 
 # --- The tests ---
 
-def without_fault(programs, faults):
+def without_fault(copy, programs, faults):
     """Complaints about tests that do not pass when every switch is off."""
     wrong = []
     for program, executable in programs.items():
         tests = sorted({test_of(fault) for fault in faults if program_of(fault) == program})
-        passed, _ = run(executable, tests, HARMLESS)
+        passed, _ = run(copy, executable, tests, HARMLESS)
         wrong += [f"{program}::{test} does not pass without a fault, or does not exist" for test in tests if test not in passed]
         print(f"{program}: {len(passed)} of {len(tests)} tests pass without a fault", flush=True)
     return wrong
 
 
-def with_fault(programs, fault):
+def with_fault(copy, programs, fault):
     """A complaint, unless the named test fails."""
     begun = time.monotonic()
     test = test_of(fault)
-    passed, failed = run(programs[program_of(fault)], [test], fault["name"])
+    passed, failed = run(copy, programs[program_of(fault)], [test], fault["name"])
     verdict = "noticed" if test in failed else "NOT NOTICED"
     print(f"  {verdict}: {fault['name']} ({time.monotonic() - begun:.1f} s)", flush=True)
     if test in failed:
@@ -218,17 +152,9 @@ def with_fault(programs, fault):
     return f"{fault['name']}: {fault['test']} did not end; let it fail instead"
 
 
-def run(executable, tests, fault):
-    """Runs these tests. Returns those that passed and those that failed; one that never ends is in neither."""
-    try:
-        done = subprocess.run([executable, "--exact", *tests], cwd=SOURCE, env=ENVIRONMENT | {CHOICE: fault},
-                              capture_output=True, text=True, timeout=LONGEST_TEST)
-        output = done.stdout
-    except subprocess.TimeoutExpired as over:
-        output = (over.stdout or b"").decode(errors="replace")
-    said = [line.split(" ... ") for line in output.splitlines() if line.startswith("test ") and " ... " in line]
-    named = lambda word: {name.removeprefix("test ").removesuffix(" - should panic") for name, end in said if end.startswith(word)}
-    return named("ok"), named("FAILED")
+def run(copy, executable, tests, fault):
+    """Runs these tests with the fault turned on."""
+    return run_tests(executable, tests, {CHOICE: fault}, copy.source, LONGEST_TEST)
 
 
 if __name__ == "__main__":

@@ -192,3 +192,45 @@ const fn setting(cause: &ConnectError) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_change_of_the_configuration_is_not_temporary() {
+        let retry_after = None;
+        let status = StatusCode::BAD_GATEWAY;
+        for error in [
+            TokenError::Aborted,
+            TokenError::Connect(ConnectError::Refused),
+            TokenError::NoResponse,
+            TokenError::SecretUnavailable(SecretUnavailable::new("the store is down")),
+            TokenError::Server {
+                status,
+                retry_after,
+            },
+            TokenError::Throttled { retry_after },
+            TokenError::Timeout,
+        ] {
+            assert!(error.is_temporary(), "{error:?}");
+        }
+        for error in [
+            TokenError::UnauthorizedClient,
+            TokenError::InvalidClient,
+            TokenError::UnsupportedGrantType,
+            TokenError::MalformedResponse {
+                problem: "is not JSON",
+            },
+            TokenError::NoRuntime,
+            TokenError::InvalidRequest,
+            TokenError::InvalidScope,
+            TokenError::Status {
+                status: StatusCode::NOT_FOUND,
+            },
+            TokenError::InvalidTarget,
+        ] {
+            assert!(!error.is_temporary(), "{error:?}");
+        }
+    }
+}

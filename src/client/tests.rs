@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{HeaderValue, StatusCode};
+use metrics_util::debugging::DebuggingRecorder;
 use tokio::{
     runtime::{self, Handle, Runtime},
     sync::{Semaphore, watch},
@@ -15,7 +16,8 @@ use tokio::{
 };
 
 use super::{
-    AccessToken, ClientCredentials, SecretSource, TokenError,
+    AccessToken, ClientCredentials, ClientSecrets, FetchSecrets, InProcessStore, SecretSource,
+    SecretUnavailable, TokenError,
     request_token::{AppClient, BoxedTokenRequest, RequestToken, TokenRequest},
     scopes::Scopes,
     secret::ClientSecret,
@@ -23,6 +25,7 @@ use super::{
     shared_tokens::SharedTokens,
     source::{Settings, TokenSource},
     token_response::TokenResponse,
+    unproven::{SubjectToken, TokenExchange},
 };
 use crate::testing::ManualClock;
 
@@ -99,6 +102,17 @@ impl Script {
         next: Option<SecretSource>,
         shared: Option<SharedTokens>,
     ) -> ClientCredentials {
+        self.caller_that_jitters(clock, secret, next, shared, || 0.0)
+    }
+
+    fn caller_that_jitters(
+        &self,
+        clock: &ManualClock,
+        secret: SecretSource,
+        next: Option<SecretSource>,
+        shared: Option<SharedTokens>,
+        jitter: fn() -> f64,
+    ) -> ClientCredentials {
         let named = |source| NamedSource {
             setting: "test",
             source,
@@ -110,7 +124,7 @@ impl Script {
             client_id: "caller".into(),
             clock: Arc::new(clock.clone()),
             timeout: Duration::from_secs(10),
-            jitter: || 0.0,
+            jitter,
         };
         let client = AppClient::new(Box::new(self.clone()), secrets, shared);
         let source = TokenSource::new(Arc::new(client), settings);
@@ -565,6 +579,73 @@ async fn a_panic_is_a_failed_request_and_frees_the_place() {
     assert_token(&caller.token().await, "2");
 }
 
+struct Vault;
+
+impl FetchSecrets for Vault {
+    async fn fetch_secrets(&self) -> Result<ClientSecrets, SecretUnavailable> {
+        Ok(ClientSecrets::new("hush"))
+    }
+}
+
+#[tokio::test]
+async fn debug_names_the_type_and_the_settings_that_are_not_secret() {
+    let clock = ManualClock::new();
+    let caller = Script::new([Step::Lives(HOUR)]).caller(&clock);
+    let token = caller.token().await.unwrap();
+    let exchange = TokenExchange::builder(&caller);
+    let subject = SubjectToken::id_token("hush");
+    for (shown, expected) in [
+        (
+            format!("{caller:?}"),
+            r#"ClientCredentials { client_id: "caller", scopes: "", .. }"#,
+        ),
+        (
+            format!("{exchange:?}"),
+            "TokenExchangeBuilder { credentials: ClientCredentials { client_id:",
+        ),
+        (
+            format!("{:?}", exchange.build().unwrap()),
+            r#"TokenExchange { client_id: "caller", target: "#,
+        ),
+        (format!("{subject:?}"), "SubjectToken { kind: IdToken, .. }"),
+        (format!("{token:?}"), "AccessToken { expires_at: "),
+        (
+            format!("{:?}", ClientSecrets::new("hush").with_next("hush")),
+            "ClientSecrets { has_next: true, .. }",
+        ),
+        (
+            format!("{:?}", SecretSource::from("hush")),
+            "SecretSource(given)",
+        ),
+        (
+            format!("{:?}", SecretSource::from_env("SECRET")),
+            r#"SecretSource(from_env "SECRET")"#,
+        ),
+        (
+            format!("{:?}", SecretSource::from_file("/run/secret")),
+            r#"SecretSource(from_file "/run/secret")"#,
+        ),
+        (
+            format!("{:?}", SecretSource::fetched_by(Vault)),
+            "SecretSource(fetched)",
+        ),
+        (
+            format!(
+                "{:?}",
+                ClientCredentials::builder("https://id.example/token", "caller", "hush")
+            ),
+            r#"ClientCredentialsBuilder { issuer: TokenEndpoint, client_id: "caller", "#,
+        ),
+        (
+            format!("{:?}", InProcessStore::new()),
+            "InProcessStore { .. }",
+        ),
+    ] {
+        assert!(shown.starts_with(expected), "{shown}");
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_that_hangs_is_given_up() {
     let script = Script::new([Step::Hangs, Step::Lives(HOUR)]);
@@ -573,6 +654,26 @@ async fn a_request_that_hangs_is_given_up() {
     assert_eq!(caller.token().await.unwrap_err(), TokenError::Timeout);
     clock.advance(SECOND);
     assert_token(&caller.token().await, "2");
+}
+
+/// The renewals of many processes do not coincide.
+#[tokio::test]
+async fn a_token_is_renewed_after_a_part_of_its_lifetime_that_varies() {
+    let rows: [(fn() -> f64, u64); 3] = [(|| 0.0, 2700), (|| 0.5, 2880), (|| 1.0, 3060)];
+    for (jitter, seconds) in rows {
+        let script = Script::new([Step::Lives(HOUR), Step::Lives(HOUR)]);
+        let clock = ManualClock::new();
+        let caller = script.caller_that_jitters(&clock, "one".into(), None, None, jitter);
+        assert_token(&caller.token().await, "1");
+        clock.advance(Duration::from_secs(seconds - 1));
+        assert_token(&caller.token().await, "1");
+        settle().await;
+        assert_eq!(script.requests(), 1, "{seconds}");
+        clock.advance(SECOND);
+        assert_token(&caller.token().await, "1");
+        settle().await;
+        assert_eq!(script.requests(), 2, "{seconds}");
+    }
 }
 
 fn runtime() -> Runtime {
@@ -622,6 +723,21 @@ fn a_blocked_runtime_delays_callers_on_another_no_longer_than_the_timeout() {
     assert_token(&web.block_on(caller.token()), "2");
 }
 
+/// The outcomes of token requests that the metrics count.
+fn counted_outcomes(recorder: &DebuggingRecorder) -> Vec<String> {
+    let samples = recorder.snapshotter().snapshot().into_vec();
+    let mut outcomes: Vec<_> = samples
+        .iter()
+        .map(|(key, ..)| key.key())
+        .filter(|key| key.name() == "tower_cognito_client_token_requests_total")
+        .flat_map(::metrics::Key::labels)
+        .filter(|label| label.key() == "outcome")
+        .map(|label| label.value().to_owned())
+        .collect();
+    outcomes.sort();
+    outcomes
+}
+
 #[test]
 fn a_request_that_is_overdue_by_the_clock_is_taken_over_without_waiting() {
     for (passed, taken_over) in [(10 * SECOND + SECOND / 2, true), (9 * SECOND, false)] {
@@ -630,8 +746,13 @@ fn a_request_that_is_overdue_by_the_clock_is_taken_over_without_waiting() {
         let caller = script.caller(&clock);
         let _still = stalled(&script, &caller);
         clock.advance(passed);
-        let outcome = paused_runtime().block_on(caller.token());
+        let recorder = DebuggingRecorder::new();
+        let outcome =
+            ::metrics::with_local_recorder(&recorder, || paused_runtime().block_on(caller.token()));
         assert_eq!(outcome.is_ok(), taken_over, "{passed:?}");
+        let obtained = taken_over.then_some("obtained");
+        let expected: Vec<_> = obtained.into_iter().chain(["timeout"]).collect();
+        assert_eq!(counted_outcomes(&recorder), expected, "{passed:?}");
         assert_eq!(script.requests(), 1 + usize::from(taken_over));
     }
 }

@@ -307,6 +307,12 @@ async fn warm_up_waits_for_a_load_that_started_after_it_or_tells_why_there_is_no
         "the denylist's source failed: the store is down"
     );
 
+    for mood in [Mood::Panics, Mood::PanicsAtOnce] {
+        rig.source.is(mood);
+        let error = rig.denylist.warm_up().await.unwrap_err();
+        assert_eq!(error.reason(), "panicked", "{mood:?}");
+    }
+
     // A load is under way that knows nothing of the new entry.
     rig.source.is(Mood::AnswersAfter(2 * SECOND));
     sleep(5 * SECOND).await;
@@ -315,10 +321,13 @@ async fn warm_up_waits_for_a_load_that_started_after_it_or_tells_why_there_is_no
     rig.denylist.warm_up().await.unwrap();
     assert_eq!(rig.check("client-1"), Err(Denied::forbidden()));
 
-    // Young enough: nothing is asked.
+    // Until the list is as old as the poll interval, nothing is asked.
     let before = rig.source.calls();
-    rig.denylist.warm_up().await.unwrap();
-    assert_eq!(rig.source.calls(), before);
+    for (age, more) in [(Duration::ZERO, 0), (5 * SECOND, 1)] {
+        rig.clock.wall.advance(age);
+        rig.denylist.warm_up().await.unwrap();
+        assert_eq!(rig.source.calls(), before + more, "{age:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -494,6 +503,21 @@ fn values_of_a_kind_are_found_under_that_kind_only() {
     assert!(DeniedCallers::new().is_empty());
 }
 
+#[test]
+fn the_length_counts_entries_of_every_kind() {
+    let time = SystemTime::UNIX_EPOCH;
+    let list = DeniedCallers::new()
+        .deny_clients(["a"])
+        .deny_subjects(["a"])
+        .revoke_tokens(["a"])
+        .list_values("tenant", ["a"])
+        .revoke_client_tokens("a", time)
+        .revoke_client_tokens("b", time)
+        .revoke_subject_tokens("a", time);
+    assert_eq!(list.len(), 7);
+    assert_eq!(format!("{list:?}"), "DeniedCallers { entries: 7, .. }");
+}
+
 #[tokio::test(start_paused = true)]
 async fn debug_shows_no_entry() {
     let rig = Rig::loaded().await;
@@ -501,6 +525,12 @@ async fn debug_shows_no_entry() {
     let shown = format!("{list:?} {:?} {:?}", rig.denylist, rig.denylist.status());
     assert!(!shown.contains("client-0"), "{shown}");
     assert!(shown.contains("entries: 1"), "{shown}");
+    let name = "Denylist { name: \"default\", status: DenylistStatus {";
+    assert!(shown.contains(name), "{shown}");
+    let builder = Denylist::builder(MAX_AGE, |_| async { Err::<Loaded, _>("down") });
+    let shown = format!("{builder:?}");
+    let expected = "DenylistBuilder { name: \"default\", limits: Limits { max_age: 60s, ";
+    assert!(shown.starts_with(expected), "{shown}");
 }
 
 /// One step of a day in the life of a denylist.

@@ -285,6 +285,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn debug_of_a_request_leaves_the_query_out() {
+        let request = JwksRequest::new("https://keys.example/jwks?hush");
+        assert_eq!(
+            format!("{:?}", request.with_etag("v1")),
+            r#"JwksRequest { url: "https://keys.example/jwks?***", etag: Some("v1") }"#
+        );
+    }
+
+    #[test]
+    fn an_error_names_a_setting_that_may_be_too_low() {
+        for (cause, named) in [
+            (ConnectError::TimedOut, true),
+            (ConnectError::Refused, false),
+        ] {
+            let error = FetchError::Connect(cause).to_string();
+            let setting = format!("{cause}; `fetch_timeout` sets how long a fetch may take");
+            assert_eq!(error.ends_with(&setting), named, "{error}");
+            assert_eq!(error.ends_with(&cause.to_string()), !named, "{error}");
+        }
+    }
+
+    #[test]
     fn only_an_entity_tag_is_sent_back() {
         let longest = format!("\"{}\"", "x".repeat(MAX_ETAG_BYTES - 2));
         for etag in [

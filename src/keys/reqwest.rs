@@ -136,3 +136,28 @@ fn etag_of(headers: &HeaderMap) -> Option<String> {
     };
     String::from_utf8(field.as_bytes().to_owned()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::ConnectError;
+
+    #[test]
+    fn what_may_pass_at_once_is_tried_again() {
+        let server_error = |retry_after| FetchError::Status {
+            status: StatusCode::BAD_GATEWAY,
+            retry_after,
+        };
+        for (error, retried) in [
+            (FetchError::Body, true),
+            (FetchError::NoResponse, true),
+            (FetchError::Connect(ConnectError::Refused), true),
+            (FetchError::Connect(ConnectError::CertificateExpired), false),
+            (server_error(None), true),
+            (server_error(Some(Duration::from_secs(1))), false),
+            (FetchError::TooLarge, false),
+        ] {
+            assert_eq!(is_transient(&error), retried, "{error:?}");
+        }
+    }
+}

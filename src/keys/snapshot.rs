@@ -222,3 +222,28 @@ impl Fetched {
         (snapshot, change)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Key, TestPool};
+
+    /// A new generation makes every cached token be verified again.
+    #[test]
+    fn a_generation_ends_when_the_keys_change() {
+        let pool = TestPool::new();
+        let follow = |keys: &[Key], before: Option<&Snapshot>| {
+            let document = pool.jwks_of(keys.iter().copied());
+            let fetched = Fetched::read(JwksResponse::document(document), None).unwrap();
+            let at = Moment::after_start(Duration::ZERO);
+            fetched.follow(before, at, Duration::from_secs(3600)).0
+        };
+        let first = follow(&[Key::Access], None);
+        let same = follow(&[Key::Access], Some(&first));
+        assert_eq!(same.generation, first.generation);
+        let added = follow(&[Key::Access, Key::Id], Some(&same));
+        assert_ne!(added.generation, same.generation);
+        let withdrawn = follow(&[Key::Id], Some(&added));
+        assert_ne!(withdrawn.generation, added.generation);
+    }
+}

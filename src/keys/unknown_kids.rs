@@ -236,6 +236,16 @@ mod tests {
         for _ in 0..1000 {
             kids.replaced(&both, &one);
         }
-        assert!(kids.withdrawn.len() <= MAX_WITHDRAWN);
+        assert_eq!(kids.withdrawn.len(), MAX_WITHDRAWN);
+
+        // Of several, each by itself.
+        let mut kids = unknown_kids();
+        kids.replaced(&set(&[Key::Access, Key::Id, Key::Unpublished]), &one);
+        kids.replaced(&one, &both);
+        assert!(!kids.is_withdrawn("test-only-access"));
+        assert!(kids.is_withdrawn("test-only-unpublished"));
+        kids.replaced(&both, &one);
+        assert!(kids.is_withdrawn("test-only-access"));
+        assert!(kids.is_withdrawn("test-only-unpublished"));
     }
 }

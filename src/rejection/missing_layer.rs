@@ -58,9 +58,30 @@ pub(crate) fn report_too_late() {
 
 fn is_first(key: &str) -> bool {
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    is_first_in(&mut logged, key)
+}
+
+fn is_first_in(logged: &mut Vec<Box<str>>, key: &str) -> bool {
     let first = logged.len() < MOST_PATHS && logged.iter().all(|known| **known != *key);
     if first {
         logged.push(key.into());
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_is_logged_once_and_the_memory_of_paths_is_bounded() {
+        let mut logged = Vec::new();
+        for path in 0..100 {
+            let path = path.to_string();
+            let is_first = is_first_in(&mut logged, &path);
+            assert_eq!(is_first, logged.contains(&path.as_str().into()), "{path}");
+            assert!(!is_first_in(&mut logged, &path));
+        }
+        assert_eq!(logged.len(), MOST_PATHS);
+    }
 }

@@ -327,6 +327,7 @@ mod tests {
                     ("other/3 a", true),
                     ("other/300", false),
                     ("other/", false),
+                    (&"x".repeat(10_000), false),
                     ("x1 x2 x3 x4", false),
                 ] {
                     assert_eq!(policy.is_met_by(split(claim)), met, "{count}: {claim:?}");
@@ -440,6 +441,8 @@ mod tests {
             "a,b/get",
             "read,write",
             "profiles/get,",
+            "profiles/get,/post",
+            "profiles/get,orders/",
             "!#[]~",
         ] {
             assert!(ScopePolicy::all_of([scope]).is_ok(), "{scope:?}");

@@ -227,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn another_field_may_come_twice() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("cookie", "a=1"), ("cookie", "b=2"), ("x", "1"), ("x", "2")] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        assert!(matches!(credentials(&mut headers), Ok(None)));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
+        let found = credentials(&mut headers).ok().flatten();
+        assert_eq!(found.map(Credentials::token), Some(&b"a.b.c"[..]));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
+        let found = credentials(&mut headers);
+        assert_eq!(found.err(), Some(AuthError::MultipleCredentials));
+    }
+
+    #[test]
     fn token68_is_the_grammar_and_nothing_more() {
         for token in ["a", "a.b.c", "AZaz09-._~+/", "a=", "a=="] {
             assert!(is_token68(token.as_bytes()), "{token:?}");

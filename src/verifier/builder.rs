@@ -114,6 +114,11 @@ impl VerifierBuilder {
     }
 
     #[cfg(test)]
+    pub(super) const fn first_clients(&self) -> &AllowedClients {
+        &self.pools.first.clients
+    }
+
+    #[cfg(test)]
     pub(super) const fn expected_audience(&self) -> &ExpectedAudience {
         &self.audience
     }

@@ -212,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn the_clients_are_those_that_are_listed_and_any_must_be_written() {
+        let clients = |list| builder(&[POOL, (CLIENT_IDS, list)]);
+        for (list, expected) in [
+            ("any", AllowedClients::any()),
+            ("a", AllowedClients::only(["a"]).unwrap()),
+            ("many", AllowedClients::only(["many"]).unwrap()),
+            ("a, b", AllowedClients::only(["a", "b"]).unwrap()),
+        ] {
+            assert_eq!(*clients(list).unwrap().first_clients(), expected, "{list}");
+        }
+        for list in ["any,a", "a,any", "any,any", ""] {
+            assert!(clients(list).is_err(), "{list}");
+        }
+    }
+
+    #[test]
     fn the_pool_is_made_of_its_variables() {
         let own = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123";
         assert_eq!(issuers(&[POOL, CLIENTS])[0], own);

@@ -176,6 +176,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        AllowedClients, Verifier,
         json::Span,
         testing::{TestPool, TokenBuilder},
     };
@@ -257,6 +258,15 @@ mod tests {
         let in_groups = memory(&user().claim("cognito:groups", names));
         let not_in_groups = memory(&user().claim("cognito:grouqs", names));
         assert_eq!(in_groups - not_in_groups, 10 * size_of::<Span>());
+
+        let token = pool.token().scopes(["orders/get", "notes/get"]);
+        let narrowed = pool.pinned_user_pool().with_resource_servers(["orders"]);
+        let verifier = Verifier::builder(narrowed.unwrap(), AllowedClients::any())
+            .clock(pool.clock())
+            .build()
+            .unwrap();
+        let claims = verifier.try_verify(&token.build()).unwrap().unwrap();
+        assert_eq!(claims.memory() - memory(&token), "orders/get".len());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::Request;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::client::ClientCredentials;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
@@ -82,7 +82,9 @@ async fn neither_debug_nor_display_nor_tracing_shows_a_secret_or_a_token() {
     let unaddressed = service.clone().oneshot(Request::new(())).await.unwrap();
     assert_silent(unaddressed.body());
     let request = Request::get("https://profiles.example.com/").body(());
-    let seen = service.clone().oneshot(request.unwrap()).await.unwrap();
+    let future = service.clone().call(request.unwrap());
+    assert_eq!(format!("{future:?}"), "SendBearerFuture { .. }");
+    let seen = future.await.unwrap();
     assert!(seen.body().contains("Sensitive"), "{seen:?}");
 
     let other = caller.with_scopes(["a"]).unwrap();

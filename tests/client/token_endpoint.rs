@@ -468,6 +468,20 @@ async fn a_redirect_gets_neither_secret_nor_request() {
     }
 }
 
+#[test]
+fn a_token_request_may_take_up_to_a_minute() {
+    for (timeout, accepted) in [
+        (Duration::ZERO, false),
+        (Duration::from_nanos(1), true),
+        (60 * SECOND, true),
+        (60 * SECOND + Duration::from_nanos(1), false),
+    ] {
+        let builder = ClientCredentials::builder("https://id.example.com/token", ID, SECRET);
+        let built = builder.timeout(timeout).build();
+        assert_eq!(built.is_ok(), accepted, "{timeout:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_secret_travels_over_tls_only_except_on_loopback() {
     for (url, accepted) in [

@@ -264,14 +264,28 @@ async fn the_number_of_subjects_that_are_held_is_bounded() {
         .capacity(2)
         .build()
         .unwrap();
-    for user in 0..20 {
-        let subject = world.subject(&user.to_string());
-        assert!(exchange.token(&subject).await.is_ok());
+    let roomy = TokenExchange::builder(&world.credentials).build().unwrap();
+    // The cache drops what exceeds its capacity after some 64 insertions at the latest.
+    let subjects: Vec<_> = (0..100)
+        .map(|user| world.subject(&user.to_string()))
+        .collect();
+    for (exchange, holds_all) in [(&roomy, true), (&exchange, false)] {
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            let before = world.requests();
+            for subject in &subjects {
+                assert!(exchange.token(subject).await.is_ok());
+            }
+            requests.push(world.requests() - before);
+        }
+        assert_eq!(requests[0], 100);
+        assert_eq!(requests[1] == 0, holds_all, "{requests:?}");
     }
     let first = world.subject("again");
+    let before = world.requests();
     assert!(exchange.token(&first).await.is_ok());
     assert!(exchange.token(&first).await.is_ok());
-    assert_eq!(world.requests(), 21);
+    assert_eq!(world.requests(), before + 1);
     let none = TokenExchange::builder(&world.credentials)
         .capacity(0)
         .build();

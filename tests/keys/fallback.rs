@@ -106,6 +106,33 @@ async fn once_the_keys_have_expired_the_second_url_replaces_them() {
     assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
 }
 
+/// A replica that is behind lacks keys that are in use.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_second_url_replaced_may_be_in_use() {
+    for by_second in [true, false] {
+        let rig = with_fallback();
+        rig.fetcher.respond(rig.keys());
+        assert!(rig.verify(&rig.token()).await.is_ok());
+        rig.advance(25 * HOUR);
+        let replaced = || {
+            if by_second {
+                rig.fetcher.fail(DOWN);
+            }
+            rig.fetcher.respond(rig.keys_of([Key::Unpublished]));
+        };
+        replaced();
+        assert!(rig.verify(&rig.token_by(Key::Unpublished)).await.is_ok());
+        rig.advance(MINUTE);
+        replaced();
+        let verdict = rig.verify(&rig.token()).await;
+        if by_second {
+            assert_unconfirmed(&verdict);
+        } else {
+            assert_eq!(verdict.unwrap_err(), AuthError::UnknownKey);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_the_second_url_does_not_list_is_503_and_401_once_the_first_is_back() {
     let rig = with_fallback();

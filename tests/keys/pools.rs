@@ -41,6 +41,44 @@ async fn pools_behind_one_url_share_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pools_share_a_fetch_if_their_second_url_is_the_same_too() {
+    const ONE: Option<&str> = Some("https://one.example/jwks.json");
+    const OTHER: Option<&str> = Some("https://other.example/jwks.json");
+    for (fallbacks, fetches) in [
+        ([None, None], 1),
+        ([ONE, ONE], 1),
+        ([ONE, OTHER], 2),
+        ([ONE, None], 2),
+        ([None, ONE], 2),
+    ] {
+        let pool = TestPool::new();
+        let with_fallback = |pool: UserPool, url: Option<&str>| match url {
+            Some(url) => pool.with_fallback_jwks_url(url).unwrap(),
+            None => pool,
+        };
+        let second = pool.user_pool();
+        let second = second.with_exact_issuer("https://issuer.example").unwrap();
+        let [first, second] = [
+            with_fallback(pool.user_pool(), fallbacks[0]),
+            with_fallback(second, fallbacks[1]),
+        ];
+        let fetcher = ScriptedFetcher::new();
+        for _ in 0..fetches {
+            fetcher.respond(JwksResponse::document(pool.jwks()));
+        }
+        let verifier = Verifier::builder(first, AllowedClients::any())
+            .add_pool(second, AllowedClients::any())
+            .fetcher(fetcher.clone())
+            .clock(pool.clock())
+            .build()
+            .unwrap();
+        assert_eq!(bounded(verifier.warm_up()).await, Ok(()));
+        fetcher.assert_used_up();
+        assert_eq!(fetcher.calls(), fetches, "{fallbacks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pools_of_different_urls_have_keys_and_troubles_of_their_own() {
     let other = TestPool::with_id("eu-west-1_TestOnly2").unwrap();
     let fetcher = ScriptedFetcher::new();

@@ -407,7 +407,10 @@ fn a_dead_proxy_and_one_that_refuses_differ_from_a_dead_endpoint() {
 fn a_loopback_url_does_not_go_through_a_proxy() {
     let endpoint = TlsEndpoint::start("test-only-good.pem", Greets::AtOnce);
     let dead = format!("http://127.0.0.1:{}", closed_port());
-    assert_ok(&Fetch::of(endpoint.url()).with("HTTPS_PROXY", dead).run());
+    let fetch = |url| Fetch::of(url).with("HTTPS_PROXY", &dead).run();
+    assert_ok(&fetch(endpoint.url()));
+    let nothing_there = fetch(format!("https://localhost:{}/?hush", closed_port()));
+    assert_cause(&nothing_there, "refused", "nothing listens");
 }
 
 fn without_ca_certificates(fetch: Fetch) -> Outcome {

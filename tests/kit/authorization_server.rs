@@ -213,6 +213,11 @@ async fn a_code_is_good_once_for_five_minutes() {
         let response = redeem(&issuer, &code, &[]).await;
         assert_eq!(response.status(), outcome, "after {age} s");
     }
+    let (first, second) = (code(&issuer, &[]).await, code(&issuer, &[]).await);
+    for code in [first, second] {
+        let response = redeem(&issuer, &code, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
     let code = code(&issuer, &[]).await;
     // Also if the first attempt fails.
     let failed = redeem(&issuer, &code, &[("code_verifier", CHALLENGE)]).await;
@@ -244,6 +249,9 @@ async fn the_client_learns_what_is_wrong_with_its_request() {
         );
         assert_eq!(told[1].1, "a state & more");
     }
+    let unproven = [("code_challenge", ""), ("code_challenge_method", "")];
+    let rejected = told(&authorize(&issuer, &unproven).await);
+    assert_eq!(rejected[0].1, "invalid_request", "a client without secret");
     let told = told(&authorize(&issuer, &[("state", "")]).await);
     assert_eq!(told.len(), 2, "no state is made up: {told:?}");
 }
@@ -288,6 +296,19 @@ async fn a_client_has_either_users_or_its_own_credentials() {
     ];
     let accepted = redeem(&issuer, "", &[as_itself, of_service].concat()).await;
     assert_eq!(accepted.status(), StatusCode::OK);
+    for (id, status) in [
+        ("", StatusCode::OK),
+        ("service", StatusCode::OK),
+        ("desktop", StatusCode::BAD_REQUEST),
+    ] {
+        let form = encoded(&changed(&as_itself, &[("client_id", id)]));
+        let request = http()
+            .post(issuer.token_url())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .basic_auth("service", Some("the-secret-of-the-service"))
+            .body(form);
+        assert_eq!(sent(request).await.status(), status, "{id:?} in the body");
+    }
     let code = code(&issuer, &[]).await;
     let rejected = redeem(&issuer, &code, &of_service).await;
     assert_eq!(error_of(rejected).await, "unauthorized_client");

@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "a test program has no public items")]
 
 mod authorization_server;
+mod debug;
 mod grpc_routes;
 mod local_issuer;
 mod routes;

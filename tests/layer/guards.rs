@@ -1,11 +1,17 @@
 //! Guards around plain services: what they accept, what they show of themselves, and how they give
 //! the service back.
 
+use std::{
+    fmt::Debug,
+    task::{Context, Waker},
+};
+
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_cognito::{
     Claims, CustomClaims, Denied, RequireClaimsLayer, RequireScopesLayer,
+    guard::RequireScopesByPathLayer,
     testing::{TestPool, WithClaims},
 };
 
@@ -43,4 +49,33 @@ fn debug_names_the_type_and_shows_no_rule_and_no_claim() {
     assert_eq!(format!("{guard:?}"), expected);
     assert_eq!(format!("{claims:?}"), "CustomClaims { .. }");
     assert_eq!(guard.into_inner(), "inner");
+}
+
+/// Two clones of a guard around a service with one place.
+async fn assert_passes_readiness_on<S>(guarded: S)
+where
+    S: Service<Request<Body>, Error: Debug, Future: Debug> + Clone,
+{
+    let (mut first, mut second) = (guarded.clone(), guarded);
+    first.ready().await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(
+        second.poll_ready(&mut context).is_pending(),
+        "no capacity inside"
+    );
+    let future = first.call(Request::new(Body::empty()));
+    assert_eq!(format!("{future:?}"), "ResponseFuture { .. }");
+    drop((future, first));
+    assert!(second.poll_ready(&mut context).is_ready());
+}
+
+#[tokio::test]
+async fn a_guard_is_ready_when_the_service_inside_is() {
+    let inner = ConcurrencyLimit::new(service_fn(ok), 1);
+    let rule = |_: &Claims| -> Result<(), Denied> { Ok(()) };
+    assert_passes_readiness_on(RequireClaimsLayer::new(rule).layer(inner.clone())).await;
+    let by_scopes = RequireScopesLayer::all_of(["orders/get"]).unwrap();
+    assert_passes_readiness_on(by_scopes.layer(inner.clone())).await;
+    let by_path = RequireScopesByPathLayer::new().any_token("/");
+    assert_passes_readiness_on(by_path.layer(inner)).await;
 }

@@ -99,6 +99,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     handle.allow(1);
     assert!(service.poll_ready().is_ready());
     let response = service.call(request(&pool));
+    assert_eq!(format!("{response:?}"), "ResponseFuture { .. }");
     let (reached, reply) = handle.next_request().await.unwrap();
     assert_eq!(reached.into_body(), OwnBody("question"));
     reply.send_response(Response::new(OwnAnswer(None)));
@@ -264,6 +265,15 @@ async fn claims_are_in_the_response_where_they_are_wanted() {
     assert_eq!(client(&anonymous), None);
 }
 
+#[test]
+fn debug_of_a_layer_shows_where_the_keys_come_from_and_how_many_observe() {
+    let layer = TestPool::new().verifier().layer().on_verdict(|_| ());
+    let shown = format!("{layer:?}");
+    let verifier = "Verifier { sources: [KeySource { jwks_url: ";
+    assert!(shown.contains(verifier), "{shown}");
+    assert!(shown.contains("Observers(1)"), "{shown}");
+}
+
 #[tokio::test]
 async fn observers_receive_each_verdict() {
     let pool = TestPool::new();
@@ -272,6 +282,8 @@ async fn observers_receive_each_verdict() {
         let told = Arc::clone(&told);
         move |verdict: &Verdict<'_>| {
             let client = verdict.claims().map_or("-", Claims::client_id);
+            let is_passed = matches!(verdict.reason(), "accepted" | "anonymous");
+            assert_eq!(verdict.error().is_none(), is_passed);
             assert_eq!(
                 verdict.error().map_or(verdict.reason(), AuthError::reason),
                 verdict.reason()

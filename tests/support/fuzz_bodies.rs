@@ -12,6 +12,8 @@ mod response_headers;
 #[path = "../../src/client/www_authenticate.rs"]
 mod www_authenticate;
 
+#[path = "claims_oracle.rs"]
+mod claims_oracle;
 #[path = "reference_verifier.rs"]
 mod reference_verifier;
 #[path = "structured_tokens.rs"]
@@ -114,8 +116,11 @@ pub(crate) fn compact_jws(data: &[u8]) {
 /// A payload, which is signed as it is.
 pub(crate) fn claims(data: &[u8]) {
     let token = POOL.token().raw_payload(data).build();
-    if verify(&token).is_ok() {
+    if let Ok(claims) = verify(&token) {
         accepted(&token);
+        if let Ok(payload) = serde_json::from_slice(data) {
+            claims_oracle::claims_say_what_the_payload_says(&claims, &payload);
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             .or_default()
             .push(fields.join(&b'\n'));
     }
+    let with_actors = with_actors(&seeds["claims"]);
+    seeds.entry("claims").or_default().extend(with_actors);
     for entry in fs::read_dir(fixtures().join("jwks")).unwrap() {
         let name = entry
             .unwrap()
@@ -130,6 +132,10 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         (0, ""),
         (4, r#"{"error":"invalid_client"}"#),
         (4, r#"{"error":"invalid_scope","error_description":"x"}"#),
+        (4, r#"{"error":"unauthorized_client"}"#),
+        (4, r#"{"error":"unsupported_grant_type"}"#),
+        (4, r#"{"error":"invalid_target"}"#),
+        (4, r#"{"error":"other"}"#),
         (5, ""),
         (7, "x"),
         (9, "<html>"),
@@ -148,6 +154,21 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         .extend(edits.chain([vec![]]));
     seeds.insert("structured_token", structured_token_seeds());
     seeds
+}
+
+/// The first payload, with actors: no case needs them, because they decide about no request.
+fn with_actors(payloads: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let start = payloads[0].trim_ascii_end().strip_suffix(b"}").unwrap();
+    [
+        r#"{"sub":"a"}"#,
+        r#"{"sub":"a","client_id":"b","iss":"c","act":{"sub":"d","act":{}}}"#,
+        r#"{"sub":"a","act":null}"#,
+        r#"{"sub":1}"#,
+        r#"["a"]"#,
+        r#""a""#,
+    ]
+    .map(|actor| [start, b",\"act\":", actor.as_bytes(), b"}"].concat())
+    .into()
 }
 
 /// No edit at each length, and values of each name: see `structured_tokens`. Each costs a

@@ -48,6 +48,16 @@ fn end(
     state.attempt_ended(end, 1.0, now)
 }
 
+/// The runtime of an attempt ends before the attempt gets to run.
+fn drop_unstarted(state: &mut RefreshState, order: AttemptOrder, now: &Moment) {
+    let end = AttemptEnd {
+        order,
+        started_at: None,
+        result: AttemptResult::Dropped,
+    };
+    state.attempt_ended(end, 1.0, now);
+}
+
 #[test]
 fn there_is_one_slot_and_its_holder_is_waited_for() {
     let mut state = empty();
@@ -152,12 +162,7 @@ fn only_unknown_kids_spend_the_budget_and_only_when_they_go_out() {
     end(&mut state, order, fetched(&[Key::Access]), &at(0));
     for _ in 0..5 {
         let (_, order) = look_up(&mut state, "a", &at(100));
-        let dropped = AttemptEnd {
-            order,
-            started_at: None,
-            result: AttemptResult::Dropped,
-        };
-        state.attempt_ended(dropped, 1.0, &at(100));
+        drop_unstarted(&mut state, order, &at(100));
     }
     for kid in ["b", "c"] {
         let (_, order) = look_up(&mut state, kid, &at(100));
@@ -169,6 +174,33 @@ fn only_unknown_kids_spend_the_budget_and_only_when_they_go_out() {
         matches!(verdict, Err(AuthError::KeyUnconfirmed { .. })),
         "{verdict:?}"
     );
+}
+
+/// The runtime of each attempt ends before the attempt does. Nothing backs off then, so only the
+/// number of waits ends this.
+#[test]
+fn a_request_waits_for_three_attempts_at_most() {
+    let mut state = empty();
+    let mut waited = None;
+    for _ in 0..3 {
+        let (progress, effects) = state.lookup("a", waited, true, &at(0));
+        let Ok(KeyProgress::Wait { record, .. }) = progress else {
+            panic!("{progress:?}")
+        };
+        drop_unstarted(&mut state, effects.start.expect("an attempt"), &at(0));
+        waited = Some(record);
+    }
+    let (progress, effects) = state.lookup("a", waited, true, &at(0));
+    assert!(
+        matches!(progress, Err(AuthError::KeysUnavailable { .. })),
+        "{progress:?}"
+    );
+    assert!(effects.start.is_none());
+    let (warm_up, effects) = state.warm_up(waited, true, &at(0));
+    assert!(warm_up.is_err() && effects.start.is_none());
+    // Another request has its own count.
+    let (_, order) = look_up(&mut state, "a", &at(0));
+    state.attempt_started(order.number, &at(0)).unwrap();
 }
 
 #[test]

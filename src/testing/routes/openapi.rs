@@ -78,3 +78,27 @@ fn scopes(alternative: &Map<String, Value>) -> Vec<&str> {
     let lists = alternative.values().filter_map(Value::as_array);
     lists.flatten().filter_map(Value::as_str).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_item_names_its_methods_in_lower_case() {
+        for method in [
+            Method::DELETE,
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::PATCH,
+            Method::POST,
+            Method::PUT,
+            Method::TRACE,
+        ] {
+            let name = method.as_str().to_ascii_lowercase();
+            assert_eq!(method_of(&name), Some(method.clone()));
+            assert_eq!(method_of(method.as_str()), None);
+        }
+        assert_eq!(method_of("parameters"), None);
+    }
+}

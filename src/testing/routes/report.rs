@@ -219,3 +219,105 @@ impl fmt::Display for RouteReport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn row(token: Token, expected: Option<Expected>, status: u16) -> Row {
+        Row {
+            method: Method::GET,
+            path: "/".to_owned(),
+            token,
+            expected,
+            seen: Seen::Status(StatusCode::from_u16(status).unwrap()),
+            rejected: None,
+        }
+    }
+
+    #[test]
+    fn a_finding_follows_from_what_was_expected_and_what_came() {
+        use RouteFinding as Finding;
+        let some = || Token::Scopes(vec!["a".to_owned()]);
+        let none = || Token::None;
+        for (token, expected, status, finding) in [
+            (none(), None, 200, Some(Finding::Unguarded)),
+            (none(), None, 401, Some(Finding::NotListed)),
+            (none(), Some(Expected::Passed), 200, None),
+            (
+                none(),
+                Some(Expected::Passed),
+                401,
+                Some(Finding::NotPublic),
+            ),
+            (
+                none(),
+                Some(Expected::Passed),
+                404,
+                Some(Finding::NoSuchRoute),
+            ),
+            (
+                none(),
+                Some(Expected::Passed),
+                500,
+                Some(Finding::UnexpectedStatus),
+            ),
+            (
+                some(),
+                Some(Expected::Passed),
+                403,
+                Some(Finding::TooStrict),
+            ),
+            (
+                some(),
+                Some(Expected::Passed),
+                500,
+                Some(Finding::UnexpectedStatus),
+            ),
+            (none(), Some(Expected::Unauthenticated), 401, None),
+            (
+                none(),
+                Some(Expected::Unauthenticated),
+                200,
+                Some(Finding::Unguarded),
+            ),
+            (
+                none(),
+                Some(Expected::Unauthenticated),
+                500,
+                Some(Finding::UnexpectedStatus),
+            ),
+            (some(), Some(Expected::Forbidden), 403, None),
+            (
+                some(),
+                Some(Expected::Forbidden),
+                200,
+                Some(Finding::ScopeNotRequired),
+            ),
+            (
+                some(),
+                Some(Expected::Forbidden),
+                500,
+                Some(Finding::UnexpectedStatus),
+            ),
+        ] {
+            let found = row(token, expected, status).finding();
+            assert_eq!(found, finding, "{expected:?} {status}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_shown_by_its_scopes() {
+        for (token, shown) in [
+            (Token::None, "no token"),
+            (Token::Bad(vec!["a".to_owned()]), "a bad token"),
+            (Token::Scopes(Vec::new()), "no scope"),
+            (Token::Scopes(vec!["a".to_owned(), "b".to_owned()]), "a b"),
+        ] {
+            let cells = row(token, None, 200).cells();
+            assert!(cells.iter().any(|cell| cell == shown), "{cells:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cognito::{
     AuthError, Claims,
@@ -44,6 +44,12 @@ async fn framework(request: Request<()>) -> Result<Response<String>, Infallible>
 #[tokio::test]
 async fn a_late_rejection_that_no_layer_looks_for_is_logged_once() {
     let (seen, _guard) = Seen::listen();
+    // This has its own report: no verifier's layer is there to form any response.
+    let unlayered = Extensions::new();
+    let outcome = LateRejection::authorize(&unlayered, forbid);
+    assert_eq!(outcome.err(), Some(AuthError::MissingLayer));
+    assert_eq!(warnings(&seen), [""; 0]);
+
     let layer = TestPool::new().verifier().layer();
     let seen_by_layer = layer.layer(LateRejectionLayer.layer(service_fn(framework)));
     assert_eq!(status(seen_by_layer).await, 403);

@@ -11,8 +11,10 @@
 #![allow(unreachable_pub, reason = "a test binary has no public items")]
 
 mod caller;
+mod denylist;
 mod documented;
 mod late;
+mod secrets;
 mod seen;
 mod setup;
 mod verdicts;

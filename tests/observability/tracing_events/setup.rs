@@ -192,6 +192,27 @@ async fn an_issuer_of_another_form_is_not_shown() {
 }
 
 #[test]
+fn an_unencrypted_key_url_is_warned_of_beyond_this_machine() {
+    let (seen, _guard) = Seen::listen();
+    for (url, warned) in [
+        ("http://keys.internal/jwks.json", 1),
+        ("http://localhost/jwks.json", 0),
+        ("https://keys.internal/jwks.json", 0),
+        ("https://localhost/jwks.json", 0),
+    ] {
+        let pool = UserPool::external_unencrypted("https://issuer.example", url).unwrap();
+        let _verifier = Verifier::builder(pool, AllowedClients::any()).build();
+        let logged = warnings(&seen);
+        assert_eq!(logged.len(), warned, "{url}");
+        assert!(
+            logged
+                .iter()
+                .all(|fields| fields["message"].contains("unencrypted URL"))
+        );
+    }
+}
+
+#[test]
 fn a_report_only_layer_is_logged_once_for_each_verifier() {
     let (seen, _guard) = Seen::listen();
     let verifier = TestPool::new().verifier();
