@@ -279,3 +279,24 @@ fn audience(payload: &[u8], value: Value) -> Option<Value> {
     };
     acceptable.then_some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before its signature, and whatever else its claims say.
+    #[test]
+    fn half_of_a_surrogate_pair_makes_claims_malformed() {
+        let is_read = |payload: &str| Members::read(payload.as_bytes(), Steps::Any).is_ok();
+        for name in ["iss", "sub", "client_id", "jti", "scope", "acr", "aud"] {
+            let with = |value: &str| match name {
+                "iss" => format!(r#"{{"iss":"{value}","exp":1}}"#),
+                _ => format!(r#"{{"iss":"i","exp":1,"{name}":"{value}"}}"#),
+            };
+            assert!(is_read(&with(r"\ud83d\ude00")), "{name}");
+            for half in [r"\ud83d", r"\ude00", r"\ud83d!"] {
+                assert!(!is_read(&with(half)), "{name} {half}");
+            }
+        }
+    }
+}

@@ -94,3 +94,25 @@ fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
     let end = start + u32::try_from(len).ok()?;
     Some(Span { start, end })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not an algorithm that is not allowed: a header that says nothing.
+    #[test]
+    fn half_of_a_surrogate_pair_makes_a_header_malformed() {
+        let kid = |header: &str| kid(&mut header.as_bytes().to_vec()).map(|_| ());
+        for value in [r"\ud800", r"RS256\udc00"] {
+            let algorithm = format!(r#"{{"alg":"{value}","kid":"a"}}"#);
+            assert_eq!(kid(&algorithm), Err(AuthError::MalformedHeader));
+            let name = format!(r#"{{"alg":"RS256","kid":"{value}"}}"#);
+            assert_eq!(kid(&name), Err(AuthError::MalformedHeader));
+        }
+        assert_eq!(kid(r#"{"alg":"RS256","kid":"\ud83d\ude00"}"#), Ok(()));
+        assert_eq!(
+            kid(r#"{"alg":"\ud83d\ude00","kid":"a"}"#),
+            Err(AuthError::AlgorithmNotAllowed)
+        );
+    }
+}
