@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the next character is that is not plain, or the end. Sixteen are looked at together, which
+/// Where the next character is that is not plain, or the end. Sixteen are checked together, which
 /// takes few instructions where the compiler has vectors.
 #[inline(never)]
 fn after_plain_characters(text: &[u8], mut at: usize) -> usize {

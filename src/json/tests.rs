@@ -87,7 +87,7 @@ fn only_one_object_is_read() {
     }
 }
 
-/// Eight bytes are looked at together, and sixteen after them, so every byte is tried in every
+/// Eight bytes are checked together, and sixteen after them, so every byte is tried in every
 /// place of both.
 #[test]
 fn a_byte_is_what_it_is_in_every_place_of_a_word() {
