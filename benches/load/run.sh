@@ -51,23 +51,31 @@ for peer in $PEERS; do
     esac
 done
 
+# Processor time that a server and the kernel for it have taken so far.
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+
 for round in $(seq "$rounds"); do
     for index in "${!names[@]}"; do
+        before=$(ticks "${servers[index]}")
         taskset -c 1 wrk -t1 -c32 -d"${seconds}s" -s ../load/tokens.lua "http://127.0.0.1:${ports[index]}/" -- "$tokens" >"$scratch/wrk"
         if grep -E 'Socket errors|Non-2xx' "$scratch/wrk"; then echo "${names[index]} rejected" >&2; exit 1; fi
-        printf '%s\t%s\n' "${names[index]}" "$(sed -n 's/^Requests\/sec: *//p' "$scratch/wrk")" >>"$scratch/results"
+        spent=$(($(ticks "${servers[index]}") - before))
+        requests=$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$scratch/wrk")
+        rate=$(sed -n 's/^Requests\/sec: *//p' "$scratch/wrk")
+        printf '%s\t%s\t%s\n' "${names[index]}" "$rate" "$(awk "BEGIN { print $spent * 1e6 / $(getconf CLK_TCK) / $requests }")" >>"$scratch/results"
     done
 done
 python3 - "$scratch/results" <<'PY'
 import statistics, sys
-rates = {}
+rates, costs = {}, {}
 for line in open(sys.argv[1]):
-    name, rate = line.rstrip("\n").split("\t")
+    name, rate, cost = line.rstrip("\n").split("\t")
     rates.setdefault(name, []).append(float(rate))
+    costs.setdefault(name, []).append(float(cost))
 ratio = lambda a, b: statistics.median(x / y for x, y in zip(rates[a], rates[b]))
 load = open("/proc/loadavg").read().split()[0]
 print(f"medians of {min(map(len, rates.values()))} interleaved rounds, load average {load}")
-print(f"{'over loopback':<32} {'requests/s':>12} {'of no auth':>12} {'ours, seen / it':>16}")
+print(f"{'over loopback':<32} {'requests/s':>12} {'of no auth':>12} {'ours, seen / it':>16} {'server, us each':>16}")
 for name in sorted(rates, key=lambda name: -statistics.median(rates[name])):
-    print(f"{name:<32} {statistics.median(rates[name]):>12.0f} {ratio(name, 'no auth'):>12.3f} {ratio('ours, seen before', name):>16.2f}")
+    print(f"{name:<32} {statistics.median(rates[name]):>12.0f} {ratio(name, 'no auth'):>12.3f} {ratio('ours, seen before', name):>16.2f} {statistics.median(costs[name]):>16.2f}")
 PY
