@@ -19,7 +19,7 @@ const MAX_STEPS: Steps = Steps::AtMost(256);
 /// [`AuthError::MalformedHeader`], [`HeaderNotSupported`](AuthError::HeaderNotSupported) or
 /// [`AlgorithmNotAllowed`](AuthError::AlgorithmNotAllowed).
 pub(super) fn kid(text: &mut [u8]) -> Result<Span, AuthError> {
-    let header = Header::read(text).ok_or(AuthError::MalformedHeader)?;
+    let header = Members::read(text).ok_or(AuthError::MalformedHeader)?;
     if header.asks_for_extension {
         return Err(AuthError::HeaderNotSupported);
     }
@@ -31,14 +31,14 @@ pub(super) fn kid(text: &mut [u8]) -> Result<Span, AuthError> {
 
 /// The members of the header that we read. Every other one is ignored: `jwk`, `jku`, `x5c` and
 /// similar members can neither become a key nor cause a request (RFC 8725 §3.10).
-struct Header {
+struct Members {
     algorithm: JsonString,
     kid: JsonString,
     /// Whether there is a `crit`, `b64` or `zip`, whatever it says.
     asks_for_extension: bool,
 }
 
-impl Header {
+impl Members {
     fn read(text: &[u8]) -> Option<Self> {
         let mut algorithm = None;
         let mut kid = None;

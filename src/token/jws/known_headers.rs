@@ -25,11 +25,9 @@ impl KnownHeaders {
     /// The key that a header names, if it is known.
     pub(super) fn kid_of(&self, encoded: &[u8]) -> Option<&str> {
         // They are filled in order.
-        let known = self.0.iter().map_while(OnceLock::get);
-        known
-            .filter(|known| *known.encoded == *encoded)
-            .map(|known| &*known.kid)
-            .next()
+        let mut known = self.0.iter().map_while(OnceLock::get);
+        let known = known.find(|known| *known.encoded == *encoded)?;
+        Some(&known.kid)
     }
 
     /// Remembers a header, if there is room. Its token must have verified.
