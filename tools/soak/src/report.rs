@@ -100,7 +100,9 @@ impl Report {
         let sum = |of: fn(&Cycle) -> u64| self.rows.iter().map(|row| of(&row.counts)).sum::<u64>();
         let _ = writeln!(
             text,
-            "\n{} requests of good callers were accepted with their own claims, {} of others were rejected. {}",
+            "\n{} requests of good callers were accepted with their own claims,\n\
+             {} of others were rejected.\n\
+             {}",
             sum(|cycle| cycle.good),
             sum(|cycle| cycle.forged),
             if complaints.is_empty() {
@@ -116,8 +118,9 @@ impl Report {
         let plot = plot.rsplit('/').next().unwrap_or(plot);
         format!(
             "# Half an hour of everything at once\n\n\
-             `just soak {}` wrote this page. Eight good callers and those who must not get in call a guarded service over loopback,\n\
-             on one machine with the issuer. Each cycle of {} seconds begins with a rotation of the keys; its first half has a trouble.\n\
+             `just soak {}` wrote this page. Eight good callers and those who must not get in call a guarded service\n\
+             over loopback, on one machine with the issuer. Each cycle of {} seconds begins with a rotation of the keys;\n\
+             its first half has a trouble.\n\
              The status of every response is checked, and the claims of every accepted request.\n\n\
              A good caller may get 503 for some seconds after a rotation, and while the keys cannot be fetched: a token signed\n\
              with a key that the service cannot know yet. It never gets 401.\n\n![Latency and memory]({plot})\n\n{text}",
