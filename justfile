@@ -80,7 +80,7 @@ minimal-versions:
 platforms *TARGETS:
     checks/platforms.sh {{TARGETS}}
 
-# The tests on aarch64, emulated. Not in CI: takes half an hour. Needs QEMU and a cross compiler.
+# The tests on aarch64, emulated. Not in CI: takes too long. Needs QEMU and a cross compiler.
 qemu:
     checks/qemu.sh
 
@@ -207,7 +207,7 @@ planted-faults *WORDS:
     checks/planted_faults/run.py {{WORDS}}
 
 # Each mutant that cargo-mutants makes of src/ fails a test, or checks/mutants/explained.toml says why none can. `just mutants WORD`
-# runs some, `just mutants --missed` those that the last run missed. Not in CI: half an hour on two cores. Needs cargo-mutants.
+# runs some, `just mutants --missed` those that the last run missed. Not in CI: takes too long. Needs cargo-mutants.
 mutants *WORDS:
     checks/mutants/run.sh {{WORDS}}
 

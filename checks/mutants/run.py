@@ -180,6 +180,8 @@ def blame(error, planters, regions, dropped, kept):
     for file, span in places:
         for number in planters[file].returned_at(regions[file].line(span["byte_start"])):
             dropped.setdefault(number, "unviable")
+
+
 # --- The tests ---
 
 def trace(programs):

@@ -35,14 +35,17 @@ impl KnownHeaders {
         if encoded.len() > LONGEST {
             return;
         }
-        let Some(free) = self.0.iter().find(|slot| slot.get().is_none()) else {
-            return;
-        };
-        // Another thread may be quicker. Then this header is remembered the next time.
-        free.get_or_init(|| KnownHeader {
-            encoded: encoded.into(),
-            kid: kid.into(),
-        });
+        for slot in &self.0 {
+            let known = slot.get_or_init(|| KnownHeader {
+                encoded: encoded.into(),
+                kid: kid.into(),
+            });
+            // It was free, or another token with this header was quicker: at a start, many are
+            // verified at once, and must not take a place each.
+            if *known.encoded == *encoded {
+                return;
+            }
+        }
     }
 }
 
@@ -146,6 +149,21 @@ mod tests {
         for number in 0..ROOM + 3 {
             verify(&pool, &known, &numbered(number)).unwrap();
         }
+    }
+
+    #[test]
+    fn tokens_with_one_header_that_are_verified_at_once_take_one_place() {
+        let known = KnownHeaders::default();
+        for header in ["a", "b", "a", "a", "b"] {
+            known.remember(header.as_bytes(), header);
+        }
+        let others = (2..ROOM).map(|number| number.to_string());
+        for other in others {
+            known.remember(other.as_bytes(), &other);
+            assert_eq!(known.kid_of(other.as_bytes()), Some(&*other));
+        }
+        assert_eq!(known.kid_of(b"a"), Some("a"));
+        assert_eq!(known.kid_of(b"b"), Some("b"));
     }
 
     #[test]

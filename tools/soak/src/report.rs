@@ -118,7 +118,8 @@ impl Report {
         let plot = plot.rsplit('/').next().unwrap_or(plot);
         format!(
             "# Half an hour of everything at once\n\n\
-             `just soak {}` wrote this page. Eight good callers and those who must not get in call a guarded service\n\
+             `just soak {} docs/SOAK.md docs/soak.svg` wrote this page.\n\
+             Eight good callers and those who must not get in call a guarded service\n\
              over loopback, on one machine with the issuer. Each cycle of {} seconds begins with a rotation of the keys;\n\
              its first half has a trouble.\n\
              The status of every response is checked, and the claims of every accepted request.\n\n\
