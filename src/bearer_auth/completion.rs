@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::{Method, Response};
+use http::Response;
 
 use super::{
     configuration::Rules, finding::Finding, outer_layer::Enforcement, report::report,
@@ -11,7 +11,8 @@ use super::{
 use crate::{
     error::AuthError,
     rejection::{
-        PendingRejection, RejectionResponse, RequestFields, RequestHead, form, keep_what_was_added,
+        KeptMethod, PendingRejection, RejectionResponse, RequestFields, RequestHead, form,
+        keep_what_was_added,
     },
     token::claims::Claims,
 };
@@ -20,7 +21,7 @@ use crate::{
 /// extensions. It is moved with each request, so what few layers need is behind a pointer.
 pub(super) struct Completion<R> {
     pub(super) rules: Arc<Rules<R>>,
-    pub(super) method: Method,
+    pub(super) method: KeptMethod,
     pub(super) rare: Option<Box<Rare>>,
 }
 
@@ -124,7 +125,7 @@ impl<R> Completion<R> {
         }
         let challenge = challenges.with_scopes(&error, scopes.as_ref());
         let head = RequestHead {
-            method: &self.method,
+            method: self.method.get(),
             fields: rare.and_then(|rare| rare.fields.as_ref()),
         };
         let formed = form(&self.rules.rejection, challenge.as_deref(), head, error);

@@ -18,7 +18,7 @@ use crate::{
     error::AuthError,
     keys::Waiting,
     metrics::{self, TokenLookup},
-    rejection::{RejectionResponse, RequestFields, RequestHead, form},
+    rejection::{KeptMethod, RejectionResponse, RequestFields, RequestHead, form},
     token::{
         bearer::{self, Credentials, OwnedCredentials},
         claims::Claims,
@@ -215,7 +215,7 @@ impl<R> Rules<R> {
         let fields = RequestFields::of(&self.rejection, request);
         Completion {
             rules: Arc::clone(self),
-            method: request.method().clone(),
+            method: KeptMethod::of(request.method()),
             rare: Rare::of(claims, fields, verdict, forms_rejections),
         }
     }

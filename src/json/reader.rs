@@ -21,6 +21,11 @@ pub(crate) enum Value {
     Other,
 }
 
+/// Most strings of this kind end within eight characters, as names do.
+const SHORT: bool = true;
+/// Most strings of this kind are longer, as values are.
+const LONG: bool = false;
+
 /// Reads one text, from its start.
 ///
 /// What is done for every member is inlined, and what is not takes the reader by value, so that its
@@ -44,21 +49,23 @@ impl<'a> Reader<'a> {
     /// [`Stop`], also that of `member`.
     #[inline(never)]
     pub(crate) fn object(
-        mut self,
+        self,
         mut member: impl FnMut(JsonString, Value) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
+        // A local copy, which the compiler keeps in registers; an argument it would not.
+        let mut reader = self;
         // Positions are 32 bits wide.
-        if u32::try_from(self.text.len()).is_err() {
+        if u32::try_from(reader.text.len()).is_err() {
             return Err(Stop::Malformed);
         }
-        self.expect(b'{')?;
-        if !self.next_is(b'}') {
+        reader.expect(b'{')?;
+        if !reader.next_is(b'}') {
             loop {
-                let name = self.name()?;
-                let value = self.value()?;
+                let name = reader.name()?;
+                let value = reader.value()?;
                 member(name, value)?;
-                let next = self.next();
-                self.at += 1;
+                let next = reader.next();
+                reader.at += 1;
                 match next {
                     Some(b',') => {}
                     Some(b'}') => break,
@@ -66,7 +73,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        match self.next() {
+        match reader.next() {
             None => Ok(()),
             Some(_) => Err(Stop::Malformed),
         }
@@ -80,7 +87,7 @@ impl<'a> Reader<'a> {
             Some(b'"') => {
                 self.step()?;
                 self.at += 1;
-                Ok(Value::String(self.string()?))
+                Ok(Value::String(self.string::<LONG>()?))
             }
             Some(b'-' | b'0'..=b'9') => {
                 self.step()?;
@@ -107,7 +114,7 @@ impl<'a> Reader<'a> {
             match self.next() {
                 Some(b'"') => {
                     self.at += 1;
-                    self.string()?;
+                    self.string::<LONG>()?;
                 }
                 Some(b'-' | b'0'..=b'9') => self.number()?,
                 Some(b'[') => {
@@ -155,18 +162,18 @@ impl<'a> Reader<'a> {
     fn name(&mut self) -> Result<JsonString, Stop> {
         self.step()?;
         self.expect(b'"')?;
-        let name = self.string()?;
+        let name = self.string::<SHORT>()?;
         self.expect(b':')?;
         Ok(name)
     }
 
     /// The rest of a string whose opening quote has been read.
     #[inline(always)]
-    fn string(&mut self) -> Result<JsonString, Stop> {
+    fn string<const MOSTLY: bool>(&mut self) -> Result<JsonString, Stop> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.skip_plain_characters();
+            self.skip_plain_characters::<MOSTLY>();
             let byte = self.bump();
             match byte {
                 Some(b'"') => {
@@ -184,12 +191,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// This is where a reader spends its time on a good token. Most names end within eight
-    /// characters.
+    /// This is where a reader spends its time on a good token.
     #[inline(always)]
-    fn skip_plain_characters(&mut self) {
+    fn skip_plain_characters<const MOSTLY: bool>(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        if let Some(word) = rest.first_chunk() {
+        if MOSTLY == SHORT
+            && let Some(word) = rest.first_chunk()
+        {
             let plain = plain_characters(*word);
             self.at += plain;
             if plain < word.len() {
@@ -381,7 +389,7 @@ pub(crate) fn string_after_name(text: &[u8], at: usize) -> Option<JsonString> {
     };
     reader.expect(b':').ok()?;
     reader.expect(b'"').ok()?;
-    reader.string().ok()
+    reader.string::<LONG>().ok()
 }
 
 /// The elements of a list that was read from this text before.

@@ -12,7 +12,11 @@ pub(crate) enum Steps {
 }
 
 /// Why reading stopped before the end of the document.
+///
+/// It has the width of a position: in a `Result`, where the two share a place, the compiler would
+/// otherwise take each position apart into bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Stop {
     /// The text is not JSON, or not of the expected form.
     Malformed,

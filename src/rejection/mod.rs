@@ -21,7 +21,7 @@ use http::{
 pub use self::{grpc::Grpc, problem_json::ProblemJson};
 pub(crate) use self::{
     pending::{Outside, PendingRejection, keep_what_was_added},
-    request_head::{RequestFields, RequestHead},
+    request_head::{KeptMethod, RequestFields, RequestHead},
 };
 use crate::error::AuthError;
 

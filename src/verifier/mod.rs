@@ -26,7 +26,7 @@ use crate::{
         bearer,
         claims::{Claims, ExpectedClaims, UnverifiedClaims},
         expectations::{Expectations, PoolIndex},
-        jws::{CompactJws, KnownHeaders, SignatureBuffer},
+        jws::{CompactJws, KnownHeaders},
         numeric_date::NumericDate,
     },
     user_pool::UserPool,
@@ -336,9 +336,8 @@ impl Verifier {
         unix_nanos: i64,
         look_up: impl FnOnce(&Arc<KeySource>, &str) -> Result<Lookup, AuthError>,
     ) -> Result<VerifyProgress, AuthError> {
-        let mut signature = SignatureBuffer::new();
         let expected = self
-            .parse_and_expect(token, &mut signature, unix_nanos)
+            .parse_and_expect(token, unix_nanos)
             .inspect_err(|rejected| {
                 let Shared {
                     setup_warnings,
@@ -393,19 +392,11 @@ impl Verifier {
     fn parse_and_expect<'t>(
         &'t self,
         token: &'t [u8],
-        signature: &'t mut SignatureBuffer,
         unix_nanos: i64,
     ) -> Result<ExpectedClaims<'t, 't>, AuthError> {
         let headers = &self.shared.headers;
-        let jws =
-            CompactJws::parse(token, signature, headers).map_err(|rejected| match rejected {
-                // Whatever decodes is token68. Only what does not can be something else, and a
-                // malformed request with it.
-                AuthError::MalformedToken if !bearer::is_token68(token) => {
-                    AuthError::MalformedCredentials
-                }
-                rejected => rejected,
-            })?;
+        let jws = CompactJws::parse(token, headers)
+            .map_err(|rejected| or_malformed_credentials(rejected, token))?;
         let now = NumericDate::from_unix_nanos(unix_nanos);
         UnverifiedClaims::parse(jws)?.meet(&self.shared.expectations, now)
     }
@@ -418,7 +409,10 @@ impl Verifier {
         found: &FoundKey,
     ) -> Result<Claims, AuthError> {
         let pool = expected.pool();
-        let claims = self.run_check(expected.verify(&found.key)?)?;
+        let verified = expected
+            .verify(&found.key)
+            .map_err(|rejected| or_malformed_credentials(rejected, token))?;
+        let claims = self.run_check(verified)?;
         let verified = VerifiedToken {
             claims: claims.clone(),
             pool,
@@ -442,6 +436,15 @@ impl Verifier {
     #[inline]
     fn source(&self, PoolIndex(index): PoolIndex) -> Option<&Arc<KeySource>> {
         self.shared.sources.get(index)
+    }
+}
+
+/// Whatever decodes is token68. Only what does not can be something else, and a malformed request
+/// with it.
+fn or_malformed_credentials(rejected: AuthError, token: &[u8]) -> AuthError {
+    match rejected {
+        AuthError::MalformedToken if !bearer::is_token68(token) => AuthError::MalformedCredentials,
+        rejected => rejected,
     }
 }
 

@@ -228,6 +228,37 @@ async fn a_form_sees_the_request_whatever_rejects_it() {
     }
 }
 
+/// A method that is in no RFC is kept as well as the others.
+#[tokio::test]
+async fn a_form_sees_the_method_whatever_it_is() {
+    let pool = TestPool::new();
+    for name in [
+        "GET",
+        "POST",
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "OPTIONS",
+        "TRACE",
+        "PURGE",
+        "get",
+        "A-METHOD-THAT-IS-TOO-LONG-TO-BE-KEPT-WITHOUT-AN-ALLOCATION",
+    ] {
+        let method = Method::from_bytes(name.as_bytes()).unwrap();
+        let layer = pool
+            .verifier()
+            .layer()
+            .rejection(|rejection: Rejection<'_>| {
+                let told = rejection.request_method().to_string();
+                rejection.into_response(Body::from(told))
+            });
+        let request = request(method, "/handler", Some(pool.token()));
+        let rejected = app(layer).oneshot(request).await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::FORBIDDEN);
+        assert_eq!(text(rejected).await, name);
+    }
+}
+
 #[tokio::test]
 async fn a_head_request_gets_the_length_of_get() {
     let pool = TestPool::new();

@@ -79,3 +79,39 @@ fn an_id_token_without_aud_is_reported_as_an_id_token() {
     accepted(&both, &id_token());
     assert_eq!(rejected(&both, &without_aud), AuthError::MalformedClaims);
 }
+
+/// Only what has got as far as its key is worth decoding a signature for. Until then it is not
+/// looked at, except that there is one, and that nothing follows it.
+#[test]
+fn the_signature_is_decoded_last() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let verdict = |token: &str| verifier.try_verify(token).unwrap().map(drop);
+    let (good, expired) = (pool.token().build(), pool.token().expired().build());
+    let unknown = pool.token().unknown_key().build();
+    assert_eq!(verdict(&good), Ok(()));
+    let edited = |token: &str, last: &str| format!("{}{last}", &token[..token.len() - 4]);
+    for (last, reason) in [
+        // Not base64url, which decides between 400 and 401.
+        ("AA!A", AuthError::MalformedCredentials),
+        ("AA+A", AuthError::MalformedToken),
+        ("AAA=", AuthError::MalformedToken),
+        // One character beyond a whole group stands for nothing.
+        ("AAA", AuthError::MalformedToken),
+        ("AAAA", AuthError::InvalidSignature),
+    ] {
+        assert_eq!(verdict(&edited(&good, last)), Err(reason), "{last}");
+        assert_eq!(verdict(&edited(&expired, last)), Err(AuthError::Expired));
+        assert_eq!(verdict(&edited(&unknown, last)), Err(AuthError::UnknownKey));
+    }
+    let (unsigned, _) = expired.rsplit_once('.').unwrap();
+    for not_three_parts in [
+        unsigned.to_owned(),
+        format!("{unsigned}."),
+        format!("{expired}."),
+        format!("{expired}.AAAA"),
+        format!("{expired}.AAAA.AAAA"),
+    ] {
+        assert_eq!(verdict(&not_three_parts), Err(AuthError::MalformedToken));
+    }
+}

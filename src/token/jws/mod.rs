@@ -17,11 +17,12 @@ use crate::{
 
 /// A JWS of the form we accept, whose signature is still to be checked.
 ///
-/// It has exactly three parts, all strictly encoded; its header asks for RS256 and for no
-/// extension, and names a key.
+/// It has exactly three parts; its header asks for RS256 and for no extension, and names a key.
+/// Header and payload are strictly encoded. The signature is not decoded yet: most tokens that are
+/// rejected are rejected before it is needed.
 pub(crate) struct CompactJws<'t> {
     signing_input: &'t [u8],
-    signature: &'t [u8],
+    signature: EncodedSignature<'t>,
     header: Header<'t>,
     /// The header, if it had to be read, and the payload: decoded one after the other, so that both
     /// cost one allocation. Whether they are UTF-8 is checked after the signature.
@@ -44,15 +45,11 @@ enum Header<'t> {
 impl<'t> CompactJws<'t> {
     /// # Errors
     ///
-    /// [`AuthError::MalformedToken`] before anything else; then
+    /// [`AuthError::MalformedToken`]; then
     /// [`MalformedHeader`](AuthError::MalformedHeader),
     /// [`HeaderNotSupported`](AuthError::HeaderNotSupported) or
     /// [`AlgorithmNotAllowed`](AuthError::AlgorithmNotAllowed).
-    pub(crate) fn parse(
-        token: &'t [u8],
-        signature: &'t mut SignatureBuffer,
-        known: &'t KnownHeaders,
-    ) -> Result<Self, AuthError> {
+    pub(crate) fn parse(token: &'t [u8], known: &'t KnownHeaders) -> Result<Self, AuthError> {
         let parts = Parts::split(token).ok_or(AuthError::MalformedToken)?;
         let known_kid = known.kid_of(parts.header);
         let header_length = match known_kid {
@@ -65,7 +62,6 @@ impl<'t> CompactJws<'t> {
         }
         let payload_at = decoded.len();
         decode_strictly(parts.payload, &mut decoded)?;
-        let signature = signature.decode(parts.signature)?;
         let header = match known_kid {
             Some(kid) => Header::Known { kid },
             None => Header::New {
@@ -76,7 +72,7 @@ impl<'t> CompactJws<'t> {
         };
         Ok(Self {
             signing_input: parts.signing_input,
-            signature,
+            signature: parts.signature,
             header,
             decoded,
             payload_at,
@@ -101,10 +97,14 @@ impl<'t> CompactJws<'t> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidSignature`]; then [`MalformedHeader`](AuthError::MalformedHeader) or
+    /// [`AuthError::MalformedToken`] for a signature that is not base64url;
+    /// [`InvalidSignature`](AuthError::InvalidSignature); then
+    /// [`MalformedHeader`](AuthError::MalformedHeader) or
     /// [`MalformedClaims`](AuthError::MalformedClaims) for what is not UTF-8.
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedPayload, AuthError> {
-        if !key.verifies(self.signing_input, self.signature) {
+        let mut buffer = SignatureBuffer::new();
+        let signature = buffer.decode(self.signature)?;
+        if !key.verifies(self.signing_input, signature) {
             return Err(AuthError::InvalidSignature);
         }
         let texts = into_texts(self.decoded, self.payload_at)?;
@@ -197,25 +197,28 @@ struct Parts<'t> {
     signing_input: &'t [u8],
     header: &'t [u8],
     payload: &'t [u8],
-    signature: &'t [u8],
+    signature: EncodedSignature<'t>,
 }
 
 impl<'t> Parts<'t> {
-    /// Splits at the first two dots. A third one is rejected with everything else that is not
-    /// base64url.
     fn split(token: &'t [u8]) -> Option<Self> {
         let (header, rest) = split_once(token)?;
         let (payload, signature) = split_once(rest)?;
         let signing_input = token.get(..header.len() + 1 + payload.len())?;
         let none_is_empty = !header.is_empty() && !payload.is_empty() && !signature.is_empty();
-        none_is_empty.then_some(Self {
+        let has_more = memchr(b'.', signature).is_some();
+        (none_is_empty && !has_more).then_some(Self {
             signing_input,
             header,
             payload,
-            signature,
+            signature: EncodedSignature(signature),
         })
     }
 }
+
+/// A signature as it was received.
+#[derive(Clone, Copy)]
+struct EncodedSignature<'t>(&'t [u8]);
 
 fn split_once(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let dot = memchr(b'.', bytes)?;
@@ -254,16 +257,15 @@ fn into_texts(decoded: Vec<u8>, payload_at: usize) -> Result<String, AuthError> 
     }
 }
 
-/// Room for a decoded signature. The caller keeps it on its stack, so that a parsed token is small
-/// enough to be moved.
-pub(crate) struct SignatureBuffer([MaybeUninit<u8>; MAX_SIGNATURE_BYTES]);
+/// Room for a decoded signature.
+struct SignatureBuffer([MaybeUninit<u8>; MAX_SIGNATURE_BYTES]);
 
 impl SignatureBuffer {
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self([MaybeUninit::uninit(); MAX_SIGNATURE_BYTES])
     }
 
-    fn decode(&mut self, part: &[u8]) -> Result<&[u8], AuthError> {
+    fn decode(&mut self, EncodedSignature(part): EncodedSignature<'_>) -> Result<&[u8], AuthError> {
         let len = decoded_length(part)?;
         // A longer signature cannot be a usable key's. The decoder demands the room that it needs.
         let room = self.0.get_mut(..len).ok_or(AuthError::MalformedToken)?;
