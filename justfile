@@ -76,6 +76,10 @@ feature-powerset:
 minimal-versions:
     checks/minimal_versions.sh
 
+# The version permits what has changed in the public API since a revision, or the last tag. Needs cargo-semver-checks.
+semver *REVISION:
+    checks/semver.sh {{REVISION}}
+
 # The library type-checks for musl, i686, Windows and macOS. Not in CI: some ten minutes, and Zig takes 400 MB.
 platforms *TARGETS:
     checks/platforms.sh {{TARGETS}}
