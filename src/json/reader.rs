@@ -301,13 +301,11 @@ impl<'a> Reader<'a> {
     /// The next byte that is not white space, which is not stepped over.
     #[inline(always)]
     fn next(&mut self) -> Option<u8> {
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
         let byte = self.peek();
-        if !byte.is_some_and(|byte| is_space(&byte)) {
+        if !byte.is_some_and(is_space) {
             return byte;
         }
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| is_space(byte)).count();
+        self.at = after_white_space(self.text, self.at);
         self.peek()
     }
 
@@ -365,6 +363,26 @@ fn after_plain_characters(text: &[u8], mut at: usize) -> usize {
         rest = after;
     }
     at + rest.iter().take_while(|byte| !is_special(**byte)).count()
+}
+
+/// Where the next byte is that is not white space, or the end. A document has little of it between
+/// two tokens; a stranger's may have nothing else.
+#[inline(never)]
+fn after_white_space(text: &[u8], mut at: usize) -> usize {
+    let mut rest = text.get(at..).unwrap_or_default();
+    while let Some((bytes, after)) = rest.split_first_chunk::<16>()
+        && bytes.iter().fold(true, |all, byte| all & is_space(*byte))
+    {
+        at += bytes.len();
+        rest = after;
+    }
+    at + rest.iter().take_while(|byte| is_space(**byte)).count()
+}
+
+/// White space of RFC 8259 §2, without branches as in [`is_special`].
+#[inline(always)]
+const fn is_space(byte: u8) -> bool {
+    (byte == b' ') | (byte == b'\n') | (byte == b'\t') | (byte == b'\r')
 }
 
 /// A quote, a backslash or a control character. A pattern would be compiled to branches, which each

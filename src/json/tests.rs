@@ -29,6 +29,24 @@ fn serde_json_accepts(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
+/// Long runs are read sixteen bytes at a time.
+#[test]
+fn white_space_of_any_length_is_these_four_characters() {
+    for length in 1..40 {
+        for at in 0..length {
+            for byte in [
+                b' ', b'\n', b'\t', b'\r', 0, 8, 11, 12, 14, 31, b'!', 0x7f, 0x85, 0xa0, 0xff,
+            ] {
+                let mut space = vec![b' '; length];
+                space[at] = byte;
+                let text = [b"{\"a\":", space.as_slice(), b"1}"].concat();
+                let read = Reader::new(&text, Steps::Any).object(|_, _| Ok(()));
+                assert_eq!(read.is_ok(), b" \n\t\r".contains(&byte), "{text:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_one_object_is_read() {
     for text in [
