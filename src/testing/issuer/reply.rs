@@ -48,10 +48,6 @@ impl Body for ReplyBody {
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
-    }
-
     /// It is exact, so that a client learns the length before the first byte.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left.len() as u64)

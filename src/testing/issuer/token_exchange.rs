@@ -1,10 +1,7 @@
 //! Token exchange (RFC 8693), as AWS documents it for Cognito: narrower scopes, one audience, `act`
 //! under delegation.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -12,9 +9,7 @@ use super::{
     body::MAX_BODY_BYTES, client::AppClient, form::Form, resource, state::Shared,
     token_error::TokenError,
 };
-use crate::{
-    allowed_clients::AllowedClients, clock::Clock, token::claims::Claims, verifier::Verifier,
-};
+use crate::{allowed_clients::AllowedClients, token::claims::Claims, verifier::Verifier};
 
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -134,7 +129,7 @@ fn verified(shared: &Shared, token: &str) -> Result<Claims, TokenError> {
         .with_pinned_jwks(&shared.state().jwks())
         .and_then(|pool| {
             Verifier::builder(pool, AllowedClients::any())
-                .clock(IssuerClock(Arc::clone(&shared.clock)))
+                .shared_clock(Arc::clone(&shared.clock))
                 .max_token_bytes(MAX_BODY_BYTES)
                 .build()
         });
@@ -159,17 +154,5 @@ fn granted(
         Err(TokenError::InvalidScope)
     } else {
         Ok(granted)
-    }
-}
-
-struct IssuerClock(Arc<dyn Clock>);
-
-impl Clock for IssuerClock {
-    fn now(&self) -> SystemTime {
-        self.0.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
     }
 }
