@@ -357,6 +357,59 @@ async fn a_client_that_registers_itself_signs_users_in() {
     }
 }
 
+/// RFC 7636 §4.4.1 leaves it to the server, and a secret shows whose code it is.
+#[tokio::test]
+async fn a_client_with_a_secret_may_leave_out_the_challenge() {
+    let issuer = builder().open_registration(["notes/read"]).start().unwrap();
+    let without_challenge = [("code_challenge", ""), ("code_challenge_method", "")];
+    for (method, granted) in [("client_secret_post", true), ("none", false)] {
+        let metadata = json!({
+            "redirect_uris": [CALLBACK],
+            "token_endpoint_auth_method": method,
+        });
+        let registered = json_of(register(&issuer, &metadata).await).await;
+        let id = registered["client_id"].as_str().unwrap();
+        let of_client = [("client_id", id)];
+        let response = authorize(&issuer, &[&of_client[..], &without_challenge].concat()).await;
+        let told = told(&response);
+        if !granted {
+            assert_eq!(told[0].1, "invalid_request", "{method}");
+            continue;
+        }
+        assert_eq!(told[0].0, "code", "{method}");
+        let secret = registered["client_secret"].as_str().unwrap();
+        let proof = [
+            ("client_id", id),
+            ("client_secret", secret),
+            ("code_verifier", ""),
+        ];
+        let claims = claims_of(&issuer, redeem(&issuer, &told[0].1, &proof).await).await;
+        assert_eq!(claims.client_id(), id);
+    }
+}
+
+#[tokio::test]
+async fn a_request_to_an_endpoint_that_is_out_of_order_has_no_effect() {
+    let issuer = issuer();
+    let code = code(&issuer, &[]).await;
+    let endpoint = issuer.endpoint(Endpoint::Token);
+    endpoint.fail_with(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(redeem(&issuer, &code, &[]).await.status(), 503);
+    endpoint.throttle(Duration::from_secs(7));
+    assert_eq!(redeem(&issuer, &code, &[]).await.status(), 429);
+    endpoint.recover();
+    let redeemed = redeem(&issuer, &code, &[]).await;
+    assert_eq!(redeemed.status(), StatusCode::OK, "the code was not used");
+    endpoint.fail_with(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(redeem(&issuer, &code, &[]).await.status(), 503);
+    endpoint.recover();
+    assert_eq!(
+        error_of(redeem(&issuer, &code, &[]).await).await,
+        "invalid_grant",
+        "it was used by then"
+    );
+}
+
 #[tokio::test]
 async fn a_harmful_or_useless_registration_is_rejected() {
     let issuer = builder().open_registration(["notes/read"]).start().unwrap();
@@ -462,6 +515,22 @@ async fn the_metadata_of_rfc_8414_is_where_clients_look_and_has_what_they_demand
         json_of(sent(http().get(issuer.discovery_url())).await).await,
         document
     );
+}
+
+#[tokio::test]
+async fn browsers_may_read_discovery_if_it_has_that_metadata_and_they_are_allowed() {
+    for (issuer, allowed) in [
+        (builder().with_oauth_metadata(), true),
+        (builder().with_oauth_metadata().without_cors(), false),
+        (builder(), false),
+        (builder().without_cors(), false),
+    ] {
+        let issuer = issuer.start().unwrap();
+        let response = sent(http().get(issuer.discovery_url())).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let origin = response.headers().get("access-control-allow-origin");
+        assert_eq!(origin.is_some(), allowed, "{origin:?}");
+    }
 }
 
 /// As at Cognito.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_cognito::{
     ScopePolicy,
@@ -105,4 +105,69 @@ async fn faults_of_a_guard_by_path_are_found() {
             row("/orders.Orders/Gone", RouteFinding::NoSuchRoute),
         ]
     );
+}
+
+/// A gRPC server rejects what is not gRPC, and a plain service may reject what is.
+#[tokio::test]
+async fn calls_are_grpc_for_a_grpc_service_only() {
+    let pool = TestPool::new();
+    for (is_grpc, content_type, te, body) in [
+        (true, Some("application/grpc"), Some("trailers"), 5),
+        (false, None, None, 0),
+    ] {
+        let demanding = service_fn(move |request: Request<Bytes>| async move {
+            let field = |name| {
+                request
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap())
+            };
+            let is_as_expected = field("content-type") == content_type
+                && field("te") == te
+                && request.body().len() == body;
+            let mut response = Response::new(Bytes::new());
+            if request.uri().path() != "/orders.Orders/Ping" || request.method() != Method::POST {
+                *response.status_mut() = StatusCode::NOT_FOUND;
+            } else if !is_as_expected {
+                *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let matrix = RouteMatrix::new(&pool);
+        let matrix = if is_grpc { matrix.grpc() } else { matrix };
+        let report = matrix
+            .public(Method::POST, "/orders.Orders/Ping")
+            .responds(StatusCode::OK)
+            .run_with(demanding, Bytes::from)
+            .await;
+        report.assert_as_listed();
+    }
+}
+
+/// A proxy in front, or a layer that does not write gRPC.
+#[tokio::test]
+async fn a_grpc_call_that_ends_with_an_http_status_is_judged_by_it() {
+    let pool = TestPool::new();
+    let guard = RequireScopesByPathLayer::new()
+        .require("/orders.Orders/Get", policy("orders/get"))
+        .require("/orders.Orders/Cancel", policy("orders/cancel"))
+        .any_token("/orders.Orders/Ping");
+    let plain = pool.verifier().layer();
+    let service = plain.layer(guard.layer(service_fn(orders)));
+    let report = listed(&pool).run_with(service, Bytes::from).await;
+    report.assert_as_listed();
+
+    let broken = service_fn(async |_: Request<Bytes>| {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        Ok::<_, Infallible>(response)
+    });
+    let report = RouteMatrix::new(&pool)
+        .grpc()
+        .public(Method::POST, "/orders.Orders/Ping")
+        .run_with(broken, Bytes::from)
+        .await;
+    let found: Vec<_> = report.findings().collect();
+    let ping = "POST /orders.Orders/Ping".to_owned();
+    assert_eq!(found, [(ping, RouteFinding::UnexpectedStatus)]);
 }

@@ -492,6 +492,10 @@ async fn browsers_may_call_the_token_endpoint_unless_that_is_turned_off() {
         let answer = bounded(asked.send()).await.unwrap();
         assert_eq!(answer.status().as_u16(), preflight);
         assert_eq!(answer.headers().contains_key(allow), expected.is_some());
+        let rejected = get(&issuer.token_url()).await;
+        assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let methods = expected.map_or("POST", |_| "OPTIONS, POST");
+        assert_eq!(rejected.headers()["allow"], methods);
     }
 }
 

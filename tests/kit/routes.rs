@@ -216,6 +216,22 @@ async fn a_forgotten_method_and_a_forgotten_path_are_found_wherever_the_layer_is
     );
 }
 
+/// There, only a token with the scopes that the routes need sees which methods there are.
+#[tokio::test]
+async fn a_guard_around_a_whole_service_hides_no_method_and_makes_none_up() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let wrapped = |router: Router| router.layer(guard(["a", "b"])).layer(verifier.layer());
+    let list = || RouteMatrix::new(&pool).all_of(Method::GET, "/a", ["a", "b"]);
+    let router = || Router::new().route("/a", get(async || "hello"));
+    assert_eq!(findings(list(), wrapped(router())).await, []);
+    let with_delete = router().route("/a", delete(async || "gone"));
+    assert_eq!(
+        findings(list(), wrapped(with_delete)).await,
+        [("DELETE /a".to_owned(), RouteFinding::NotListed)]
+    );
+}
+
 #[tokio::test]
 async fn the_list_comes_from_an_openapi_document() {
     let pool = TestPool::new();

@@ -315,6 +315,21 @@ fn the_clock_drives_tokens_and_verifier_together() {
     );
 }
 
+/// RFC 7519 §2 allows such a `NumericDate`, and a verifier has to cope with one.
+#[test]
+fn a_date_before_1970_is_negative() {
+    let pool = TestPool::new();
+    let token = pool
+        .token()
+        .issued_at(SystemTime::UNIX_EPOCH - 2 * HOUR)
+        .expires_in(HOUR);
+    let (_, payload) = parts(&token.build());
+    assert_eq!(payload["iat"], -7200);
+    assert_eq!(payload["auth_time"], -7200);
+    assert_eq!(payload["exp"], -3600);
+    assert_eq!(rejection(&pool.verifier(), &token), AuthError::Expired);
+}
+
 #[test]
 fn only_advance_moves_the_monotonic_clock() {
     let clock = ManualClock::new();

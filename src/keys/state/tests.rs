@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    keys::fetch::JwksResponse,
+    keys::{fetch::JwksResponse, quiet::QuietUntil},
     testing::{Key, TestPool},
 };
 
@@ -203,6 +203,29 @@ fn a_request_waits_for_three_attempts_at_most() {
     state.attempt_started(order.number, &at(0)).unwrap();
 }
 
+/// Its time is over, whatever is in flight.
+#[test]
+fn a_request_that_gave_up_does_not_wait_again() {
+    let mut state = empty();
+    let (record, order) = look_up(&mut state, "a", &at(0));
+    state.attempt_started(order.number, &at(0)).unwrap();
+    let (progress, _) = state.lookup("a", Some(record), true, &at(5));
+    assert!(
+        matches!(progress, Ok(KeyProgress::Wait { .. })),
+        "{progress:?}"
+    );
+    let gave_up = WaitRecord {
+        gave_up: true,
+        ..record
+    };
+    let (progress, effects) = state.lookup("a", Some(gave_up), true, &at(5));
+    assert!(
+        matches!(progress, Err(AuthError::KeysUnavailable { .. })),
+        "{progress:?}"
+    );
+    assert!(effects.start.is_none());
+}
+
 #[test]
 fn a_change_of_state_is_reported_once() {
     let mut state = empty();
@@ -222,4 +245,41 @@ fn a_change_of_state_is_reported_once() {
             .change
             .is_none()
     );
+}
+
+/// Keys that were fetched at 0, are due at 3240 and are refreshed then, by an attempt that does not
+/// get to run.
+fn with_a_refresh_that_does_not_run() -> RefreshState {
+    let mut state = empty();
+    let (_, order) = look_up(&mut state, "a", &at(0));
+    state.attempt_started(order.number, &at(0)).unwrap();
+    end(&mut state, order, fetched(&[Key::Access]), &at(0));
+    let (progress, effects) = state.lookup("test-only-access", None, true, &at(3240));
+    assert!(matches!(progress, Ok(KeyProgress::Found(_))));
+    assert!(effects.start.is_some());
+    state
+}
+
+#[test]
+fn while_an_attempt_has_the_slot_a_request_need_not_ask_until_it_loses_it() {
+    let state = with_a_refresh_that_does_not_run();
+    for now in [3240, 3243, 3249] {
+        let quiet = state.quiet_until(&at(now));
+        assert_eq!(quiet, QuietUntil::Moment(at(3250)), "at {now}");
+    }
+    assert_eq!(state.quiet_until(&at(3250)), QuietUntil::Moment(at(3250)));
+}
+
+#[test]
+fn one_refresh_that_did_not_run_is_waited_for_when_half_of_its_time_is_over() {
+    for (now, waits) in [(5399, false), (5400, true)] {
+        let mut state = with_a_refresh_that_does_not_run();
+        let (progress, effects) = state.lookup("test-only-access", None, true, &at(now));
+        assert_eq!(
+            matches!(progress, Ok(KeyProgress::Wait { .. })),
+            waits,
+            "{now}: {progress:?}"
+        );
+        assert!(effects.start.is_some(), "another refresh");
+    }
 }
