@@ -483,7 +483,9 @@ fn check_exception(error: &TokenError, status: u16, body: &[u8]) {
 struct Endpoint {
     origin: String,
     next: Arc<Mutex<Vec<u8>>>,
-    runtime: tokio::runtime::Runtime,
+    /// Locked until the response has been read: tests run at the same time, and each would get what
+    /// another one sends.
+    runtime: Mutex<tokio::runtime::Runtime>,
 }
 
 impl Endpoint {
@@ -515,7 +517,7 @@ impl Endpoint {
         Self {
             origin,
             next,
-            runtime,
+            runtime: Mutex::new(runtime),
         }
     }
 
@@ -535,6 +537,9 @@ impl Endpoint {
         }
         reply.extend_from_slice(b"\r\n");
         reply.extend_from_slice(body);
+        // Nothing is left half done by a body that panicked.
+        let runtime = self.runtime.lock();
+        let runtime = runtime.unwrap_or_else(std::sync::PoisonError::into_inner);
         *self.next.lock().unwrap() = reply;
         // Another one for each, since a client keeps tokens and waits after failures.
         let builder = match asked {
@@ -546,7 +551,7 @@ impl Endpoint {
             _ => unproven::builder_for_api_url(&*self.origin, "id", "secret"),
         };
         let client = builder.scopes(["a"]).clock(POOL.clock()).build().unwrap();
-        self.runtime.block_on(async {
+        runtime.block_on(async {
             match asked {
                 Asked::GetDerivedToken => {
                     let exchange = TokenExchange::builder(&client).build().unwrap();
