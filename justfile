@@ -127,6 +127,7 @@ bench-quick:
     cargo bench -p benches --bench cache -- --quick
     cargo bench -p benches --bench memory -- --quick
     cargo bench -p benches --bench hostile -- --quick
+    cargo bench -p benches --bench cost -- --quick
     cargo bench -p benches --bench denylist -- --quick
 
 # The cost of verification, as ratios from one interleaved run.
@@ -136,6 +137,11 @@ bench:
 # Searches for the token that costs most before its signature, for a minute.
 bench-hostile SECONDS="60":
     cargo bench -p benches --bench hostile -- {{SECONDS}}
+
+# Searches for the tokens that cost most per byte before their signature, by counting instructions. Not in CI: compiles everything
+# twice. Needs valgrind.
+cost TRIES="20000":
+    benches/cost.sh {{TRIES}}
 
 # The memory of the token cache when 100 000 tokens pass through it.
 bench-memory:

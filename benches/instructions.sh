@@ -43,6 +43,7 @@ hostile-audience 75000 16 KiB, unsigned: a long list of audiences
 hostile-depth 45000 16 KiB, unsigned: lists in lists
 hostile-string 55000 16 KiB, unsigned: a long string
 hostile-space 50000 16 KiB, unsigned: white space
+hostile-kid 260000 16 KiB, unsigned: a `kid` of escapes, then numbers
 axum-plain - whole request through a Router, no auth
 axum-arc - the same with a layer that inserts an Arc
 axum-takes-arc - the same with a handler that takes the Arc

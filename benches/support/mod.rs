@@ -3,10 +3,13 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+pub(crate) mod hostile_tokens;
+
 use std::{
     convert::Infallible,
     sync::Arc,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
@@ -16,7 +19,9 @@ use http::{Request, header::AUTHORIZATION};
 use serde_json::json;
 use tower::{Layer, Service};
 use tower_cognito::{
-    AllowedClients, Claims, ScopePolicy, UserPool, Verifier, verifier::TokenCache,
+    AllowedClients, Claims, ScopePolicy, UserPool, Verifier,
+    testing::ManualClock,
+    verifier::{TokenCache, VerifierBuilder},
 };
 
 const POOL: &str = "eu-west-1_Bench0001";
@@ -61,13 +66,23 @@ impl Issuer {
         self.configured(AllowedClients::any(), cache)
     }
 
-    fn configured(&self, clients: AllowedClients, cache: TokenCache) -> Verifier {
-        let pool = UserPool::new(POOL).unwrap();
-        let pool = pool.with_pinned_jwks(&self.jwks).unwrap();
-        Verifier::builder(pool, clients)
-            .token_cache(cache)
+    /// A verifier without a token cache, for which no time passes. So what it does is the same in
+    /// every run.
+    pub(crate) fn verifier_without_time(&self) -> Verifier {
+        self.builder(AllowedClients::any(), TokenCache::disabled())
+            .clock(ManualClock::new())
             .build()
             .unwrap()
+    }
+
+    fn configured(&self, clients: AllowedClients, cache: TokenCache) -> Verifier {
+        self.builder(clients, cache).build().unwrap()
+    }
+
+    fn builder(&self, clients: AllowedClients, cache: TokenCache) -> VerifierBuilder {
+        let pool = UserPool::new(POOL).unwrap();
+        let pool = pool.with_pinned_jwks(&self.jwks).unwrap();
+        Verifier::builder(pool, clients).token_cache(cache)
     }
 
     /// A client-credentials token with the members of Cognito's, of about its length.
@@ -81,11 +96,15 @@ impl Issuer {
     /// An unsigned token of 16 KiB, the longest that is accepted by default, whose claims are good.
     /// It names a key that there is not.
     pub(crate) fn hostile_token(&self, filler: &str) -> String {
+        self.hostile_token_with(r#"{"kid":"nobody","alg":"RS256"}"#, filler)
+    }
+
+    pub(crate) fn hostile_token_with(&self, header: &str, filler: &str) -> String {
         let claims = self.claims_json("hostile", 3600);
         let (claims, _) = claims.rsplit_once('}').unwrap();
         format!(
             "{}.{}.{}",
-            URL_SAFE_NO_PAD.encode(r#"{"kid":"nobody","alg":"RS256"}"#),
+            URL_SAFE_NO_PAD.encode(header),
             URL_SAFE_NO_PAD.encode(format!("{claims},{filler}}}")),
             "A".repeat(342)
         )
@@ -97,7 +116,18 @@ impl Issuer {
 }
 
 fn claims(id: &str, expires_in: i64) -> serde_json::Value {
-    let now = i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap();
+    let now = jsonwebtoken::get_current_timestamp();
+    claims_at(i64::try_from(now).unwrap(), id, expires_in)
+}
+
+/// Claims that [`Issuer::verifier_without_time`] accepts.
+pub(crate) fn claims_without_time() -> String {
+    let now = ManualClock::start().duration_since(SystemTime::UNIX_EPOCH);
+    let now = i64::try_from(now.unwrap().as_secs()).unwrap();
+    claims_at(now, "hostile", 3600).to_string()
+}
+
+fn claims_at(now: i64, id: &str, expires_in: i64) -> serde_json::Value {
     json!({
         "sub": "1example23456789abcdefghij",
         "token_use": "access",

@@ -42,14 +42,18 @@ use serde_json::Value;
 use tower::{ServiceExt, service_fn};
 use tower_cognito::{
     AllowedClients, AuthError, BearerAuthLayer, Claims, ResourceMetadata, ScopePolicy, Verifier,
-    client::{AccessToken, ClientAuthentication, ClientCredentials, TokenError},
+    client::{
+        AccessToken, ClientAuthentication, ClientCredentials, TokenError,
+        unproven::{self, SubjectToken, TokenExchange},
+    },
     testing::{ManualClock, TestPool},
 };
 use tower_layer::Layer;
 
 pub(crate) type Body = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Body); 10] = [
+pub(crate) const TARGETS: [(&str, Body); 11] = [
+    ("api_response", api_response),
     ("authorization", authorization),
     ("cache_control", cache_control),
     ("challenge", challenge),
@@ -333,18 +337,75 @@ pub(crate) fn resource_metadata(data: &[u8]) {
 /// goes over a connection on this machine, so that everything between the socket and the caller has
 /// a part in it.
 pub(crate) fn token_response(data: &[u8]) {
-    static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(Endpoint::start);
-    let Some((status, rest)) = data.split_first() else {
+    let Some((status, retry_after, body)) = response(data) else {
         return;
     };
+    let result = ENDPOINT.ask(Asked::TokenEndpoint, status, retry_after, body);
+    check_response(result, Asked::TokenEndpoint, status, body);
+}
+
+/// The same of the user pools API. The high bit of the first byte chooses the operation.
+pub(crate) fn api_response(data: &[u8]) {
+    let Some((status, retry_after, body)) = response(data) else {
+        return;
+    };
+    let asked = match data.first() {
+        Some(first) if first & 0x80 != 0 => Asked::GetDerivedToken,
+        _ => Asked::GetClientToken,
+    };
+    let result = ENDPOINT.ask(asked, status, retry_after, body);
+    if let Err(error) = &result
+        && status != 200
+    {
+        check_exception(error, status, body);
+    }
+    check_response(result, asked, status, body);
+}
+
+static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(Endpoint::start);
+
+fn response(data: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let statuses = [
         200, 200, 200, 200, 400, 401, 403, 429, 500, 503, 204, 301, 418, 404,
     ];
-    let status: u16 = statuses[usize::from(*status) % statuses.len()];
+    let (status, rest) = data.split_first()?;
+    let status = statuses[usize::from(*status & 0x7f) % statuses.len()];
     let mut parts = rest.splitn(2, |byte| *byte == b'\n');
     let retry_after = parts.next().unwrap_or_default();
-    let body = parts.next().unwrap_or_default();
-    let result = ENDPOINT.ask(status, retry_after, body);
+    Some((status, retry_after, parts.next().unwrap_or_default()))
+}
+
+/// The request, which decides the form of the response.
+#[derive(Clone, Copy)]
+enum Asked {
+    TokenEndpoint,
+    GetClientToken,
+    GetDerivedToken,
+}
+
+impl Asked {
+    /// The token and its type in a response.
+    fn members(self, document: &Value) -> [&Value; 2] {
+        match self {
+            Self::TokenEndpoint => [&document["access_token"], &document["token_type"]],
+            Self::GetClientToken => {
+                let result = &document["ClientAuthenticationResult"];
+                [&result["AccessToken"], &result["TokenType"]]
+            }
+            Self::GetDerivedToken => [&document["IssuedToken"], &document["TokenType"]],
+        }
+    }
+
+    /// How many quotes a response has that contains the token, its type and no other text.
+    fn quotes(self) -> usize {
+        match self {
+            Self::TokenEndpoint | Self::GetDerivedToken => 8,
+            Self::GetClientToken => 10,
+        }
+    }
+}
+
+fn check_response(result: Result<AccessToken, TokenError>, asked: Asked, status: u16, body: &[u8]) {
     let document = std::str::from_utf8(body).ok();
     let document = document.and_then(|body| serde_json::from_str::<Value>(body).ok());
     match result {
@@ -355,9 +416,10 @@ pub(crate) fn token_response(data: &[u8]) {
             let Some(document) = document else {
                 return;
             };
-            let kind = document["token_type"].as_str().unwrap();
+            let [text, kind] = asked
+                .members(&document)
+                .map(|member| member.as_str().unwrap());
             assert!(kind.eq_ignore_ascii_case("bearer"));
-            let text = document["access_token"].as_str().unwrap();
             assert_eq!(token.as_str(), text);
             let value = token.header_value();
             assert!(value.is_sensitive());
@@ -368,16 +430,16 @@ pub(crate) fn token_response(data: &[u8]) {
             assert!(lives.unwrap() <= Duration::from_secs(86_400));
         }
         Err(error) => {
-            // The other way round: what RFC 6749 §5.1 shows is accepted.
-            let text = document.as_ref().map(|document| &document["access_token"]);
-            let text = text.and_then(Value::as_str).unwrap_or_default();
-            let is_good = status == 200
-                && document
-                    .as_ref()
-                    .is_some_and(|document| document["token_type"] == "Bearer")
-                && !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            let is_plain = is_good && body.iter().filter(|byte| **byte == b'"').count() == 8;
+            // The other way round: what RFC 6749 §5.1 and the API's reference show is accepted.
+            let members = document.as_ref().map(|document| asked.members(document));
+            let is_good = members.is_some_and(|[text, kind]| {
+                let text = text.as_str().unwrap_or_default();
+                kind == "Bearer"
+                    && !text.is_empty()
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+            let quotes = body.iter().filter(|byte| **byte == b'"').count();
+            let is_plain = status == 200 && is_good && quotes == asked.quotes();
             assert!(!is_plain, "{error:?}");
             if let TokenError::Server { retry_after, .. } | TokenError::Throttled { retry_after } =
                 error
@@ -390,17 +452,46 @@ pub(crate) fn token_response(data: &[u8]) {
     }
 }
 
-/// A token endpoint with a given response, and a client of it.
+/// An exception of AWS's service model decides, whatever the status. Without a name that is known,
+/// the status does, and not what else the body says.
+fn check_exception(error: &TokenError, status: u16, body: &[u8]) {
+    let document = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let name = document["__type"].as_str().unwrap_or_default();
+    // One member, which is a text: nothing in it stands twice.
+    let is_plain = body.iter().filter(|byte| **byte == b'"').count() == 4;
+    // From the bytes, since `Value` does not hold everything that the client can skip. An escape
+    // can be part of a name.
+    let names_one = body.contains(&b'\\') || body.windows(9).any(|part| part == b"Exception");
+    match name {
+        "NotAuthorizedException" | "a#NotAuthorizedException" if is_plain => {
+            assert_eq!(*error, TokenError::InvalidClient);
+        }
+        "TooManyRequestsException" | "TooManyRequestsException:a" if is_plain => {
+            assert!(matches!(error, TokenError::Throttled { .. }), "{error:?}");
+        }
+        _ if !names_one => match status {
+            401 => assert_eq!(*error, TokenError::InvalidClient),
+            429 => assert!(matches!(error, TokenError::Throttled { .. }), "{error:?}"),
+            500.. => assert!(matches!(error, TokenError::Server { .. }), "{error:?}"),
+            _ => assert!(matches!(error, TokenError::Status { .. }), "{error:?}"),
+        },
+        _ => {}
+    }
+}
+
+/// A token endpoint or an API with a given response, and a client of it.
 struct Endpoint {
-    url: String,
+    origin: String,
     next: Arc<Mutex<Vec<u8>>>,
-    runtime: tokio::runtime::Runtime,
+    /// Locked until the response has been read: tests run at the same time, and each would get what
+    /// another one sends.
+    runtime: Mutex<tokio::runtime::Runtime>,
 }
 
 impl Endpoint {
     fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let url = format!("http://{}/oauth2/token", listener.local_addr().unwrap());
+        let origin = format!("http://{}", listener.local_addr().unwrap());
         let next = Arc::new(Mutex::new(Vec::new()));
         let to_send = Arc::clone(&next);
         std::thread::spawn(move || {
@@ -408,13 +499,12 @@ impl Endpoint {
                 let Ok(mut connection) = connection else {
                     continue;
                 };
-                let mut head = Vec::new();
+                let mut request = Vec::new();
                 let mut buffer = [0; 4096];
-                // The body ends with the secret, which is sent last.
-                while !head.ends_with(b"scope=a") {
+                while !is_whole(&request) {
                     match connection.read(&mut buffer) {
                         Ok(0) | Err(_) => break,
-                        Ok(read) => head.extend_from_slice(&buffer[..read]),
+                        Ok(read) => request.extend_from_slice(&buffer[..read]),
                     }
                 }
                 let _ = connection.write_all(&to_send.lock().unwrap());
@@ -424,10 +514,20 @@ impl Endpoint {
             .enable_all()
             .build()
             .unwrap();
-        Self { url, next, runtime }
+        Self {
+            origin,
+            next,
+            runtime: Mutex::new(runtime),
+        }
     }
 
-    fn ask(&self, status: u16, retry_after: &[u8], body: &[u8]) -> Result<AccessToken, TokenError> {
+    fn ask(
+        &self,
+        asked: Asked,
+        status: u16,
+        retry_after: &[u8],
+        body: &[u8],
+    ) -> Result<AccessToken, TokenError> {
         let mut reply =
             format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len()).into_bytes();
         if HeaderValue::from_bytes(retry_after).is_ok() {
@@ -437,16 +537,45 @@ impl Endpoint {
         }
         reply.extend_from_slice(b"\r\n");
         reply.extend_from_slice(body);
+        // Nothing is left half done by a body that panicked.
+        let runtime = self.runtime.lock();
+        let runtime = runtime.unwrap_or_else(std::sync::PoisonError::into_inner);
         *self.next.lock().unwrap() = reply;
         // Another one for each, since a client keeps tokens and waits after failures.
-        let client = ClientCredentials::builder(&*self.url, "id", "secret")
-            .authentication(ClientAuthentication::Basic)
-            .scopes(["a"])
-            .clock(POOL.clock())
-            .build()
-            .unwrap();
-        self.runtime.block_on(client.token())
+        let builder = match asked {
+            Asked::TokenEndpoint => {
+                let url = format!("{}/oauth2/token", self.origin);
+                ClientCredentials::builder(url, "id", "secret")
+                    .authentication(ClientAuthentication::Basic)
+            }
+            _ => unproven::builder_for_api_url(&*self.origin, "id", "secret"),
+        };
+        let client = builder.scopes(["a"]).clock(POOL.clock()).build().unwrap();
+        runtime.block_on(async {
+            match asked {
+                Asked::GetDerivedToken => {
+                    let exchange = TokenExchange::builder(&client).build().unwrap();
+                    exchange.token(&SubjectToken::access_token("a.b.c")).await
+                }
+                _ => client.token().await,
+            }
+        })
     }
+}
+
+/// Whether a request's body has the length that its head names.
+fn is_whole(request: &[u8]) -> bool {
+    let request = String::from_utf8_lossy(request);
+    let Some((head, body)) = request.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    length.is_none_or(|(_, length)| {
+        length
+            .parse()
+            .is_ok_and(|length: usize| body.len() >= length)
+    })
 }
 
 /// Four times the longest token that a verifier takes by default.

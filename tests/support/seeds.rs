@@ -146,6 +146,7 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             seeds.entry("token_response").or_default().push(seed);
         }
     }
+    seeds.insert("api_response", api_responses());
     // No edit, and one of each kind in each part, written and decoded.
     let edits = (0..=255_u8).map(|what| vec![what, 0, 7, b'A']);
     seeds
@@ -153,6 +154,55 @@ pub(crate) fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         .or_default()
         .extend(edits.chain([vec![]]));
     seeds.insert("structured_token", structured_token_seeds());
+    seeds
+}
+
+/// The form of each operation of the user pools API, and its exceptions.
+fn api_responses() -> Vec<Vec<u8>> {
+    let client = |result: &str| format!(r#"{{"ClientAuthenticationResult":{result}}}"#);
+    let exception = |name: &str| format!(r#"{{"__type":"{name}","message":"x"}}"#);
+    let mut responses = vec![
+        (0, client(r#"{"AccessToken":"abc","TokenType":"Bearer"}"#)),
+        (0, client(r#"{"AccessToken":"a.b-_~+/c==","ExpiresIn":300,"TokenType":"bearer"}"#)),
+        (0, client(r#"{"AccessToken":"a b","TokenType":"Bearer"}"#)),
+        (0, client(r#"{"AccessToken":"a","AccessToken":"b","TokenType":"Bearer"}"#)),
+        (0, client(r#"{"TokenType":"MAC"}"#)),
+        (0, client("null")),
+        (0, client(r#"["a"]"#)),
+        (0, r#"{"IssuedToken":"abc","TokenType":"Bearer"}"#.to_owned()),
+        (0, r#"{"IssuedToken":"a.b","IssuedTokenType":"ACCESS_TOKEN","TokenType":"Bearer","ExpiresIn":"9"}"#.to_owned()),
+        (0, r#"{"IssuedToken":1,"TokenType":"Bearer"}"#.to_owned()),
+        (0, String::new()),
+        (4, r#"{"__type":"NotAuthorizedException"}"#.to_owned()),
+        (4, r#"{"__type":"a#NotAuthorizedException"}"#.to_owned()),
+        (8, r#"{"__type":"TooManyRequestsException:a"}"#.to_owned()),
+        (4, r#"{"__type":1}"#.to_owned()),
+        (4, r#"{"error":"invalid_client"}"#.to_owned()),
+        (5, String::new()),
+        (7, "x".to_owned()),
+        (9, "<html>".to_owned()),
+    ];
+    for name in [
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "com.amazonaws.cognito#ResourceNotFoundException:http://internal.amazon.com/",
+        "InvalidParameterException",
+        "UserNotFoundException",
+        "ForbiddenException",
+        "OperationNotEnabledException",
+        "UnknownOperationException",
+        "SomethingNewException",
+        "#:",
+    ] {
+        responses.push((4, exception(name)));
+    }
+    let mut seeds = Vec::new();
+    for (status, body) in responses {
+        for (operation, retry_after) in [(0, ""), (0x80, "120")] {
+            let first = [operation | status];
+            seeds.push([&first, retry_after.as_bytes(), b"\n", body.as_bytes()].concat());
+        }
+    }
     seeds
 }
 
