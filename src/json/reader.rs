@@ -398,12 +398,17 @@ const fn plain_characters(word: [u8; 8]) -> usize {
     special_characters(u64::from_le_bytes(word)).trailing_zeros() as usize / 8
 }
 
-/// The string that is the value of a member whose name ends here, if this is a member's name.
+/// How many escapes [`string_after_name`] reads. An issuer that Cognito writes has five slashes at
+/// most, and so many escapes.
+const MOST_ESCAPES: u32 = 16;
+
+/// The string that is the value of a member whose name ends here, if this is a member's name and
+/// the string has few escapes.
 pub(crate) fn string_after_name(text: &[u8], at: usize) -> Option<JsonString> {
     let mut reader = Reader {
         text,
         at,
-        steps: Steps::AtMost(256),
+        steps: Steps::AtMost(MOST_ESCAPES),
     };
     reader.expect(b':').ok()?;
     reader.expect(b'"').ok()?;

@@ -1,6 +1,8 @@
 //! Several pools in one verifier: what is said of one of them holds for its tokens and for no
 //! others, in whatever order the pools are given.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 use tower_cognito::{
     AllowedClients, AuthError, Claims, UserPool, Verifier,
@@ -110,7 +112,12 @@ fn each_pool_grants_the_scopes_of_its_own_resource_servers() {
 
 /// A payload that is too long to be read before its signature, in which an issuer is written
 /// before the one that counts.
-fn long_token(pool: &TestPool, decoy: &Value, issuer: &Value, key: Key) -> TokenBuilder {
+fn long_token(
+    pool: &TestPool,
+    decoy: &impl Display,
+    issuer: &impl Display,
+    key: Key,
+) -> TokenBuilder {
     let token = pool.token().build();
     let payload = token.split('.').nth(1).unwrap();
     let payload =
@@ -160,5 +167,35 @@ fn no_pool_signs_a_long_token_of_another() {
                 }
             }
         }
+    }
+}
+
+/// Each escape is work that a stranger could cause often. Cognito has written the slashes of an
+/// issuer as escapes, which are few.
+#[test]
+fn the_issuer_of_a_long_token_may_have_sixteen_escapes() {
+    let pool = TestPool::new();
+    let verifier = pool.verifier();
+    let claims = verifier.try_verify(&pool.token().build()).unwrap().unwrap();
+    let issuer = claims.issuer();
+    let with_escapes = |escapes| {
+        let (escaped, plain) = issuer.split_at(escapes);
+        let escaped: String = escaped
+            .bytes()
+            .map(|byte| format!("\\u{:04x}", u32::from(byte)))
+            .collect();
+        format!("\"{escaped}{plain}\"")
+    };
+    let with_escaped_slashes = format!("\"{}\"", issuer.replace('/', "\\/"));
+    let decoy = json!("https://issuer.example.com");
+    for (written, expected) in [
+        (with_escapes(0), Ok(())),
+        (with_escaped_slashes, Ok(())),
+        (with_escapes(16), Ok(())),
+        (with_escapes(17), Err(AuthError::IssuerNotAllowed)),
+    ] {
+        let token = long_token(&pool, &decoy, &written, Key::Access).build();
+        let verdict = verifier.try_verify(&token).unwrap().map(drop);
+        assert_eq!(verdict, expected, "{written}");
     }
 }

@@ -8,8 +8,8 @@ use crate::{
 /// A `kid` longer than this names no key of ours.
 const MAX_KID_BYTES: usize = 256;
 
-/// The work that a header may cost. Cognito's takes four steps.
-const MAX_STEPS: Steps = Steps::AtMost(256);
+/// The work that a header may cost. Cognito's takes four steps, and an escape in a name takes one.
+const MAX_STEPS: Steps = Steps::AtMost(128);
 
 /// Where the name of the key is in a header that asks for RS256 and for no extension. If it is
 /// written with escapes, what it says takes their place.
@@ -98,6 +98,21 @@ fn unescape_in_place(text: &mut [u8], string: JsonString) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name and a value take a step each, and so does an escape.
+    #[test]
+    fn a_header_of_more_than_128_steps_is_malformed() {
+        let verdict = |member: &str| {
+            let header = format!(r#"{{"alg":"RS256","kid":"a",{member}}}"#);
+            kid(&mut header.into_bytes()).map(|_| ())
+        };
+        let list = |elements| format!(r#""x":[{}]"#, vec!["0"; elements].join(","));
+        assert_eq!(verdict(&list(122)), Ok(()));
+        assert_eq!(verdict(&list(123)), Err(AuthError::MalformedHeader));
+        let escapes = |escapes| format!(r#""x":"{}""#, r"\n".repeat(escapes));
+        assert_eq!(verdict(&escapes(122)), Ok(()));
+        assert_eq!(verdict(&escapes(123)), Err(AuthError::MalformedHeader));
+    }
 
     /// Not an algorithm that is not allowed: a header that says nothing.
     #[test]
