@@ -40,7 +40,7 @@
 //! 1. There is exactly one `Authorization` field, its scheme is `Bearer` in any case, and a token68
 //!    follows (RFC 6750 §2.1).
 //! 2. The token is no longer than [`max_token_bytes`](verifier::VerifierBuilder::max_token_bytes).
-//! 3. It has three parts, each strict base64url without padding (RFC 7515 §7.1).
+//! 3. It has three parts (RFC 7515 §7.1). The first two are strict base64url without padding.
 //! 4. The header is one JSON object whose `alg` is the string `RS256` and whose `kid` is a string
 //!    of at most 256 bytes. `crit`, `b64` and `zip` are rejected; every other member is ignored,
 //!    including keys.
@@ -55,7 +55,8 @@
 //!    most a day; all with [leeway](verifier::VerifierBuilder::leeway). A date that cannot be read
 //!    as a number is rejected, never treated as absent.
 //! 7. The key that `kid` names is in the pool's key set. Only this step can use the network.
-//! 8. The RSA signature verifies over the bytes that were received.
+//! 8. The third part is strict base64url, and the RSA signature in it verifies over the bytes that
+//!    were received.
 //! 9. Each [check](verifier::VerifierBuilder::check) of the service accepts.
 //! 10. The token has the scopes that the layer and the route require, whole and byte for byte, and
 //!     the pool [may grant them](UserPool::with_resource_servers).
