@@ -61,7 +61,7 @@ fuzz-coverage:
     checks/coverage/run.py --fuzz
 
 # Each fuzz target for some seconds. Needs cargo-fuzz.
-fuzz SECONDS="12":
+fuzz SECONDS="8":
     fuzz/run.sh {{SECONDS}}
 
 # Each feature alone, none, and all. Needs cargo-hack.

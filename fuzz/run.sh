@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Each fuzz target for some seconds (12 unless given), from the seeds and what was found before. Needs cargo-fuzz.
+# Each fuzz target for some seconds (8 unless given), from the seeds and what was found before. Needs cargo-fuzz.
 #
 # Without a sanitizer: this crate has no unsafe code, so what counts is coverage, debug assertions and the promises in
 # tests/support/fuzz_bodies.rs. (Its base64 and JSON decoders have some; to look there, too, run `cargo fuzz run TARGET`, which takes
 # AddressSanitizer.) So AWS-LC is built as it always is, which keeps this affordable in CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seconds=${1:-12}
+seconds=${1:-8}
 
 cargo run --quiet -p fuzz-seeds -- "$PWD/fuzz/corpus"
 host=$(rustc -vV | sed -n 's/^host: //p')
