@@ -58,7 +58,7 @@ fn main() {
         "garbage" => "x".repeat(good.len()),
         "hostile-kid" => {
             // As many escapes as the steps of a header permit.
-            let header = format!(r#"{{"kid":"{}","alg":"RS256"}}"#, r"\u0041".repeat(120));
+            let header = format!(r#"{{"kid":"{}","alg":"RS256"}}"#, r"\u0041".repeat(124));
             issuer.hostile_token_with(&header, &hostile_filler(case))
         }
         _ if case.starts_with("hostile-") => issuer.hostile_token(&hostile_filler(case)),

@@ -398,8 +398,8 @@ const fn plain_characters(word: [u8; 8]) -> usize {
     special_characters(u64::from_le_bytes(word)).trailing_zeros() as usize / 8
 }
 
-/// How many escapes [`string_after_name`] reads. An issuer that Cognito writes has five slashes at
-/// most, and so many escapes.
+/// How many escapes [`string_after_name`] reads. The issuer of a pool has three slashes, which is
+/// all that Cognito has been seen to escape.
 const MOST_ESCAPES: u32 = 16;
 
 /// The string that is the value of a member whose name ends here, if this is a member's name and

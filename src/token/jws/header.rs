@@ -8,7 +8,7 @@ use crate::{
 /// A `kid` longer than this names no key of ours.
 const MAX_KID_BYTES: usize = 256;
 
-/// The work that a header may cost. Cognito's takes four steps, and an escape in a name takes one.
+/// The work that a header may cost. Cognito's takes four steps, and each escape takes one more.
 const MAX_STEPS: Steps = Steps::AtMost(128);
 
 /// Where the name of the key is in a header that asks for RS256 and for no extension. If it is
