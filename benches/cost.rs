@@ -1,6 +1,7 @@
 //! What the costliest token costs per byte that is rejected before its signature: a search that is
 //! guided by a count instead of a time, so that it matters little what else the machine does.
-//! Two runs still differ: hashes are seeded at random, and what is counted decides what is tried.
+//! Two runs still differ: callgrind counts a few instructions more or less for the same blocks, and
+//! the counts decide what is tried next.
 //!
 //! `benches/cost.sh` (`just cost`) compiles this program twice. With SanitizerCoverage every basic
 //! block of the Rust code calls [`__sanitizer_cov_trace_pc`], and the calls are counted. Without

@@ -4,7 +4,7 @@
 #   benches/cost.sh            tries 20 000 tokens of each length
 #   benches/cost.sh TRIES      tries so many
 #
-# benches/cost.rs has the method. Nothing in it is timed. Two runs differ all the same, since hashes are seeded at random.
+# benches/cost.rs has the method. Nothing in it is timed. Two runs still differ by a few instructions a token.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tries=${1:-20000}
