@@ -60,9 +60,13 @@ coverage:
 fuzz-coverage:
     checks/coverage/run.py --fuzz
 
-# Each fuzz target for some seconds. Needs cargo-fuzz.
-fuzz SECONDS="8":
-    fuzz/run.sh {{SECONDS}}
+# Each fuzz target for some seconds, on each core one. `just fuzz 3600 address` does so with AddressSanitizer. Needs cargo-fuzz.
+fuzz SECONDS="8" SANITIZER="none":
+    fuzz/run.sh {{SECONDS}} {{SANITIZER}}
+
+# Keeps the fewest inputs that cover what `just fuzz` has found, for `cargo test` to replay.
+fuzz-keep *DIRECTORIES:
+    fuzz/keep.sh {{DIRECTORIES}}
 
 # Each feature alone, none, and all. Needs cargo-hack.
 features:
@@ -104,10 +108,12 @@ interleavings:
 examples:
     cargo test --quiet --workspace --exclude tower-cognito --exclude compile-fail --exclude interleavings
     checks/examples.py
-    cargo run --quiet -p example-shared-tokens -- --check
     cargo run --quiet --example testing_your_service
-    cargo run --quiet -p local-issuer -- --check
-    cargo run --quiet -p cases -- --check
+    programs=$(checks/programs.sh example-shared-tokens local-issuer cases); for program in $programs; do "$program" --check; done
+
+# Each package of examples/ and tools/ compiles by itself, with the features that it names. Not in CI: takes two minutes.
+examples-alone:
+    checks/examples_alone.sh
 
 # Client secrets from an emulator of Secrets Manager. Compiles the AWS SDK.
 secrets-manager:
@@ -240,7 +246,7 @@ advisories:
 
 # Load, rotations, outages and forged tokens for a minute and a half, with every response checked.
 soak-short:
-    cargo run --quiet -p soak -- 96
+    "$(checks/programs.sh soak)" 96
 
 # The same for half an hour, optimized.
 soak SECONDS="1800" *REPORT:

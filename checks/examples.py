@@ -28,15 +28,18 @@ EXPECTED = {
 
 def build():
     """The path of each program, by its name."""
-    paths = {}
-    for selection in (["--examples"], ["-p", "example-hyper", "-p", "example-mcp", "-p", "example-metrics", "-p", "example-openapi", "--bins"]):
-        command = ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", *selection]
-        said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-        for line in said.splitlines():
-            message = json.loads(line)
-            if message.get("executable"):
-                paths[message["target"]["name"]] = message["executable"]
+    packages = [name for name in EXPECTED if name.startswith("example-")]
+    printed = output(ROOT / "checks/programs.sh", *packages)
+    paths = dict(zip(packages, printed.splitlines(), strict=True))
+    for line in output("cargo", "build", "--quiet", "--message-format=json-render-diagnostics", "--examples").splitlines():
+        message = json.loads(line)
+        if message.get("executable"):
+            paths[message["target"]["name"]] = message["executable"]
     return paths
+
+
+def output(*command):
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def lines_to_try(process, name):

@@ -8,8 +8,11 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+# At the same time: neither needs the other.
+cargo build --quiet -p example-cognito -p cognito-explain &
+building=$!
 venv=target/cognito-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement checks/e2e/requirements.txt
-cargo build --quiet -p example-cognito -p cognito-explain
+wait "$building"
 exec "$venv/bin/python" checks/e2e/main.py

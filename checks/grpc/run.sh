@@ -9,5 +9,5 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
-cargo build --quiet -p example-grpc
-"$scratch/venv/bin/python" "$here/call.py" "${CARGO_TARGET_DIR:-target}/debug/example-grpc"
+program="$(checks/programs.sh example-grpc)"
+"$scratch/venv/bin/python" "$here/call.py" "$program"

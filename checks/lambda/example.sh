@@ -16,8 +16,9 @@ finish() {
 }
 trap finish EXIT
 
-cargo build --quiet -p local-issuer
-"${CARGO_TARGET_DIR:-target}/debug/local-issuer" --client caller --scope profiles/get --scope profiles/post >"$exports" &
+programs="$(checks/programs.sh local-issuer example-lambda-authorizer)"
+{ read -r local_issuer; read -r authorizer; } <<<"$programs"
+"$local_issuer" --client caller --scope profiles/get --scope profiles/post >"$exports" &
 issuer=$!
 for _ in $(seq 100); do
     grep --quiet COGNITO_SCOPES "$exports" && break
@@ -90,5 +91,5 @@ venv=target/cognito-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement checks/e2e/requirements.txt
 # It takes at most 50 MB, as Lambda does.
-strip -o target/example-lambda-authorizer "${CARGO_TARGET_DIR:-target}/debug/example-lambda-authorizer"
+strip -o target/example-lambda-authorizer "$authorizer"
 timeout 300 "$venv/bin/python" checks/lambda/gateway.py "$venv/bin/ministack" target/example-lambda-authorizer

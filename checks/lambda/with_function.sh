@@ -21,8 +21,7 @@ if ! command -v cargo-lambda >/dev/null; then
     echo "cargo-lambda is missing: pip install --no-deps cargo-lambda" >&2
     exit 1
 fi
-cargo build --quiet -p "$package"
-program="${CARGO_TARGET_DIR:-target}/debug/$package"
+program="$(checks/programs.sh "$package")"
 
 log="$(mktemp)"
 processes=()

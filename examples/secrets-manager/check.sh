@@ -15,6 +15,9 @@ finish() {
 }
 trap finish EXIT
 
+# The two take equally long, and neither needs the other.
+cargo build --quiet --manifest-path examples/secrets-manager/Cargo.toml &
+building=$!
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]==5.2.5'
 port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
@@ -26,5 +29,6 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 
+wait "$building"
 AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
     cargo run --quiet --manifest-path examples/secrets-manager/Cargo.toml -- --check

@@ -26,7 +26,7 @@ python3 -m venv "$scratch/oauth"
 python3 -m venv "$scratch/mcp"
 "$scratch/mcp/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/mcp.txt"
 
-programs="$("$here/../programs.sh" local-issuer oauth2-client)"
+programs="$(checks/programs.sh local-issuer oauth2-client)"
 { read -r program; read -r oauth2_client; } <<<"$programs"
 
 # Once as a pool on AWS names itself, once under its own URL.

@@ -26,6 +26,9 @@ finish() {
 }
 trap finish EXIT
 
+# At the same time: neither needs the other.
+checks/programs.sh example-mcp local-issuer rmcp-client >"$scratch/programs" &
+building=$!
 cp "$here"/package.json "$here"/package-lock.json "$here"/*.mjs "$scratch"
 npm ci --prefix "$scratch" --silent --ignore-scripts --no-audit --no-fund
 python3 -m venv "$scratch/venv"
@@ -38,8 +41,8 @@ if [ "$(node -p 'process.versions.node.split(".")[0] >= 22')" = false ]; then
     node22="$scratch/node22/node_modules/$package/bin/node"
 fi
 
-programs="$("$here/../programs.sh" example-mcp local-issuer rmcp-client)"
-{ read -r server; read -r issuer; read -r rmcp_client; } <<<"$programs"
+wait "$building"
+{ read -r server; read -r issuer; read -r rmcp_client; } <"$scratch/programs"
 
 # Starts a program, and waits until what it prints has this in it.
 start() {

@@ -8,9 +8,12 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
 
+# At the same time: neither needs the other.
+cargo build --quiet -p example-cognito &
+building=$!
 venv=target/interop-venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null)
-cargo build --quiet -p example-cognito
+wait "$building"
 exec "$venv/bin/python" "$here/main.py"

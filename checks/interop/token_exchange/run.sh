@@ -18,7 +18,7 @@ trap finish EXIT
 
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$here/requirements.txt"
-cargo build --quiet -p token-exchange-caller
+caller="$(checks/programs.sh token-exchange-caller)"
 
 # It writes its keys beside itself.
 (cd "$scratch" && exec "$scratch/venv/bin/python" "$here/server.py") >"$scratch/exports" &
@@ -30,5 +30,5 @@ for _ in $(seq 100); do
 done
 # shellcheck disable=SC1091
 . "$scratch/exports"
-issued="$(cargo run --quiet -p token-exchange-caller)"
+issued="$("$caller")"
 python3 "$here/check.py" "$SUBJECT_TOKEN" "$issued"

@@ -5,7 +5,7 @@
 # `--examples`, of which they have none, makes cargo count dev-dependencies as well: with other features, everything would be
 # compiled a second time.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 
 messages="$(cargo build --quiet --message-format=json --workspace \
     --exclude tower-cognito --exclude compile-fail --exclude interleavings --examples "${@/#/--bin=}")"
