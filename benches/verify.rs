@@ -16,19 +16,14 @@
 
 mod support;
 
-use std::{
-    hint::black_box,
-    sync::{Arc, Barrier},
-    thread,
-    time::Duration,
-};
+use std::{hint::black_box, time::Duration};
 
 use axum::{Router, body::Body, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cpu_time::ThreadTime;
 use http::{Request, Response, StatusCode};
 use tower::Service;
-use tower_cognito::{AllowedClients, ScopePolicy, verifier::TokenCache};
+use tower_cognito::{AllowedClients, ScopePolicy, Verifier, verifier::TokenCache};
 
 use self::support::{InsertArc, Issuer, guarded, request, takes_arc};
 
@@ -198,51 +193,40 @@ fn two_threads(table: &mut Table, issuer: &Issuer, tokens: &[String], repeat: us
     for token in tokens {
         verifier.try_verify(token).unwrap().unwrap();
     }
-    one_and_two_threads(
-        table,
-        ["seen, one thread", "seen, each of two threads"],
-        repeat,
-        |index| {
-            let claims = verifier.try_verify(&tokens[index % TOKENS]);
-            black_box(claims.unwrap().unwrap());
-        },
-    );
-    // The least that a look-up can cost: it returns a clone of such an `Arc`.
-    // No two counts share a line of the processor's cache.
-    let arcs: Vec<Arc<[usize; 32]>> = (0..TOKENS).map(|index| Arc::new([index; 32])).collect();
-    one_and_two_threads(
-        table,
-        [
-            "`Arc` cloned, one thread",
-            "`Arc` cloned, each of two threads",
-        ],
-        repeat,
-        |index| drop(black_box(Arc::clone(&arcs[index % TOKENS]))),
-    );
-}
-
-/// The same work on one thread, and on two at once that begin at different places.
-fn one_and_two_threads(
-    table: &mut Table,
-    [one, two]: [&'static str; 2],
-    repeat: usize,
-    work: impl Fn(usize) + Sync,
-) {
-    table.time(one, repeat, || (0..repeat).for_each(&work));
-    let start = Barrier::new(2);
-    let times: Vec<Duration> = thread::scope(|scope| {
-        let threads = [0, TOKENS / 2].map(|offset| {
-            let (start, work) = (&start, &work);
-            scope.spawn(move || {
-                start.wait();
-                let begun = ThreadTime::now();
-                (offset..offset + repeat).for_each(work);
-                begun.elapsed()
+    let lookups = |verifier: &Verifier, offset: usize| {
+        for index in 0..repeat {
+            black_box(
+                verifier
+                    .try_verify(&tokens[(index + offset) % TOKENS])
+                    .unwrap()
+                    .unwrap(),
+            );
+        }
+    };
+    table.time("seen, one thread", repeat, || lookups(&verifier, 0));
+    let start = std::sync::Barrier::new(2);
+    let times: Vec<Duration> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|thread| {
+                let (start, verifier) = (&start, verifier.clone());
+                scope.spawn(move || {
+                    start.wait();
+                    let begun = ThreadTime::now();
+                    lookups(&verifier, thread * TOKENS / 2);
+                    begun.elapsed()
+                })
             })
-        });
-        threads.map(|thread| thread.join().unwrap()).into()
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    table.record(two, times.iter().sum::<Duration>() / 2, repeat);
+    table.record(
+        "seen, each of two threads",
+        times.iter().sum::<Duration>() / 2,
+        repeat,
+    );
 }
 
 fn routers(
@@ -327,9 +311,9 @@ impl Table {
     }
 
     fn print(&self) {
-        println!("{:<34} {:>12}", "case", "median ns");
+        println!("{:<30} {:>12}", "case", "median ns");
         for (name, times) in &self.rows {
-            println!("{name:<34} {:>12.1}", median(times.clone()));
+            println!("{name:<30} {:>12.1}", median(times.clone()));
         }
         println!("\n{:<62} {:>8}", "ratio", "median");
         for (of, to) in [
@@ -344,10 +328,6 @@ impl Table {
             ("axum: seen before", "axum: no auth"),
             ("axum: first sight", "axum: no auth"),
             ("seen, each of two threads", "seen, one thread"),
-            (
-                "`Arc` cloned, each of two threads",
-                "`Arc` cloned, one thread",
-            ),
             ("scope check, two of three", "first sight"),
             ("client of 10 000", "aws-lc-rs RSA verify alone"),
             ("client of any", "aws-lc-rs RSA verify alone"),
