@@ -6,27 +6,33 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-longest=1500
-programs=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cargo run --quiet -p fuzz-seeds -- "$scratch/seeds"
-
-for target in $(cargo fuzz list); do
-    merged=$scratch/merged/$target
-    mkdir -p "$merged" "$scratch/seeds/$target"
-    cp -r "$scratch/seeds/$target/." "$merged"
-    from=()
-    for directory in fuzz/found fuzz/corpus "$@"; do
+keep() { # target, directory of the seeds, directories of inputs
+    local target=$1 seeds=$2/$1 from=() merged program before
+    program=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release/$target
+    merged=$2/merged/$target
+    mkdir -p "$merged" "$seeds" "fuzz/found/$target"
+    cp -r "$seeds/." "$merged"
+    for directory in fuzz/found fuzz/corpus "${@:3}"; do
         [ ! -d "$directory/$target" ] || from+=("$directory/$target")
     done
-    before=$(find "fuzz/found/$target" -type f 2> /dev/null | wc -l)
+    before=$(find "fuzz/found/$target" -type f | wc -l)
     # What is longer is cut, and is kept only if the rest is still of use.
-    "$programs/$target" -set_cover_merge=1 -use_counters=0 -max_len="$longest" "$merged" "${from[@]}" > "$scratch/log" 2>&1 \
-        || { tail -n 20 "$scratch/log" >&2; exit 1; }
-    (cd "$scratch/seeds/$target" && find . -type f -exec rm -f "$merged/{}" \;)
+    "$program" -set_cover_merge=1 -use_counters=0 -max_len=1500 "$merged" "${from[@]}" > "$merged.log" 2>&1 \
+        || { tail -n 20 "$merged.log" >&2; return 1; }
+    (cd "$seeds" && find . -type f -exec rm -f "$merged/{}" \;)
     rm -rf "fuzz/found/$target"
-    mkdir -p fuzz/found
     cp -r "$merged" "fuzz/found/$target"
     echo "$target: $before inputs before, $(find "fuzz/found/$target" -type f | wc -l) now"
-done
+}
+
+# This script calls itself for each target.
+if [ "${1-}" = one ]; then
+    keep "${@:2}"
+    exit
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cargo run --quiet -p fuzz-seeds -- "$scratch"
+# Fails if one of them does, after all have run.
+cargo fuzz list | xargs -P "$(nproc)" -I TARGET fuzz/keep.sh one TARGET "$scratch" "$@"
