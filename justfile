@@ -6,7 +6,7 @@ _list:
     @just --list
 
 # Everything that CI runs after `cargo test`.
-ci: fmt typos prose deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples soak-short bench-quick instructions-check package docs-rs workflows supply-chain planted-faults coverage fuzz differential interop-local interop-mcp interop-exchange e2e interop grpc lambda secrets-manager fleet
+ci: fmt typos prose deny unused-deps msrv clippy doc public-api compile-fail features other-features no-fixture-keys interleavings examples examples-alone soak-short bench-quick instructions-check package docs-rs workflows supply-chain planted-faults coverage fuzz differential interop-local interop-mcp interop-exchange e2e interop grpc lambda secrets-manager fleet
 
 # Formatting.
 fmt:
@@ -64,7 +64,7 @@ fuzz-coverage:
 fuzz SECONDS="8" SANITIZER="none":
     fuzz/run.sh {{SECONDS}} {{SANITIZER}}
 
-# Keeps the fewest inputs that cover what `just fuzz` has found, for `cargo test` to replay.
+# Keeps few inputs that cover what `just fuzz` has found, for `cargo test` to replay.
 fuzz-keep *DIRECTORIES:
     fuzz/keep.sh {{DIRECTORIES}}
 
@@ -111,7 +111,7 @@ examples:
     cargo run --quiet --example testing_your_service
     programs=$(checks/programs.sh example-shared-tokens local-issuer cases); for program in $programs; do "$program" --check; done
 
-# Each package of examples/ and tools/ compiles by itself, with the features that it names. Not in CI: takes two minutes.
+# Each package of examples/ and tools/ compiles by itself, with the features that it names.
 examples-alone:
     checks/examples_alone.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts into fuzz/found/TARGET/ the fewest inputs that cover the edges which those of fuzz/found/, fuzz/corpus/ and the directories
+# Puts into fuzz/found/TARGET/ few inputs that cover the edges which those of fuzz/found/, fuzz/corpus/ and the directories
 # named cover and the seeds do not, as far as 1500 bytes suffice. `just fuzz` must have built the programs.
 #
 #   fuzz/keep.sh [DIRECTORY ...]    each has a directory for each target, like fuzz/corpus

@@ -16,7 +16,7 @@ fuzz() { # target, seconds, directory of the programs
     # New inputs go to the first directory.
     local corpus=("fuzz/corpus/$target")
     [ ! -d "fuzz/found/$target" ] || corpus+=("fuzz/found/$target")
-    local TIMEFORMAT='%U' took
+    local TIMEFORMAT='%U + %S' took
     if ! took=$({ time "$programs/$target" "${corpus[@]}" -dict=fuzz/words.dict -artifact_prefix="fuzz/artifacts/$target/" \
         -max_total_time="$seconds" -max_len=20000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 > "$log" 2>&1; } 2>&1); then
         grep -A 1 -m 1 "panicked at" "$log" >&2 || true
@@ -28,8 +28,9 @@ fuzz() { # target, seconds, directory of the programs
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -oP '\bcov: \K[0-9]+' "$log" | tail -n 1)
     inputs=$(find "fuzz/corpus/$target" -type f | wc -l)
-    echo "$target: $runs executions in $took seconds of a processor, $covered edges covered, $inputs inputs kept"
-    # A target that never gets past its start checks nothing. The slowest makes some hundreds a second.
+    echo "$target: $runs executions in $took seconds of a processor (user + system), $covered edges covered, $inputs inputs kept"
+    # A target that never gets past its start checks nothing. The slowest makes some thousands a second, and with a
+    # sanitizer some hundreds.
     if [ "$runs" -lt $((seconds * 50)) ]; then
         echo "$target made too few executions to mean anything" >&2
         return 1

@@ -15,7 +15,7 @@ finish() {
 }
 trap finish EXIT
 
-# The two take equally long, and neither needs the other.
+# At the same time: neither needs the other.
 cargo build --quiet --manifest-path examples/secrets-manager/Cargo.toml &
 building=$!
 python3 -m venv "$scratch/venv"
